@@ -1,0 +1,54 @@
+"""Files are written beside their place and then renamed, so that a reader never meets half of one."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yield a path beside `path` to write a file or a folder to; put it in place only if the block succeeds.
+
+    The file's suffixes are kept, since some libraries choose the format by them. What an earlier, killed
+    attempt left is removed first.
+    """
+    path = Path(path)
+    beside = path.with_name(f".partial-{path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove(beside)
+    try:
+        yield beside
+        if path.is_dir():
+            shutil.rmtree(path)
+        beside.replace(path)
+    finally:
+        remove(beside)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path | str, content: dict[str, Any]) -> None:
+    """Write `content` as JSON, indented, in its own order: the same content gives the same bytes."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Read what `write_json` wrote."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def digest(path: Path | str, algorithm: str) -> str:
+    """Hex digest of a file's bytes; `md5` gives the hash that DVC keeps for that file, `sha256` a weights hash."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

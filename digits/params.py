@@ -1,0 +1,164 @@
+"""params.yaml, typed: every key, its type and its range stand here and nowhere else."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from digits.errors import UserError
+
+
+def _number(value: Any) -> Any:
+    # YAML 1.1, which PyYAML reads, takes 1e-3 for a text; DVC reads YAML 1.2, where it is a number.
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Fraction = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_number)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Section(BaseModel):
+    """One stage's parameters: no unknown key, none missing, no type but the declared one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Ingest(Section):
+    source: str = Field(min_length=1)
+    mirror: str = Field(min_length=1)
+    mirror_timeout: Number = Field(gt=0, le=3600)
+    test_fraction: Fraction
+    seed: Seed
+
+
+class Validate(Section):
+    min_pictures: int = Field(ge=1)
+    min_side: int = Field(ge=1)
+    max_side: int = Field(ge=1)
+    min_contrast: int = Field(ge=1, le=255)
+    min_ink: Number = Field(ge=0, lt=1)
+    max_ink: Number = Field(gt=0, le=1)
+    max_label_divergence: Number = Field(gt=0)
+
+    @model_validator(mode="after")
+    def bounds_in_order(self) -> Self:
+        for low, high in (("min_side", "max_side"), ("min_ink", "max_ink")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} = {getattr(self, low)} is above {high} = {getattr(self, high)}")
+        return self
+
+
+class Preprocess(Section):
+    validation_fraction: Fraction
+    seed: Seed
+
+
+class Train(Section):
+    epochs: int = Field(ge=1, le=10_000)
+    batch_size: int = Field(ge=1, le=65_536)
+    learning_rate: Number = Field(gt=0, le=1)
+    warmup: Fraction
+    weight_decay: Number = Field(ge=0, lt=1)
+    label_smoothing: Number = Field(ge=0, lt=1)
+    dropout: Number = Field(ge=0, lt=1)
+    rotation: Number = Field(ge=0, le=180)
+    zoom: Number = Field(ge=0, lt=1)
+    shear: Number = Field(ge=0, le=80)
+    shift: Number = Field(ge=0, le=14)
+    threads: int = Field(ge=1, le=1024)
+    seed: Seed
+
+
+class Evaluate(Section):
+    worst_mistakes: int = Field(ge=1, le=100)
+
+
+class Register(Section):
+    min_accuracy: Number = Field(ge=0, le=1)
+
+
+class Params(Section):
+    """All of params.yaml, one section per stage."""
+
+    ingest: Ingest
+    validate_: Validate = Field(alias="validate")  # `validate` itself is a method of every pydantic model
+    preprocess: Preprocess
+    train: Train
+    evaluate: Evaluate
+    register_: Register = Field(alias="register")
+
+
+def load(path: Path | str = "params.yaml") -> Params:
+    """Read and check the whole file, so that a typo in a later stage's section stops the first one.
+
+    Raises UserError naming each wrong key, the value found and what is allowed.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is not here: run from the project's root") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not YAML: {error}") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise UserError("\n".join(_explain(path, one) for one in error.errors())) from None
+
+
+def flatten(params: Params, sections: tuple[str, ...]) -> dict[str, Any]:
+    """The named sections as `{'train.epochs': 12, ...}`, the names that `dvc exp run -S` takes."""
+    nested = params.model_dump(by_alias=True)
+    return {f"{section}.{key}": value for section in sections for key, value in nested[section].items()}
+
+
+def _explain(path: Path | str, error: Any) -> str:
+    key = ".".join(map(str, error["loc"]))
+    if error["type"] == "invalid_key":
+        return f"{path}: {key} is no text, as every key must be"
+    if error["type"] == "value_error":
+        return f"{path}: {key}: {error['ctx']['error']}"
+    if error["type"] == "missing":
+        return f"{path}: {key} is missing; allowed: {_allowed(error['loc'])}"
+    if error["type"] == "extra_forbidden":
+        known = _keys(error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"{path}: {key} = {error['input']!r} is an unknown key; {hint}allowed: {', '.join(known)}"
+    return f"{path}: {key or 'the file'} = {error['input']!r} is wrong; allowed: {_allowed(error['loc'])}"
+
+
+def _schema(location: tuple[Any, ...]) -> dict[str, Any]:
+    schema = root = Params.model_json_schema(by_alias=True)
+    for part in location:
+        schema = schema["properties"][part]
+        if "$ref" in schema:
+            schema = root["$defs"][schema["$ref"].split("/")[-1]]
+    return schema
+
+
+def _keys(location: tuple[Any, ...]) -> list[str]:
+    return list(_schema(location)["properties"])
+
+
+def _allowed(location: tuple[Any, ...]) -> str:
+    schema = _schema(location)
+    if schema["type"] == "object":
+        return f"a section with the keys {', '.join(schema['properties'])}"
+    words = {
+        "minimum": "at least",
+        "exclusiveMinimum": "more than",
+        "maximum": "at most",
+        "exclusiveMaximum": "less than",
+        "minLength": "of a length of at least",
+    }
+    bounds = [f"{word} {schema[name]:g}" for name, word in words.items() if name in schema]
+    kind = {"integer": "a whole number", "number": "a number", "string": "a text"}[schema["type"]]
+    return " ".join([kind, " and ".join(bounds)]).strip()
