@@ -1,0 +1,95 @@
+"""Pictures of the data and of the model, as PNG files. The same content gives the same bytes."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
+
+from digits.dataset import LABELS, Digits
+from digits.files import replacing
+from digits.pictures import SIDE
+
+PER_LABEL = 12  # samples shown of each label
+INK, ACCENT, GRID = "#1b2a41", "#d1495b", "#d9dee7"
+
+
+def samples(digits: Digits, path: Path) -> None:
+    """The first digits of each label, a row a label."""
+    sheet = np.zeros((len(LABELS), PER_LABEL, SIDE, SIDE), np.uint8)
+    for label in LABELS:
+        images = digits.images[digits.labels == label][:PER_LABEL]
+        sheet[label, : len(images)] = images
+    figure = Figure(figsize=(PER_LABEL * 0.6, len(LABELS) * 0.6 + 0.5), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(sheet.transpose(0, 2, 1, 3).reshape(len(LABELS) * SIDE, -1), cmap="gray_r")
+    axes.set_yticks([SIDE * (label + 0.5) for label in LABELS], labels=list(LABELS), fontsize=12, color=INK)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(f"{len(digits.labels):,} digits to train on: the first of each label", color=INK)
+    _save(figure, path)
+
+
+def learning_curves(history: list[dict[str, float]], path: Path) -> None:
+    """Loss and error by epoch, of the training split (augmented) and of the validation split."""
+    figure = Figure(figsize=(10, 4), dpi=100, layout="constrained")
+    epochs = np.arange(1, len(history) + 1)
+    curves = {
+        "cross-entropy, smoothed labels": ("loss", lambda value: value),
+        "error, % (log scale)": ("accuracy", lambda value: 100 * (1 - value)),
+    }
+    for axes, (title, (name, scale)) in zip(figure.subplots(1, 2), curves.items(), strict=True):
+        for prefix, of, colour in (("", "training, augmented", GRID), ("val_", "validation", ACCENT)):
+            values = scale(np.array([epoch[prefix + name] for epoch in history]))
+            axes.plot(epochs, values, color=INK if colour == GRID else colour, label=of, marker=".", markersize=4)
+        axes.set(title=title, xlabel="epoch")
+        axes.grid(color=GRID)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    error = figure.axes[1]
+    error.set_yscale("log")
+    for axis in (error.yaxis.set_major_formatter, error.yaxis.set_minor_formatter):
+        axis(LogFormatter(minor_thresholds=(3, 1)))
+    _save(figure, path)
+
+
+def confusion_matrix(counts: np.ndarray, path: Path) -> None:
+    """Which label was taken for which: the right ones on the diagonal, the mistakes in colour."""
+    figure = Figure(figsize=(6.4, 6), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    mistakes = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    axes.imshow(mistakes, cmap="Reds", vmin=0, vmax=max(6, 1.6 * mistakes.max()))  # light enough to read the count
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            weight = "normal" if row == column else "bold"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", color=INK, fontsize=10, fontweight=weight)
+    right, total = int(np.trace(counts)), int(counts.sum())
+    axes.set(title=f"{total - right:,} of {total:,} test digits misread", xlabel="predicted", ylabel="true label")
+    axes.set_xticks(list(LABELS))
+    axes.set_yticks(list(LABELS))
+    _save(figure, path)
+
+
+def mistakes(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray, path: Path) -> None:
+    """The worst mistakes: (n, 28, 28) images with true and predicted label, rows as they stand in the test split."""
+    side = max(1, int(np.ceil(np.sqrt(len(rows)))))
+    height = max(1, -(-len(rows) // side))
+    figure = Figure(figsize=(side * 1.5 + 0.4, height * 1.9 + 0.7), dpi=100, layout="constrained")
+    grid = figure.subplots(height, side, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, image, label, scores, row in zip(grid.flat, images, labels, probabilities, rows, strict=False):
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        predicted = int(scores.argmax())
+        axes.set_title(
+            f"is {label}, read as {predicted}\n{scores[predicted]:.0%} sure, row {row}", fontsize=8, color=INK
+        )
+    title = "The worst mistakes on the test split" if len(rows) else "No mistake on the test split"
+    figure.suptitle(title, color=INK)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as beside:
+        figure.savefig(beside, metadata={"Software": None})
