@@ -1,0 +1,87 @@
+"""Register: enter the model in the registry, and make it champion where it has earned that.
+
+Reads   models/digits.onnx, models/digits.weights.h5, metrics/evaluate.json, data/processed/
+Writes  models/registered.json (what was registered; who is champion is the registry's own to say)
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from digits import dataset, scores
+from digits.errors import run
+from digits.files import digest, read_json, write_json
+from digits.params import load
+from digits.tracking import registry, runs
+
+WEIGHTS = Path("models/digits.weights.h5")
+ONNX = Path("models/digits.onnx")
+METRICS = Path("metrics/evaluate.json")
+REGISTERED = Path("models/registered.json")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a version becomes champion, and why or why not, in words."""
+
+    promoted: bool
+    reason: str
+
+
+def decide(accuracy: float, floor: float, champion: float | None) -> Decision:
+    """Hold a model's test accuracy against the floor and against the champion's on the same test split."""
+    if accuracy < floor:
+        return Decision(False, f"its accuracy of {accuracy:.2%} is below register.min_accuracy = {floor:.2%}")
+    if champion is None:
+        return Decision(
+            True, f"its accuracy of {accuracy:.2%} meets the floor of {floor:.2%}, and there was no champion"
+        )
+    if accuracy > champion:
+        return Decision(
+            True, f"its accuracy of {accuracy:.2%} beats the champion's {champion:.2%} on the same test split"
+        )
+    return Decision(
+        False, f"its accuracy of {accuracy:.2%} does not beat the champion's {champion:.2%} on the same test split"
+    )
+
+
+def accuracy_today(version: registry.Version) -> float:
+    """A registered version's accuracy on today's test split, whichever it was tested on before."""
+    test = dataset.read_prepared("test")
+    return scores.accuracy(registry.Model(version.uri).probabilities(test.images), test.labels)
+
+
+def promote(version: registry.Version, accuracy: float, floor: float) -> str:
+    """Give the version the alias it has earned; returns what became of it, in words."""
+    champion = registry.champion()
+    if champion is not None and champion.number == version.number:
+        below = "" if accuracy >= floor else f", though {accuracy:.2%} is below register.min_accuracy = {floor:.2%}"
+        return f"version {version.number} is the champion already{below}"
+    decision = decide(accuracy, floor, accuracy_today(champion) if champion else None)
+    if decision.promoted:
+        registry.point(registry.CHAMPION, to=version)
+        registry.drop(registry.CHALLENGER, of=version)
+        return f"version {version.number} is now champion: {decision.reason}"
+    registry.point(registry.CHALLENGER, to=version)
+    return f"version {version.number} stays a challenger: {decision.reason}"
+
+
+def main() -> None:
+    params = load().register_
+    accuracy = read_json(METRICS)["test"]["accuracy"]
+    content = {
+        runs.WEIGHTS: digest(WEIGHTS, "sha256"),
+        "onnx_sha256": digest(ONNX, "sha256"),
+        "train_md5": digest(dataset.PREPARED / "train.parquet", "md5"),
+        "test_md5": digest(dataset.PREPARED / "test.parquet", "md5"),
+        "accuracy": accuracy,
+    }
+    with runs.of_weights(content[runs.WEIGHTS], ONNX) as run_id:
+        tags = {name: str(value) for name, value in content.items()}
+        version = registry.register(run_id, {**tags, "git_commit": runs.git_commit()})
+        outcome = promote(version, accuracy, params.min_accuracy)
+    write_json(REGISTERED, {"name": registry.NAME, **content, "meets_floor": accuracy >= params.min_accuracy})
+    print(f"registered: {outcome}\nnext: `digits predict PICTURE` to use the champion, `make ui` to compare runs")
+
+
+if __name__ == "__main__":
+    run(main)
