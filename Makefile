@@ -1,0 +1,74 @@
+# The front door. A line's help is the comment behind its target.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# DVC runs the stages by the name `python`, and nothing here reports to anybody.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK := true
+export DVC_NO_ANALYTICS := true
+export GX_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro data train evaluate register ui serve test lint format bench lock clean
+
+help: ## Show this help
+	@echo "Usage: make TARGET"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(BIN)/.ready ## Make .venv and install the locked packages
+
+# Remade only where the lock or the package's own description changed.
+$(BIN)/.ready: requirements.txt pyproject.toml
+	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "error: this folder is not a git repository; get it by 'git clone'" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"error: Python 3.11 or later is needed, {sys.executable} is {v[0]}.{v[1]}; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+repro: setup ## Run the whole pipeline: from the pictures to a registered model
+	dvc repro
+
+data: setup ## Run the stages up to the prepared digits: ingest, validate, preprocess
+	dvc repro preprocess
+
+train: setup ## Run the stages up to the trained network
+	dvc repro train
+
+evaluate: setup ## Run the stages up to the test scores, and print them
+	dvc repro evaluate
+	dvc metrics show
+
+register: setup ## Enter the model in the registry again, say after MLFLOW_TRACKING_URI changed
+	dvc repro --force --single-item register
+
+ui: setup ## Open MLflow's page of runs and models on http://127.0.0.1:5000
+	digits ui
+
+serve: setup ## Serve the champion on http://127.0.0.1:5001 with MLflow's scoring server
+	digits serve
+
+test: setup ## Lint and run the tests
+	ruff check .
+	ruff format --check .
+	pytest -n 2 --dist loadfile
+
+lint: setup ## Check the code's style
+	ruff check .
+	ruff format --check .
+
+format: setup ## Put the code in its style
+	ruff check --fix .
+	ruff format .
+
+bench: setup ## Measure the pipeline's time and memory
+	python benchmarks/pipeline.py
+
+lock: setup ## Resolve pyproject.toml into requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--extra dev --extra s3 --output-file requirements.txt pyproject.toml
+
+clean: ## Remove what the stages wrote; DVC's cache and MLflow's record stay
+	rm -rf data/raw data/processed data/measurements.parquet models/digits.* models/registered.json \
+		reports/figures/*.png reports/plots/*.csv reports/data_docs .pytest_cache .ruff_cache

@@ -1,0 +1,42 @@
+"""How a command ends."""
+
+import errno
+
+import pytest
+
+from digits import errors
+
+
+def ending(error: BaseException) -> SystemExit:
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        errors.run(main)
+    return caught.value
+
+
+def test_a_users_mistake_is_a_message_and_status_1():
+    assert ending(errors.UserError("a.png: blank")).code == "error: a.png: blank"
+
+
+def test_a_full_disk_names_the_file():
+    code = ending(OSError(errno.ENOSPC, "No space left on device", "a.parquet")).code
+    assert code == "error: [Errno 28] No space left on device: 'a.parquet'"
+
+
+def test_ctrl_c_is_status_130(capsys):
+    assert ending(KeyboardInterrupt()).code == 130
+    assert "run the same command again" in capsys.readouterr().err
+
+
+def test_our_own_mistakes_keep_their_traceback():
+    def main():
+        raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        errors.run(main)
+
+
+def test_success_returns():
+    assert errors.run(lambda: None) is None

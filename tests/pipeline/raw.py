@@ -1,0 +1,20 @@
+"""Raw data for a stage to work on."""
+
+from digits import dataset, pictures
+from digits.dataset import Example
+
+SIZES = {"train": 160, "test": 40}
+
+
+def raw(mnist_digits, **changes: dict) -> None:
+    """200 real digits as raw data, some of them changed: `train_3={"label": 11}`."""
+    examples = []
+    for label in range(10):
+        for number, image in enumerate(mnist_digits.images[mnist_digits.labels == label][:20]):
+            split = "test" if number < 4 else "train"
+            examples.append(Example(split, pictures.write(image), f"{label}/{number}.png", label))
+    for place, change in changes.items():
+        split, row = place.split("_")
+        index = [i for i, example in enumerate(examples) if example.split == split][int(row)]
+        examples[index] = examples[index]._replace(**change)
+    dataset.write_raw(iter(examples))

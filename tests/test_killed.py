@@ -1,0 +1,96 @@
+"""`kill -9` in the middle of any stage: the next `dvc repro` ends as if nothing had happened."""
+
+import os
+import signal
+
+import mlflow
+import pytest
+
+OUTPUTS = [
+    ("ingest", "raw"),
+    ("validate", "measurements.parquet"),
+    ("validate", "validate.json"),
+    ("preprocess", "processed"),
+    ("train", "mlflow.db"),
+    ("train", "digits.weights.h5"),
+    ("train", "learning_curves.png"),
+    ("evaluate", "evaluate.json"),
+    ("evaluate", "mistakes.png"),
+    ("register", "registered.json"),
+]
+
+# Kills its own process, as the out-of-memory killer would, when an output is written beside its place and not yet
+# renamed. Python runs it at start-up, since its folder is on PYTHONPATH.
+KILLER = """
+import os, signal, sys
+
+stage, output = os.environ["KILL"].split("@")
+
+
+def die(event, arguments):
+    if event == "os.rename" and f"pipeline.{stage}" in sys.orig_argv and str(arguments[0]).endswith(output):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+sys.addaudithook(die)
+"""
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory, mnist_digits):
+    """The lock of a scratch clone whose pipeline ran without a mishap."""
+    from tests.scratch import Scratch
+
+    project = Scratch(tmp_path_factory.mktemp("untouched") / "digits")
+    project.bring_pictures(mnist_digits)
+    project.run("dvc", "repro")
+    return project.lock()
+
+
+@pytest.fixture(scope="module")
+def killer(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killer")
+    (folder / "sitecustomize.py").write_text(KILLER)
+    return folder
+
+
+def go_on(scratch, stage: str) -> None:
+    printed = scratch.run("dvc", "repro", stage)
+    assert "Traceback" not in printed
+    assert [path for path in scratch.root.rglob(".partial-*") if ".dvc" not in path.parts] == []
+
+
+@pytest.mark.parametrize(("stage", "output"), OUTPUTS)
+def test_a_stage_killed_between_writing_and_renaming(scratch, killer, stage, output):
+    kill = {"PYTHONPATH": str(killer), "KILL": f"{stage}@.partial-{output}"}
+    scratch.run("dvc", "repro", "--force", "--single-item", stage, fails=True, env=kill)
+    assert [path.name for path in scratch.root.rglob(f".partial-{output}")] == [f".partial-{output}"]
+    go_on(scratch, stage)
+
+
+@pytest.mark.parametrize("stage", list(dict(OUTPUTS)))
+def test_everything_killed_as_soon_as_a_stage_runs(scratch, stage):
+    command = ("dvc", "repro", "--force", "--single-item", stage)
+    with scratch.start(*command, start_new_session=True) as process:
+        for line in process.stdout:
+            if f"-m pipeline.{stage}" in line:
+                break
+        if stage == "train":
+            process.stdout.readline()  # it says that it is training: its run has begun
+        os.killpg(process.pid, signal.SIGKILL)
+    go_on(scratch, stage)
+
+
+def test_the_end_is_as_if_nothing_had_happened(scratch, untouched):
+    assert scratch.lock() == untouched
+    assert "Data and pipelines are up to date." in scratch.run("dvc", "status")
+
+
+def test_no_run_is_left_running_and_one_version_is_registered(scratch):
+    scratch.run("dvc", "repro", "--force", "--single-item", "evaluate")  # whoever records next ends what was killed
+    client = mlflow.MlflowClient(f"sqlite:///{scratch.root}/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    runs = client.search_runs([experiment.experiment_id])
+    assert "KILLED" in {run.info.status for run in runs}
+    assert "RUNNING" not in {run.info.status for run in runs}
+    assert len(client.search_model_versions("name = 'digits'")) == 1

@@ -1,0 +1,288 @@
+"""The whole walk on a tiny set in a scratch clone: what it leaves behind, run again, forced, tried and used.
+
+The tests run in their order: each goes on where the one before it ended.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import time
+import urllib.request
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import yaml
+
+from digits import pictures
+from digits.files import digest
+from tests.loopback import free_port, wait_for
+
+
+@pytest.fixture(scope="module")
+def client(scratch):
+    """MLflow's client on the scratch clone's store."""
+    return mlflow.MlflowClient(f"sqlite:///{scratch.root}/mlflow.db")
+
+
+def runs_of(client):
+    experiment = client.get_experiment_by_name("digits")
+    return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+
+
+def weights_of(scratch) -> str:
+    return digest(scratch.root / "models" / "digits.weights.h5", "sha256")
+
+
+def test_one_command_leads_from_pictures_to_a_champion(scratch):
+    printed = scratch.run("dvc", "repro")
+    assert "ingested 200 pictures from folder: 160 train, 40 test" in printed
+    assert "14 of 14 expectations hold for 200 pictures" in printed
+    assert "epoch   2/2" in printed
+    assert "version 1 is now champion" in printed
+    assert "next: `digits predict PICTURE`" in printed
+    assert "Traceback" not in printed
+    assert "cuda" not in printed
+    scratch.commit()
+
+
+def test_every_declared_output_is_there(scratch):
+    stages = yaml.safe_load((scratch.root / "dvc.yaml").read_text())["stages"]
+    for stage in stages.values():
+        for kind in ("outs", "metrics", "plots"):
+            for out in stage.get(kind, []):
+                assert (scratch.root / (out if isinstance(out, str) else next(iter(out)))).exists(), out
+
+
+def test_train_and_evaluate_and_register_share_one_run(scratch, client):
+    (run,) = runs_of(client)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["weights_sha256"] == weights_of(scratch)
+    assert run.data.tags["git_commit"] == scratch.git("rev-parse", "HEAD~1").strip()
+    assert run.data.params["train.epochs"] == "2"
+    assert run.data.params["ingest.source"] == "folder"
+    evaluated = json.loads((scratch.root / "metrics" / "evaluate.json").read_text())["test"]
+    assert run.data.metrics["test_accuracy"] == evaluated["accuracy"]
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
+    assert any(name.startswith("system/cpu") for name in run.data.metrics)
+    assert {one.dataset.digest for one in run.inputs.dataset_inputs} == {
+        digest(scratch.root / "data" / "processed" / f"{split}.parquet", "md5") for split in ("train", "validation")
+    }
+    figures = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "figures")}
+    assert figures == {f"figures/{name}.png" for name in ("learning_curves", "confusion_matrix", "mistakes")}
+
+
+def test_the_version_carries_signature_example_and_tags(scratch, client):
+    version = client.get_model_version_by_alias("digits", "champion")
+    registered = json.loads((scratch.root / "models" / "registered.json").read_text())
+    assert version.tags == {
+        "weights_sha256": weights_of(scratch),
+        "onnx_sha256": digest(scratch.root / "models" / "digits.onnx", "sha256"),
+        "train_md5": digest(scratch.root / "data" / "processed" / "train.parquet", "md5"),
+        "test_md5": digest(scratch.root / "data" / "processed" / "test.parquet", "md5"),
+        "accuracy": str(registered["accuracy"]),
+        "git_commit": scratch.git("rev-parse", "HEAD~1").strip(),
+    }
+    model = Path(champion_of(client))
+    described = yaml.safe_load((model / "MLmodel").read_text())
+    (taken,), (given,) = (json.loads(described["signature"][side]) for side in ("inputs", "outputs"))
+    assert taken["tensor-spec"] == {"dtype": "uint8", "shape": [-1, 28, 28]}
+    assert (given["name"], given["tensor-spec"]) == ("probabilities", {"dtype": "float32", "shape": [-1, 10]})
+    assert (model / described["saved_input_example_info"]["artifact_path"]).is_file()
+
+
+def test_there_is_nothing_more_to_do(scratch):
+    assert "Data and pipelines are up to date." in scratch.run("dvc", "status")
+    assert "Data and pipelines are up to date." in scratch.run("dvc", "repro")
+    assert scratch.git("status", "--porcelain") == ""
+
+
+def test_forced_again_it_gives_the_same_bytes_and_registers_nothing_new(scratch, client):
+    before = scratch.lock()
+    printed = scratch.run("dvc", "repro", "--force")
+    assert scratch.lock() == before
+    assert "version 1 is the champion already" in printed
+    assert len(client.search_model_versions("name = 'digits'")) == 1
+    assert len(runs_of(client)) == 2
+
+
+@pytest.mark.parametrize("stage", ["ingest", "validate", "preprocess", "evaluate", "register"])
+def test_a_stage_imports_only_what_it_uses(scratch, stage):
+    code = (
+        f"import sys, pipeline.{stage} as stage; stage.main(); "
+        "print('heavy:', *sorted({'tensorflow', 'mlflow', 'great_expectations'} & set(sys.modules)))"
+    )
+    loaded = scratch.run("python", "-c", code).splitlines()[-1].split()[1:]
+    allowed = {"validate": ["great_expectations"], "evaluate": ["mlflow"], "register": ["mlflow"]}
+    assert loaded == allowed.get(stage, [])
+
+
+def test_an_experiment_is_tried_and_recorded(scratch, client):
+    printed = scratch.run("dvc", "exp", "run", "-S", "train.epochs=1", "--name", "short")
+    assert "Ran experiment(s): short" in printed
+    run = runs_of(client)[-1]
+    assert (run.data.params["train.epochs"], run.info.run_name) == ("1", "short")
+    versions = client.search_model_versions("name = 'digits'")
+    assert len(versions) == 2
+    shown = scratch.run("dvc", "exp", "show", "--csv", "--drop", ".*ingest.*")
+    assert "short" in shown
+
+
+def test_an_experiment_in_a_temporary_folder_lands_in_the_same_store(scratch, client):
+    before = len(runs_of(client))
+    scratch.run("dvc", "exp", "run", "--temp", "-S", "train.seed=7", "--name", "elsewhere")
+    run = runs_of(client)[-1]
+    assert (len(runs_of(client)), run.info.run_name) == (before + 1, "elsewhere")
+    assert run.info.artifact_uri.startswith(f"file://{scratch.root}/mlartifacts/")
+    (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    answer = mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))
+    assert answer["probabilities"].sum() == pytest.approx(1)
+
+
+def test_a_changed_picture_is_noticed(scratch):
+    scratch.git("checkout", "--quiet", "--", ".")
+    scratch.run("dvc", "checkout")
+    picture = scratch.root / "data" / "external" / "3" / "000.png"
+    data = picture.read_bytes()
+    picture.unlink()  # the file may be a link into DVC's cache
+    picture.write_bytes(pictures.write(pictures.read(data)[::-1, ::-1]))
+    assert "data/sources/folder" in scratch.run("dvc", "status", "ingest")
+    picture.write_bytes(data)
+
+
+def test_a_picture_is_read_by_the_champion(scratch, client):
+    digit = pictures.read(next((scratch.root / "data" / "external" / "0").iterdir()).read_bytes())
+    expected = mlflow.pyfunc.load_model(champion_of(client)).predict(digit[None])["probabilities"][0]
+    picture = scratch.root / "dark ink on white paper.png"
+    picture.write_bytes(pictures.write(255 - digit))
+    line = json.loads(scratch.run("digits", "predict", "--json", str(picture)))
+    assert line["label"] == int(expected.argmax())
+    assert line["probabilities"] == pytest.approx(expected.tolist(), abs=1e-5)
+    printed = scratch.run("digits", "predict", str(picture), cwd=scratch.root / "data")
+    assert f"{picture}  is {line['label']}" in printed
+    assert all(f"{digit}: " in printed for digit in range(10))
+
+
+def test_reading_a_picture_does_not_import_what_trained_the_model(scratch):
+    picture = str(next((scratch.root / "data" / "external" / "0").iterdir()))
+    code = (
+        "import sys; from digits.cli import commands; "
+        f"commands(['predict', {picture!r}], standalone_mode=False); "
+        "print(sorted({'tensorflow', 'keras', 'great_expectations'} & set(sys.modules)))"
+    )
+    assert scratch.run("python", "-c", code).splitlines()[-1] == "[]"
+
+
+def test_mlflows_server_gives_the_same_answer(scratch, client):
+    picture = next((scratch.root / "data" / "external" / "5").iterdir())
+    digit = pictures.canonical(pictures.read(picture.read_bytes()))
+    port = free_port()
+    with scratch.start("digits", "serve", "--port", str(port), start_new_session=True) as server:
+        try:
+            wait_for(port, seconds=90)
+            answer = ask(port, {"inputs": digit[None].tolist()})
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+    expected = mlflow.pyfunc.load_model(champion_of(client)).predict(digit[None])["probabilities"]
+    assert np.allclose(answer["predictions"]["probabilities"], expected, atol=1e-5)
+
+
+def champion_of(client) -> str:
+    version = client.get_model_version_by_alias("digits", "champion")
+    return client.get_logged_model(version.source.removeprefix("models:/")).artifact_location.removeprefix("file://")
+
+
+def ask(port: int, content: dict) -> dict:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations",
+        data=json.dumps(content).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    end = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json.load(response)
+        except OSError:  # the port may be open before the server answers
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
+
+
+class TestMistakes:
+    """A user's mistake ends in one clear message, exit status not 0 and nothing lost."""
+
+    def test_a_typo_in_the_parameters(self, scratch):
+        text = (scratch.root / "params.yaml").read_text()
+        (scratch.root / "params.yaml").write_text(text.replace("  epochs:", "  epoch:"))
+        printed = scratch.run("python", "-m", "pipeline.ingest", fails=True)
+        (scratch.root / "params.yaml").write_text(text)
+        assert "train.epoch = 2 is an unknown key; did you mean epochs?" in printed
+        assert "Traceback" not in printed
+
+    def test_a_read_only_database(self, scratch):
+        database = scratch.root / "mlflow.db"
+        before = digest(database, "md5")
+        database.chmod(0o444)
+        try:
+            printed = scratch.run("dvc", "repro", "--force", "--single-item", "train", fails=True)
+        finally:
+            database.chmod(0o644)
+        assert f"error: {database} is read-only, and every run is recorded there: `chmod u+w {database}`" in printed
+        assert "Traceback" not in printed
+        assert digest(database, "md5") == before
+        scratch.run("dvc", "checkout")  # DVC removes a stage's outputs before it runs; its cache has them
+
+    def test_a_database_that_is_none(self, scratch, tmp_path):
+        (tmp_path / "mlflow.db").write_text("not a database, but long enough to be taken for one " * 10)
+        uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+        printed = scratch.run("python", "-m", "pipeline.evaluate", fails=True, env=uri)
+        assert f"{tmp_path}/mlflow.db is no SQLite database" in printed
+        assert "Traceback" not in printed
+
+    def test_a_tracking_server_that_is_not_there(self, scratch):
+        uri = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+        printed = scratch.run("python", "-m", "pipeline.train", fails=True, env=uri)
+        assert f"the tracking store {uri['MLFLOW_TRACKING_URI']} does not answer" in printed
+        assert "Traceback" not in printed
+
+    def test_no_git_repository(self, scratch):
+        (scratch.root / ".git").rename(scratch.root / ".nogit")
+        try:
+            assert "is not a git repository" in scratch.run("dvc", "repro", fails=True)
+            printed = scratch.run("python", "-m", "pipeline.train", fails=True)
+            assert "no git commit to tag the run with" in printed
+            assert "Traceback" not in printed
+        finally:
+            (scratch.root / ".nogit").rename(scratch.root / ".git")
+
+    def test_a_new_store_says_how_to_fill_it(self, scratch, tmp_path):
+        uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other.db"}
+        picture = next((scratch.root / "data" / "external" / "0").iterdir())
+        printed = scratch.run("digits", "predict", str(picture), fails=True, env=uri)
+        assert "models:/digits@champion is not in the registry" in printed
+        assert "make register" in printed
+
+    def test_a_new_store_is_filled_from_the_files(self, scratch, tmp_path):
+        uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other.db"}
+        printed = scratch.run("dvc", "repro", "--force", "--single-item", "register", env=uri)
+        assert "version 1 is now champion" in printed
+        with sqlite3.connect(tmp_path / "other.db") as database:
+            tags = dict(database.execute("select key, value from tags").fetchall())
+        assert (tags["entered"], tags["weights_sha256"]) == ("from files", weights_of(scratch))
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [(b"seven", "not a picture (5 bytes)"), (None, "No such file"), ("blank", "blank: its contrast is 0 of 255")],
+    )
+    def test_a_picture_that_holds_no_digit(self, scratch, tmp_path, content, words):
+        picture = tmp_path / "picture.png"
+        if content is not None:
+            blank = pictures.write(np.full((40, 40), 255, np.uint8))
+            picture.write_bytes(blank if content == "blank" else content)
+        printed = scratch.run("digits", "predict", str(picture), fails=True)
+        assert words in printed
+        assert str(picture) in printed
+        assert "Traceback" not in printed
