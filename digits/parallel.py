@@ -5,7 +5,7 @@ from typing import Any
 
 from joblib import Parallel, cpu_count, delayed
 
-WORTHWHILE = 20_000  # items: for fewer, starting the processes takes longer than it saves
+WORTHWHILE = 8_000  # items: for fewer, starting the processes takes longer than it saves
 BATCH = 250  # items sent to a process at once
 
 
