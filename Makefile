@@ -49,9 +49,7 @@ ui: setup ## Open MLflow's page of runs and models on http://127.0.0.1:5000
 serve: setup ## Serve the champion on http://127.0.0.1:5001 with MLflow's scoring server
 	digits serve
 
-test: setup ## Lint and run the tests
-	ruff check .
-	ruff format --check .
+test: lint ## Lint and run the tests
 	pytest -n 2 --dist loadfile
 
 lint: setup ## Check the code's style

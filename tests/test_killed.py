@@ -57,7 +57,7 @@ def killer(tmp_path_factory):
 def go_on(scratch, stage: str) -> None:
     printed = scratch.run("dvc", "repro", stage)
     assert "Traceback" not in printed
-    assert [path for path in scratch.root.rglob(".partial-*") if ".dvc" not in path.parts] == []
+    assert "Data and pipelines are up to date." in scratch.run("dvc", "status", stage)
 
 
 @pytest.mark.parametrize(("stage", "output"), OUTPUTS)
@@ -86,8 +86,13 @@ def test_the_end_is_as_if_nothing_had_happened(scratch, untouched):
     assert "Data and pipelines are up to date." in scratch.run("dvc", "status")
 
 
+def test_what_was_left_beside_the_outputs_is_swept_when_the_stages_run(scratch, untouched):
+    scratch.run("dvc", "repro", "--force")
+    assert [path for path in scratch.root.rglob(".partial-*") if ".dvc" not in path.parts] == []
+    assert scratch.lock() == untouched
+
+
 def test_no_run_is_left_running_and_one_version_is_registered(scratch):
-    scratch.run("dvc", "repro", "--force", "--single-item", "evaluate")  # whoever records next ends what was killed
     client = mlflow.MlflowClient(f"sqlite:///{scratch.root}/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
     runs = client.search_runs([experiment.experiment_id])

@@ -93,3 +93,4 @@ def test_the_accuracy_is_the_one_that_the_committed_metrics_hold():
 
     test = json.loads((ROOT / "metrics" / "evaluate.json").read_text())["test"]
     assert f"evaluated: {test['accuracy']:.2%} of 1,000 test digits are read right" in README
+    assert f"tested on 1,000 | {test['accuracy'] * 100:.2f} % |" in README
