@@ -11,7 +11,9 @@ from digits.measurements import MEASURED, measure
 
 def test_a_picture_of_known_content():
     grey = np.full((10, 20), 255, np.uint8)
-    grey[2:8, 5:10] = 15  # 30 of 200 pixels hold ink
+    grey[2:8, 5:10] = 15  # 30 of 200 pixels hold full ink
+    grey[2:7, 10:12] = 120  # 10 hold a little more than half
+    grey[2:7, 12:14] = 150  # 10 hold less
     found = measure(pictures.write(grey))
     assert found | {"picture": ""} == {
         "problem": None,
@@ -21,7 +23,7 @@ def test_a_picture_of_known_content():
         "lowest": 15.0,
         "highest": 255.0,
         "contrast": 240,
-        "ink": 0.15,
+        "ink": 0.2,
         "picture": "",
     }
 

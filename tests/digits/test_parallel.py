@@ -1,11 +1,15 @@
 """The same results in the same order, on one core or on all."""
 
+import time
+
 import pytest
 
 from digits import parallel
 
 
 def squared(number: int) -> int:
+    if number < parallel.BATCH:
+        time.sleep(0.002)  # whoever does not wait gets the second batch before the first
     if number == 700:
         raise ValueError("no square for 700")
     return number * number

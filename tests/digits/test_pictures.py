@@ -68,8 +68,9 @@ def test_the_camera_orientation_is_applied(digit):
     assert np.array_equal(pictures.read(turned), digit)
 
 
-def test_dark_on_light_gives_the_same_digit(digit):
-    assert np.array_equal(pictures.canonical(255 - digit), digit)
+def test_dark_on_light_gives_the_same_digit(mnist_digits):
+    for image in mnist_digits.images[::25]:
+        assert np.abs(pictures.canonical(255 - image).astype(int) - image).max() <= 1  # its brightest may be 254
 
 
 def test_low_contrast_paper_and_ink_give_the_same_digit_within_rounding(digit):
