@@ -40,9 +40,9 @@ def learning_curves(history: list[dict[str, float]], path: Path) -> None:
         "error, % (log scale)": ("accuracy", lambda value: 100 * (1 - value)),
     }
     for axes, (title, (name, scale)) in zip(figure.subplots(1, 2), curves.items(), strict=True):
-        for prefix, of, colour in (("", "training, augmented", GRID), ("val_", "validation", ACCENT)):
+        for prefix, of, colour in (("", "training, augmented", INK), ("val_", "validation", ACCENT)):
             values = scale(np.array([epoch[prefix + name] for epoch in history]))
-            axes.plot(epochs, values, color=INK if colour == GRID else colour, label=of, marker=".", markersize=4)
+            axes.plot(epochs, values, color=colour, label=of, marker=".", markersize=4)
         axes.set(title=title, xlabel="epoch")
         axes.grid(color=GRID)
         axes.spines[["top", "right"]].set_visible(False)

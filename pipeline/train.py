@@ -5,6 +5,7 @@ Writes  models/digits.weights.h5, models/digits.onnx (the same network, for infe
         reports/plots/history.csv, reports/figures/learning_curves.png; a run in MLflow
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
@@ -24,7 +25,7 @@ CURVES = Path("reports/figures/learning_curves.png")
 RECORDED = ("ingest", "validate", "preprocess", "train")  # what made the data and the model
 
 
-def follow(epochs: int):
+def follow(epochs: int) -> Callable[[int, dict[str, float]], None]:
     """A function that prints each epoch's figures and the time to the end, and enters them in the run."""
     began = monotonic()
 

@@ -15,10 +15,9 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version: its number, its tags, and the aliases that point to it."""
+    """A registered version: its number, and the aliases that point to it."""
 
     number: str
-    tags: dict[str, str]
     aliases: tuple[str, ...]
 
     @property
@@ -63,7 +62,7 @@ def find(weights: str) -> Version | None:
 def version(number: str) -> Version:
     """The version with this number, its aliases included."""
     found = store.connect().get_model_version(NAME, number)
-    return Version(number=str(found.version), tags=dict(found.tags), aliases=tuple(found.aliases))
+    return Version(number=str(found.version), aliases=tuple(found.aliases))
 
 
 def champion() -> Version | None:
