@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from digits.dataset import LABELS, Digits
 from digits.files import replacing
@@ -44,6 +44,7 @@ def learning_curves(history: list[dict[str, float]], path: Path) -> None:
             values = scale(np.array([epoch[prefix + name] for epoch in history]))
             axes.plot(epochs, values, color=colour, label=of, marker=".", markersize=4)
         axes.set(title=title, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(color=GRID)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
