@@ -65,7 +65,7 @@ bench: setup ## Measure the pipeline's time and memory
 
 lock: setup ## Resolve pyproject.toml into requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--extra dev --extra s3 --output-file requirements.txt pyproject.toml
+		--extra dev --extra s3 --extra ssh --output-file requirements.txt pyproject.toml
 
 clean: ## Remove what the stages wrote; DVC's cache and MLflow's record stay
 	rm -rf data/raw data/processed data/measurements.parquet models/digits.* models/registered.json \

@@ -73,7 +73,7 @@ def ui(port: int) -> None:
 
 def _canonical(path: Path) -> np.ndarray:
     try:
-        return pictures.canonical(pictures.read(path.read_bytes()))
+        return pictures.digit(path.read_bytes())
     except pictures.PictureError as error:
         raise UserError(f"{path}: {error}") from None
 

@@ -6,9 +6,8 @@ are all alike: `image` is 784 raw bytes, the 28 x 28 pixels row by row.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from digits.canonical import SIDE
 from digits.files import replacing
-from digits.pictures import SIDE
 
 RAW = Path("data/raw")
 PREPARED = Path("data/processed")
 LABELS = range(10)
-ROWS_PER_GROUP = 1000  # a row group is the unit of reading: memory holds one at a time
+ROWS_PER_GROUP = 1000  # a row group is the unit of reading and of work: memory holds a few at a time
+BYTES_PER_GROUP = 32 * 2**20  # so it is closed earlier where the pictures are photographs
 
 _FEATURES = {
     "image": {"_type": "Image"},
@@ -44,24 +44,25 @@ class Example(NamedTuple):
     label: int
 
 
-class Digit(NamedTuple):
-    """One canonical digit: its split (`train`, `validation` or `test`), (28, 28) uint8 image, and its label."""
-
-    split: str
-    image: np.ndarray
-    label: int
-
-
 class Digits(NamedTuple):
-    """Canonical digits of one split: `images` (n, 28, 28) uint8, light ink on 0, and `labels` (n,) int64, 0 to 9."""
+    """Canonical digits: `images` (n, 28, 28) uint8, light ink on 0, and their `labels` (n,) int64, 0 to 9."""
 
     images: np.ndarray
     labels: np.ndarray
 
 
+class Piece(NamedTuple):
+    """A row group of a raw split: the unit in which its pictures are read and worked on."""
+
+    split: str
+    group: int
+    first_row: int
+    rows: int
+
+
 def write_raw(examples: Iterable[Example], folder: Path = RAW) -> dict[str, int]:
     """Write one Parquet file per split, in the order in which the examples come; return the rows by split."""
-    return _write(examples, folder, RAW_SCHEMA, _raw_table)
+    return _write(_by_split(examples), folder)
 
 
 def raw_splits(folder: Path = RAW) -> list[str]:
@@ -74,14 +75,42 @@ def count(path: Path) -> int:
     return pq.read_metadata(path).num_rows
 
 
+def pieces(folder: Path = RAW) -> list[Piece]:
+    """Every row group of the raw splits, train before test, in the order of their rows."""
+    found = []
+    for split in raw_splits(folder):
+        metadata, row = pq.read_metadata(folder / f"{split}.parquet"), 0
+        for group in range(metadata.num_row_groups):
+            found.append(Piece(split, group, row, metadata.row_group(group).num_rows))
+            row += found[-1].rows
+    return found
+
+
+def read_piece(piece: Piece, folder: Path = RAW) -> list[Example]:
+    """A row group's examples, in the order of their rows."""
+    with pq.ParquetFile(folder / f"{piece.split}.parquet") as file:
+        table = file.read_row_group(piece.group).combine_chunks()
+    image = table["image"].chunk(0)
+    columns = (image.field("bytes"), image.field("path"), table["label"])
+    return [Example(piece.split, *row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
+
+
 def read_raw(split: str, folder: Path = RAW) -> Iterator[Example]:
     """Yield a split's examples in the order of their rows, holding one row group at a time."""
-    with pq.ParquetFile(folder / f"{split}.parquet") as file:
-        for batch in file.iter_batches(ROWS_PER_GROUP):
-            image = batch.column("image")
-            columns = (image.field("bytes"), image.field("path"), batch.column("label"))
-            for data, path, label in zip(*(column.to_pylist() for column in columns), strict=True):
-                yield Example(split, data, path, label)
+    for piece in pieces(folder):
+        if piece.split == split:
+            yield from read_piece(piece, folder)
+
+
+def pick(wanted: Iterable[tuple[str, int]], folder: Path = RAW) -> dict[tuple[str, int], Example]:
+    """The examples at the wanted (split, row) places; reads only the row groups that hold them."""
+    wanted, found = set(wanted), {}
+    for piece in pieces(folder):
+        rows = [row for split, row in wanted if split == piece.split and 0 <= row - piece.first_row < piece.rows]
+        if rows:
+            examples = read_piece(piece, folder)
+            found.update({(piece.split, row): examples[row - piece.first_row] for row in rows})
+    return found
 
 
 def read_raw_labels(split: str, folder: Path = RAW) -> np.ndarray:
@@ -89,9 +118,9 @@ def read_raw_labels(split: str, folder: Path = RAW) -> np.ndarray:
     return pq.read_table(folder / f"{split}.parquet", columns=["label"])["label"].to_numpy()
 
 
-def write_prepared(digits: Iterable[Digit], folder: Path = PREPARED) -> dict[str, int]:
-    """Write one Parquet file per split, in the order in which the digits come; return the rows by split."""
-    return _write(digits, folder, PREPARED_SCHEMA, _prepared_table)
+def write_prepared(blocks: Iterable[tuple[str, Digits]], folder: Path = PREPARED) -> dict[str, int]:
+    """Write one Parquet file per split from blocks of it, in the order in which they come; return the rows by split."""
+    return _write(((split, _prepared_table(digits)) for split, digits in blocks), folder)
 
 
 def read_prepared(split: str, folder: Path = PREPARED) -> Digits:
@@ -101,21 +130,33 @@ def read_prepared(split: str, folder: Path = PREPARED) -> Digits:
     return Digits(images=images, labels=table["label"].to_numpy())
 
 
-def _write(rows: Iterable, folder: Path, schema: pa.Schema, table: Callable[[list], pa.Table]) -> dict[str, int]:
+def _write(tables: Iterable[tuple[str, pa.Table]], folder: Path) -> dict[str, int]:
+    """Write each table as a row group of its split's file."""
     counts: dict[str, int] = {}
-    rows = iter(rows)
     with replacing(folder) as beside, ExitStack() as open_files:
         beside.mkdir()
         writers: dict[str, pq.ParquetWriter] = {}
-        while group := list(islice(rows, ROWS_PER_GROUP)):
-            for split in dict.fromkeys(row.split for row in group):
-                if split not in writers:
-                    file = pq.ParquetWriter(beside / f"{split}.parquet", schema)
-                    writers[split] = open_files.enter_context(file)
-                members = [row for row in group if row.split == split]
-                writers[split].write_table(table(members))
-                counts[split] = counts.get(split, 0) + len(members)
+        for split, table in tables:
+            if split not in writers:
+                writers[split] = open_files.enter_context(pq.ParquetWriter(beside / f"{split}.parquet", table.schema))
+            writers[split].write_table(table)
+            counts[split] = counts.get(split, 0) + table.num_rows
     return counts
+
+
+def _by_split(examples: Iterable[Example]) -> Iterator[tuple[str, pa.Table]]:
+    """Gather each split's examples, in their order, until they fill a row group."""
+    waiting: dict[str, list[Example]] = {}
+    size: dict[str, int] = {}
+    for example in examples:
+        group = waiting.setdefault(example.split, [])
+        group.append(example)
+        size[example.split] = size.get(example.split, 0) + len(example.data)
+        if len(group) == ROWS_PER_GROUP or size[example.split] >= BYTES_PER_GROUP:
+            yield example.split, _raw_table(waiting.pop(example.split))
+            size.pop(example.split)
+    for split, group in waiting.items():
+        yield split, _raw_table(group)
 
 
 def _raw_table(examples: list[Example]) -> pa.Table:
@@ -123,6 +164,7 @@ def _raw_table(examples: list[Example]) -> pa.Table:
     return pa.table({"image": images, "label": [example.label for example in examples]}, schema=RAW_SCHEMA)
 
 
-def _prepared_table(digits: list[Digit]) -> pa.Table:
-    images = [digit.image.tobytes() for digit in digits]
-    return pa.table({"image": images, "label": [digit.label for digit in digits]}, schema=PREPARED_SCHEMA)
+def _prepared_table(digits: Digits) -> pa.Table:
+    pixels = pa.py_buffer(np.ascontiguousarray(digits.images))
+    images = pa.FixedSizeBinaryArray.from_buffers(pa.binary(SIDE * SIDE), len(digits.labels), [None, pixels])
+    return pa.table({"image": images, "label": digits.labels}, schema=PREPARED_SCHEMA)

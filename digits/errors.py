@@ -8,6 +8,19 @@ class UserError(Exception):
     """Says which file, row or key is wrong, what was found and expected, and how to mend it."""
 
 
+def printable(name: object) -> str:
+    """A file's name as one line of text, whatever it holds: what can't be printed is escaped as Python does."""
+    text = str(name)
+    return (
+        text
+        if text.isprintable()
+        else "".join(
+            letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode()
+            for letter in text
+        )
+    )
+
+
 def run(main: Callable[[], None]) -> None:
     """Call `main`, the whole of a stage or command, and exit: 0 done, 1 a user's mistake, 130 interrupted."""
     try:

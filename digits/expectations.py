@@ -1,124 +1,171 @@
-"""What is expected of the pictures and labels, and Great Expectations, which holds a table against it."""
+"""What is expected of the pictures and labels, and Great Expectations, which holds the tables against it.
+
+The bounds and severities stand in params.yaml under `validate.expectations`, by the names used here.
+"""
 
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from digits.dataset import LABELS
+from digits.drift import PROFILED
 from digits.files import replacing
-from digits.params import Validate
+from digits.params import Expectations
 
-MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "I"]  # up to 16 bits a grey level, 8 a colour
-MAX_LEVEL = 65535  # of 16 bits; `I` holds 32, and more than this is no grey level of a camera or scanner
+MODES = ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I"]  # 16 bits a grey, 8 a colour
 ROW = ["split", "row", "path", "label"]  # the columns that name a row
-SHOWN = 10  # offending rows named per expectation
+PER_PICTURE, PER_VERSION = "pictures", "version"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One expectation, held against the data: `observed` is None where each row was checked by itself."""
+    """One expectation, held against the data: `observed` is a figure, or the range of a column.
+
+    `rows` are the positions in the table of the pictures that do not hold, and `found` what was found of each.
+    """
 
     name: str
-    critical: bool
+    about: str
+    severity: str
     success: bool
     expected: str
-    observed: float | list | str | None
-    unexpected: int
-    rows: list[dict[str, Any]]
+    observed: float | list | str
+    rows: list[int]
+    found: list[str]
 
-    def __str__(self) -> str:
-        weight = "critical" if self.critical else "warning"
-        if not self.rows:
-            return f"{self.name} ({weight}): expected {self.expected}, found {self.observed}"
-        more = f"\n    and {self.unexpected - len(self.rows)} more" if self.unexpected > len(self.rows) else ""
-        lines = "".join(
-            f"\n    {row['split']} row {row['row']}, {row['path']}, label {row['label']}: {row['found']}"
-            for row in self.rows
-        )
-        return f"{self.name} ({weight}): expected {self.expected}, {self.unexpected} rows do not hold:{lines}{more}"
+    @property
+    def critical(self) -> bool:
+        return self.severity == "critical"
 
 
-def suite(limits: Validate) -> list:
-    """The expectations, in the order in which they are reported. Those that only warn say so."""
-    import great_expectations.expectations as gxe
+class Expectation(NamedTuple):
+    """What is expected of a column: its name in params.yaml, what it says, and Great Expectations' kind of it."""
 
-    def expect(kind: type, name: str, severity: str = "critical", **kwargs: Any) -> Any:
-        return kind(severity=severity, meta={"name": name}, **kwargs)
-
-    between, in_set = gxe.ExpectColumnValuesToBeBetween, gxe.ExpectColumnValuesToBeInSet
-    labels = list(LABELS)
-    uniform = {"values": labels, "weights": [1 / len(labels)] * len(labels)}
-    return [
-        # The pictures
-        expect(gxe.ExpectTableRowCountToBeBetween, "enough pictures", min_value=limits.min_pictures),
-        expect(gxe.ExpectColumnValuesToBeNull, "every picture can be read", column="problem"),
-        expect(in_set, "known mode", column="mode", value_set=MODES),
-        expect(between, "width", column="width", min_value=limits.min_side, max_value=limits.max_side),
-        expect(between, "height", column="height", min_value=limits.min_side, max_value=limits.max_side),
-        expect(between, "lowest level", column="lowest", min_value=0),
-        expect(between, "highest level", column="highest", max_value=MAX_LEVEL),
-        expect(between, "not blank", column="contrast", min_value=limits.min_contrast),
-        expect(between, "ink", column="ink", min_value=limits.min_ink, max_value=limits.max_ink),
-        # The labels
-        expect(in_set, "label is a digit", column="label", value_set=labels),
-        expect(gxe.ExpectColumnDistinctValuesToContainSet, "every digit occurs", column="label", value_set=labels),
-        expect(
-            gxe.ExpectColumnKLDivergenceToBeLessThan,
-            "labels in balance",
-            severity="warning",
-            column="label",
-            partition_object=uniform,
-            threshold=limits.max_label_divergence,
-        ),
-        # The splits
-        expect(
-            gxe.ExpectCompoundColumnsToBeUnique,
-            "no picture twice in a split",
-            severity="warning",
-            column_list=["split", "picture"],
-            ignore_row_if="any_value_is_missing",
-        ),
-        expect(in_set, "no picture in two splits", column="splits_with_picture", value_set=[1]),
-    ]
+    name: str
+    column: str | None
+    about: str
+    kind: str = "ExpectColumnValuesToBeBetween"
+    fixed: Mapping[str, Any] = MappingProxyType({})
 
 
-def check(table: pd.DataFrame, limits: Validate, docs: Path) -> list[Outcome]:
-    """Hold the measurements, one row a picture, against the suite and render Data Docs to the folder `docs`.
+NONE, IN_SET = "ExpectColumnValuesToBeNull", "ExpectColumnValuesToBeInSet"
+DIGITS = {"value_set": list(LABELS)}
+EQUAL = {"partition_object": {"values": list(LABELS), "weights": [1 / len(LABELS)] * len(LABELS)}}
 
-    `table` has the columns of `measurements.measure` beside `split`, `row`, `path`, `label` and
-    `splits_with_picture`. Returns one Outcome an expectation, in the suite's order.
+PICTURES = [
+    # The file
+    Expectation("pictures", None, "enough pictures to learn from", "ExpectTableRowCountToBeBetween"),
+    Expectation("readable", "problem", "every picture can be read", NONE),
+    Expectation("mode", "mode", "grey or colour, of a known kind", IN_SET, {"value_set": MODES}),
+    Expectation("frames", "frames", "a still picture; of others only the first frame is taken"),
+    Expectation("file_name", "misnamed", "the name's suffix says what the file holds", NONE),
+    Expectation("width", "width", "pixels across"),
+    Expectation("height", "height", "pixels down"),
+    Expectation("aspect", "aspect", "longest side over shortest"),
+    Expectation("lowest_level", "lowest", "no level below black"),
+    Expectation("highest_level", "highest", "no level above 16 bits"),
+    # What it shows
+    Expectation("contrast", "contrast", "brightest minus darkest grey level: not blank"),
+    Expectation("ink_colour", "odd_ink", "ink as dark or as light as in the other pictures", NONE),
+    Expectation("ink", "ink", "fraction of the pixels that hold ink"),
+    Expectation("centre_x", "centre_x", "where the ink balances, from left to right"),
+    Expectation("centre_y", "centre_y", "where the ink balances, from top to bottom"),
+    Expectation("extent", "extent", "the ink's size in the picture"),
+    Expectation("stroke", "stroke", "width of the strokes, as a fraction of the digit's size"),
+    Expectation("border", "border", "fraction of the picture's edge that ink touches"),
+    Expectation("sharpness", "sharpness", "fraction of the ink that is solid: not blurred"),
+    Expectation("parts", "parts", "separate strokes"),
+    Expectation("second_digit", "second", "ink that stands apart beside the rest: not two digits"),
+    # The labels
+    Expectation("label", "label", "the label is a digit", IN_SET, DIGITS),
+    Expectation("every_digit", "label", "each of the ten occurs", "ExpectColumnDistinctValuesToContainSet", DIGITS),
+    Expectation("balance", "label", "labels in equal shares", "ExpectColumnKLDivergenceToBeLessThan", EQUAL),
+    Expectation("one_label", "other_label", "no picture has two labels", NONE),
+    Expectation("looks_like_label", "unlike_label", "no picture looks like another digit than its label", NONE),
+    # The splits
+    Expectation("no_copies", "copy_of", "no picture twice in a split", NONE),
+    Expectation("no_leak", "also_in_test", "no picture both to train on and to test", NONE),
+    Expectation("no_near_leak", "near_copy", "no picture to train on looks nearly as one to test", NONE),
+]
+
+# The version: how far each measurement has moved from what the champion learned from.
+VERSION = [
+    Expectation("drift", name, f"{name} as in what the champion learned from", "ExpectColumnMaxToBeBetween")
+    for name in PROFILED
+]
+
+
+def check(table: pd.DataFrame, moved: dict[str, float], bounds: Expectations, docs: Path) -> list[Outcome]:
+    """Hold the measurements, one row a picture, and the drift of each against what is expected of them.
+
+    `table` has the columns of `measurements.measure` and `relations.relate` beside `split`, `row`, `path`, `label` and
+    `aspect`, and an index from 0 on; `moved` is what `drift.distance` returns. Renders Great Expectations' Data Docs to
+    the folder `docs`. Returns one Outcome an expectation, in the order in which they stand above.
     """
     import great_expectations as gx
     from great_expectations.checkpoint import UpdateDataDocsAction
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    expectations = suite(limits)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    asset = context.data_sources.add_pandas("digits").add_dataframe_asset("measurements")
-    batch = asset.add_batch_definition_whole_dataframe("all pictures")
-    definition = gx.ValidationDefinition(
-        name="pictures and labels",
-        data=batch,
-        suite=context.suites.add(gx.ExpectationSuite(name="digits", expectations=expectations)),
-    )
+    source = context.data_sources.add_pandas("digits")
+    needed = [*ROW, *dict.fromkeys(one.column for one in PICTURES if one.column not in (None, "label"))]
+    frames = {
+        PER_PICTURE: (PICTURES, table[needed].rename_axis("place").reset_index()),
+        PER_VERSION: (VERSION, pd.DataFrame([moved])),
+    }
+    outcomes: list[Outcome] = []
     with replacing(docs) as beside:
         context.add_data_docs_site("docs", _site(beside))
-        checkpoint = gx.Checkpoint(
-            name="validate",
-            validation_definitions=[context.validation_definitions.add(definition)],
-            actions=[UpdateDataDocsAction(name="docs", site_names=["docs"])],
-            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ROW},
-        )
-        result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": table})
-    (run,) = result.run_results.values()
-    outcomes = {outcome.name: outcome for outcome in map(_outcome, run.to_json_dict()["results"])}
-    return [outcomes[expectation.meta["name"]] for expectation in expectations]
+        for name, (listed, frame) in frames.items():
+            batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
+            expectations = [_made(one, place, bounds) for place, one in enumerate(listed)]
+            suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+            definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+            index = ["place"] if name == PER_PICTURE else []
+            checkpoint = gx.Checkpoint(
+                name=name,
+                validation_definitions=[definition],
+                actions=[UpdateDataDocsAction(name="docs", site_names=["docs"])],
+                result_format={"result_format": "COMPLETE", "unexpected_index_column_names": index},
+            )
+            result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
+            (run,) = result.run_results.values()
+            found = {one["expectation_config"]["meta"]["place"]: one for one in run.to_json_dict()["results"]}
+            outcomes += [_outcome(found[place], frame) for place in range(len(listed))]
+    return outcomes
+
+
+def bad_rows(outcomes: list[Outcome]) -> dict[int, list[str]]:
+    """Positions in the table of the pictures that a critical expectation refuses, and its reasons."""
+    reasons: dict[int, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.critical and not outcome.success:
+            for row, found in zip(outcome.rows, outcome.found, strict=True):
+                reasons.setdefault(row, []).append(f"{outcome.name}: {found}")
+    return dict(sorted(reasons.items()))
+
+
+def _made(expectation: Expectation, place: int, bounds: Expectations) -> Any:
+    """Great Expectations' own object, with the bounds and the severity of params.yaml."""
+    import great_expectations.expectations as gxe
+
+    name, column, about, kind, fixed = expectation
+    limits = {f"{key}_value": value for key, value in bounds.limits(name).items()}
+    if kind == "ExpectColumnKLDivergenceToBeLessThan":
+        limits = {"threshold": limits["max_value"]}
+    elif kind == NONE:
+        limits = {}  # `relations` has held the bound, and said in words what it found
+    where = {} if column is None else {"column": column}
+    meta = {"name": f"drift of {column}" if name == "drift" else name, "about": about, "place": place}
+    return getattr(gxe, kind)(severity=bounds.severity(name), meta=meta, **where, **fixed, **limits)
 
 
 def _site(folder: Path) -> dict[str, Any]:
@@ -132,40 +179,56 @@ def _site(folder: Path) -> dict[str, Any]:
     }
 
 
-def _outcome(result: dict[str, Any]) -> Outcome:
+def _outcome(result: dict[str, Any], frame: pd.DataFrame) -> Outcome:
     config, found = result["expectation_config"], result["result"]
     rows = found.get("unexpected_index_list") or []
+    rows = sorted((row for row in rows if "place" in row), key=lambda row: row["place"])
+    observed = found.get("observed_value")
+    if observed is None:
+        cause = None if result["success"] else _cause(result)
+        observed = cause or _range(frame, config)
     return Outcome(
         name=config["meta"]["name"],
-        critical=config["severity"] == "critical",
+        about=config["meta"]["about"],
+        severity=config["severity"],
         success=result["success"],
         expected=_expected(config["kwargs"]),
-        observed=_rounded(found.get("observed_value", _cause(result) if not result["success"] else None)),
-        unexpected=found.get("unexpected_count", 0),
-        rows=[_named(row) for row in rows[:SHOWN]],
+        observed=_rounded(observed),
+        rows=[row["place"] for row in rows],
+        found=[_said(config["kwargs"].get("column"), row) for row in rows],
     )
 
 
-def _named(row: dict[str, Any]) -> dict[str, Any]:
-    measured = {name: value for name, value in row.items() if name not in ROW}
-    found = ", ".join(f"{name} {value}" for name, value in measured.items()) or f"label {row['label']}"
-    return {**{name: row[name] for name in ROW}, "found": found}
+def _range(frame: pd.DataFrame, config: dict[str, Any]) -> str:
+    """What a column holds that was checked row by row: its extremes, its values, or how many rows are not empty."""
+    column = frame[config["kwargs"]["column"]].dropna()
+    if config["type"] == "expect_column_values_to_be_null":
+        return f"{len(column):,} of {len(frame):,}"
+    if "value_set" in config["kwargs"]:
+        return ", ".join(map(str, sorted(column.unique())[:20]))
+    lowest, highest = (_rounded(float(extreme)) for extreme in (column.min(), column.max()))
+    return "nothing" if column.empty else f"{lowest} to {highest}" if lowest != highest else str(lowest)
+
+
+def _said(column: str | None, row: dict[str, Any]) -> str:
+    value = row.get(column)
+    return value if isinstance(value, str) and column not in ("mode",) else f"{column} {_rounded(value)}"
 
 
 def _expected(kwargs: dict[str, Any]) -> str:
     if "partition_object" in kwargs:
-        return f"a divergence from equal shares of at most {kwargs['threshold']:g}"
+        return f"at most {kwargs['threshold']:g}"
     if "value_set" in kwargs:
         return f"one of {', '.join(map(str, kwargs['value_set']))}"
-    if "column_list" in kwargs:
-        return "no two alike"
     bounds = {"at least": kwargs.get("min_value"), "at most": kwargs.get("max_value")}
-    return " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None) or "none"
+    return " and ".join(f"{word} {bound:,g}" for word, bound in bounds.items() if bound is not None) or "none"
 
 
 def _rounded(observed: Any) -> Any:
     # The last digits of a float are nobody's news, and a diff of two versions should show what changed.
-    return round(observed, 6) if isinstance(observed, float) and math.isfinite(observed) else observed
+    if isinstance(observed, float) and math.isfinite(observed):
+        return int(observed) if observed.is_integer() else round(observed, 4)
+    return observed
 
 
 def _cause(result: dict[str, Any]) -> str | None:

@@ -1,14 +1,15 @@
 """Pictures of the data and of the model, as PNG files. The same content gives the same bytes."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
+from digits.canonical import SIDE
 from digits.dataset import LABELS, Digits
 from digits.files import replacing
-from digits.pictures import SIDE
 
 PER_LABEL = 12  # samples shown of each label
 INK, ACCENT, GRID = "#1b2a41", "#d1495b", "#d9dee7"
@@ -89,6 +90,39 @@ def mistakes(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, 
     title = "The worst mistakes on the test split" if len(rows) else "No mistake on the test split"
     figure.suptitle(title, color=INK)
     _save(figure, path)
+
+
+def distributions(values: dict[str, np.ndarray], labels: np.ndarray, bounds: dict[str, tuple]) -> bytes:
+    """A PNG of every measurement's values by label: a panel a measurement, a row a label, dark where most lie.
+
+    `values` maps a name to (n,) numbers, `labels` is (n,); `bounds` gives a name's (lowest, highest) allowed value,
+    None where there is none: drawn as lines.
+    """
+    across = 4
+    down = max(1, -(-len(values) // across))
+    figure = Figure(figsize=(12, 2.1 * down), dpi=100, layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in grid[len(values) :]:
+        axes.set_axis_off()
+    for axes, (name, column) in zip(grid, values.items(), strict=False):
+        known = np.isfinite(column)
+        lowest, highest = (column[known].min(), column[known].max()) if known.any() else (0, 1)
+        margin = 0.05 * (highest - lowest) or 0.5
+        edges = np.linspace(lowest - margin, highest + margin, 41)
+        rows = np.stack([np.histogram(column[known & (labels == label)], edges)[0] for label in LABELS])
+        shares = rows / np.maximum(rows.max(axis=1, keepdims=True), 1)
+        extent = (edges[0], edges[-1], len(LABELS) - 0.5, -0.5)
+        axes.imshow(shares, aspect="auto", cmap="Blues", extent=extent, vmin=0, vmax=1, interpolation="nearest")
+        for bound in bounds.get(name, ()):
+            if bound is not None and edges[0] <= bound <= edges[-1]:
+                axes.axvline(bound, color=ACCENT, linewidth=1.5)
+        axes.set_title(name, fontsize=10, color=INK, loc="left")
+        axes.set_yticks(list(LABELS), labels=list(LABELS), fontsize=6)
+        axes.tick_params(axis="x", labelsize=7)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    buffer = BytesIO()
+    figure.savefig(buffer, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _save(figure: Figure, path: Path) -> None:

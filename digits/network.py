@@ -19,10 +19,10 @@ with without_native_noise():  # TensorFlow greets every machine that has no GPU 
     import tensorflow as tf
     from keras import layers, ops
 
+from digits.canonical import SIDE
 from digits.dataset import LABELS, Digits
 from digits.files import replacing
 from digits.params import Train
-from digits.pictures import SIDE
 
 
 class RandomAffine(layers.Layer):

@@ -1,16 +1,47 @@
-"""The same work on many pictures, in order: on every core where there are enough to be worth it."""
+"""The same work on many pieces, in order: on every core where there is enough to be worth it."""
 
+import os
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count
 
-WORTHWHILE = 8_000  # items: for fewer, starting the processes takes longer than it saves
-BATCH = 250  # items sent to a process at once
+WORTHWHILE = 8_000  # pictures: for fewer, starting the processes takes longer than it saves
+AHEAD = 2  # pieces a process that are in work or done before the first of them is taken: so memory stays flat
 
 
-def each(function: Callable[[Any], Any], items: Iterable, count: int) -> Iterator:
-    """Yield `function(item)` for each of the `count` items, in their order; an error in one is raised here."""
-    jobs = cpu_count() if count >= WORTHWHILE else 1
-    results = Parallel(n_jobs=jobs, batch_size=BATCH, return_as="generator")
-    yield from results(delayed(function)(item) for item in items)
+def each(function: Callable[[Any], Any], pieces: Iterable, pictures: int) -> Iterator:
+    """Yield `function(piece)` for each piece, in their order; `pictures` is how many they hold together.
+
+    A piece is sent to a process only when an earlier result has been taken. An error in one is raised here.
+    """
+    jobs = cpu_count() if pictures >= WORTHWHILE else 1
+    if jobs == 1:
+        yield from map(function, pieces)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
+        waiting: deque = deque()
+        try:
+            for piece in pieces:
+                waiting.append(pool.submit(function, piece))
+                if len(waiting) > AHEAD * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _end_with_parent() -> None:
+    """A stage that is killed must not leave its workers behind, waiting for ever."""
+
+    def watch() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

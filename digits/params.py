@@ -1,8 +1,9 @@
 """params.yaml, typed: every key, its type and its range stand here and nowhere else."""
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -39,21 +40,77 @@ class Ingest(Section):
     seed: Seed
 
 
-class Validate(Section):
-    min_pictures: int = Field(ge=1)
-    min_side: int = Field(ge=1)
-    max_side: int = Field(ge=1)
-    min_contrast: int = Field(ge=1, le=255)
-    min_ink: Number = Field(ge=0, lt=1)
-    max_ink: Number = Field(gt=0, le=1)
-    max_label_divergence: Number = Field(gt=0)
+class Fact(Section):
+    """An expectation without a bound. `critical` stops the pipeline; `warning` is reported and goes on."""
+
+    severity: Literal["critical", "warning"]
+
+
+class AtLeast(Fact):
+    min: Number
+
+
+class AtMost(Fact):
+    max: Number
+
+
+class Between(Fact):
+    min: Number
+    max: Number
 
     @model_validator(mode="after")
     def bounds_in_order(self) -> Self:
-        for low, high in (("min_side", "max_side"), ("min_ink", "max_ink")):
-            if getattr(self, low) > getattr(self, high):
-                raise ValueError(f"{low} = {getattr(self, low)} is above {high} = {getattr(self, high)}")
+        if self.min > self.max:
+            raise ValueError(f"min = {self.min:g} is above max = {self.max:g}")
         return self
+
+
+class Expectations(Section):
+    """The bounds of what is expected of the data, and how much each matters; digits/expectations.py says of what."""
+
+    pictures: AtLeast
+    readable: Fact
+    mode: Fact
+    frames: AtMost
+    file_name: Fact
+    width: Between
+    height: Between
+    aspect: AtMost
+    lowest_level: AtLeast
+    highest_level: AtMost
+    contrast: AtLeast
+    ink_colour: Fact
+    ink: Between
+    centre_x: Between
+    centre_y: Between
+    extent: AtLeast
+    stroke: Between
+    border: AtMost
+    sharpness: AtLeast
+    parts: AtMost
+    second_digit: AtMost
+    label: Fact
+    every_digit: Fact
+    balance: AtMost
+    one_label: Fact
+    looks_like_label: AtMost
+    no_copies: Fact
+    no_leak: Fact
+    no_near_leak: AtLeast
+    drift: AtMost
+
+    def severity(self, name: str) -> str:
+        return getattr(self, name).severity
+
+    def limits(self, name: str) -> dict[str, float]:
+        """Its `min` and `max`, those that it has."""
+        return {key: value for key, value in getattr(self, name).model_dump().items() if key != "severity"}
+
+
+class Validate(Section):
+    on_bad_rows: Literal["fail", "quarantine"]
+    max_quarantined: Fraction
+    expectations: Expectations
 
 
 class Preprocess(Section):
@@ -116,7 +173,15 @@ def load(path: Path | str = "params.yaml") -> Params:
 def flatten(params: Params, sections: tuple[str, ...]) -> dict[str, Any]:
     """The named sections as `{'train.epochs': 12, ...}`, the names that `dvc exp run -S` takes."""
     nested = params.model_dump(by_alias=True)
-    return {f"{section}.{key}": value for section in sections for key, value in nested[section].items()}
+    return dict(pair for section in sections for pair in _flat(section, nested[section]))
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        yield name, value
+        return
+    for key, inner in value.items():
+        yield from _flat(f"{name}.{key}", inner)
 
 
 def _explain(path: Path | str, error: Any) -> str:
@@ -150,6 +215,8 @@ def _keys(location: tuple[Any, ...]) -> list[str]:
 
 def _allowed(location: tuple[Any, ...]) -> str:
     schema = _schema(location)
+    if "enum" in schema:
+        return " or ".join(schema["enum"])
     if schema["type"] == "object":
         return f"a section with the keys {', '.join(schema['properties'])}"
     words = {

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import pictures
-from digits.dataset import LABELS, Example
+from digits import labelled_folders, pictures
+from digits.canonical import SIDE
+from digits.dataset import Example
 from digits.errors import UserError
 from digits.params import Ingest
 from digits.splits import stratified
 
 SOURCES: dict[str, Callable[[Ingest], Iterator[Example]]] = {}
 WATCHED = Path("data/sources")
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"}
 
 
 def source(name: str) -> Callable[[Callable], Callable]:
@@ -49,7 +49,7 @@ def mnist_5k(params: Ingest) -> Iterator[Example]:
     path = Path(mnist.DATA_PATH)
     _check(path.name, path.read_bytes(), "mnist-5k")
     table = csv.read_csv(path, csv.ReadOptions(autogenerate_column_names=True)).to_pandas().to_numpy(np.uint8)
-    images, labels = table[:, :-1].reshape(-1, pictures.SIDE, pictures.SIDE), table[:, -1]
+    images, labels = table[:, :-1].reshape(-1, SIDE, SIDE), table[:, -1]
     splits = _deal(labels, params)
     for row, (split, image, label) in enumerate(zip(splits, images, labels, strict=True)):
         yield Example(str(split), pictures.write(image), f"mnist_5k.csv.gz/{row:04d}.png", int(label))
@@ -60,7 +60,7 @@ def mnist(params: Ingest) -> Iterator[Example]:
     """MNIST's own 60,000 and 10,000 digits, from its four IDX files at `ingest.mirror`."""
     for split, stem in {"train": "train", "test": "t10k"}.items():
         images = _idx(f"{stem}-images-idx3-ubyte.gz", params, header=16)
-        images = images.reshape(-1, pictures.SIDE, pictures.SIDE)
+        images = images.reshape(-1, SIDE, SIDE)
         labels = _idx(f"{stem}-labels-idx1-ubyte.gz", params, header=8)
         for row, (image, label) in enumerate(zip(images, labels, strict=True)):
             yield Example(split, pictures.write(image), f"{stem}-images-idx3-ubyte.gz/{row:05d}.png", int(label))
@@ -72,30 +72,14 @@ def folder(params: Ingest) -> Iterator[Example]:
     root = Path("data/external")
     if not root.is_dir():
         raise UserError(f"{root} is not here; put your pictures in {root}/0 to {root}/9, a folder per label")
-    paths = [path for label in LABELS for path in _pictures_of(root, label)]
-    labels = np.array([int(path.parent.name) for path in paths])
+    names, left_out = labelled_folders.listing(root)
+    for warning in left_out:
+        print(f"warning: {warning}", flush=True)
+    labels = np.repeat(list(names), [len(found) for found in names.values()])
+    paths = (root / str(label) / name for label, found in names.items() for name in found)
     for split, path, label in zip(_deal(labels, params), paths, labels, strict=True):
-        yield Example(str(split), path.read_bytes(), path.as_posix(), int(label))
-
-
-def _pictures_of(root: Path, label: int) -> list[Path]:
-    known = {str(label) for label in LABELS}
-    strange = sorted(path.name for path in root.iterdir() if path.name[0] != "." and path.name not in known)
-    if strange:
-        raise UserError(
-            f"{root / strange[0]} is no label: a folder is named by its digit, 0 to 9"
-            + (f" ({len(strange)} such names: {', '.join(strange[:10])})" if len(strange) > 1 else "")
-        )
-    here = root / str(label)
-    found = sorted(path for path in here.iterdir() if path.name[0] != ".") if here.is_dir() else []
-    for path in found:
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
-            raise UserError(f"{path} is not named as a picture; allowed: {' '.join(sorted(SUFFIXES))}")
-    if len(found) < 2:
-        raise UserError(
-            f"{here} holds {len(found)} pictures; every label needs at least 2, one to train on and one to test"
-        )
-    return found
+        data = labelled_folders.read(path)
+        yield Example(str(split), data, labelled_folders.text(path), int(label))
 
 
 def _deal(labels: np.ndarray, params: Ingest) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Register: enter the model in the registry, and make it champion where it has earned that.
 
-Reads   models/digits.onnx, models/digits.weights.h5, metrics/evaluate.json, data/processed/
+Reads   models/digits.onnx, models/digits.weights.h5, metrics/evaluate.json, data/processed/, and the validation of the
+        data (metrics/validate.json, reports/validation.html, data/profile.json), which the run keeps
 Writes  models/registered.json (what was registered; who is champion is the registry's own to say)
 """
 
@@ -16,6 +17,9 @@ from digits.tracking import registry, runs
 WEIGHTS = Path("models/digits.weights.h5")
 ONNX = Path("models/digits.onnx")
 METRICS = Path("metrics/evaluate.json")
+PROFILE = Path("data/profile.json")
+VALIDATION = [Path("metrics/validate.json"), Path("reports/validation.html"), PROFILE]
+REFERENCE = Path("data/reference.json")
 REGISTERED = Path("models/registered.json")
 
 
@@ -73,14 +77,20 @@ def main() -> None:
         "onnx_sha256": digest(ONNX, "sha256"),
         "train_md5": digest(dataset.PREPARED / "train.parquet", "md5"),
         "test_md5": digest(dataset.PREPARED / "test.parquet", "md5"),
+        "validation_md5": digest(VALIDATION[0], "md5"),
         "accuracy": accuracy,
     }
     with runs.of_weights(content[runs.WEIGHTS], ONNX) as run_id:
+        runs.log({}, artifacts={"validation": VALIDATION})
         tags = {name: str(value) for name, value in content.items()}
         version = registry.register(run_id, {**tags, "git_commit": runs.git_commit()})
         outcome = promote(version, accuracy, params.min_accuracy)
+        champion = registry.champion()
     write_json(REGISTERED, {"name": registry.NAME, **content, "meets_floor": accuracy >= params.min_accuracy})
-    print(f"registered: {outcome}\nnext: `digits predict PICTURE` to use the champion, `make ui` to compare runs")
+    print(f"registered: {outcome}")
+    if champion is not None and champion.number == version.number and REFERENCE.read_bytes() != PROFILE.read_bytes():
+        print("its training data are not those of data/reference.json: `digits data reference` holds new data to them")
+    print("next: `digits predict PICTURE` to use the champion, `make ui` to compare runs")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Validate: measure every picture, and hold measurements and labels against the expectations.
+"""Validate: measure every picture, and hold measurements, labels, splits and drift against the expectations.
 
-Reads   data/raw/
-Writes  data/measurements.parquet, metrics/validate.json, and Great Expectations' Data Docs beside them in
-        reports/data_docs/ (no stage output: they carry dates)
+Reads   data/raw/, data/reference.json (a profile of what the champion learned from)
+Writes  data/measurements.parquet, data/quarantine.csv (pictures set aside, with their reasons), data/profile.json (of
+        what there is to learn from), metrics/validate.json, reports/validation.html; and Great Expectations' Data
+        Docs beside it in reports/data_docs/ (no stage output: they carry dates)
 """
 
 from pathlib import Path
@@ -10,73 +11,137 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from digits import dataset, expectations, parallel
-from digits.dataset import Example
-from digits.errors import UserError, run
-from digits.expectations import Outcome
-from digits.files import replacing, write_json
+from digits import dataset, drift, expectations, parallel, relations, report
+from digits.dataset import Piece
+from digits.errors import UserError, printable, run
+from digits.expectations import ROW, Outcome
+from digits.files import read_json, replacing, write_json
 from digits.measurements import MEASURED, measure
-from digits.params import load
+from digits.params import Validate, load
 
 TABLE = Path("data/measurements.parquet")
-REPORT = Path("metrics/validate.json")
+QUARANTINE = Path("data/quarantine.csv")
+PROFILE = Path("data/profile.json")
+REFERENCE = Path("data/reference.json")
+VERDICT = Path("metrics/validate.json")
+PAGE = Path("reports/validation.html")
 DOCS = Path("reports/data_docs")
+NAMED = 10  # pictures named on the screen, for each expectation
 
 
-def row(place: tuple[int, Example]) -> dict:
-    """One picture's row of the table: where it stands, its label, and all that `measure` finds."""
-    number, example = place
-    named = {"split": example.split, "row": number, "path": example.path, "label": example.label}
-    return {**named, **measure(example.data)}
+def measured(piece: Piece) -> pd.DataFrame:
+    """The rows of the table that a piece of the raw data makes: where each picture stands, and what is measured."""
+    examples = dataset.read_piece(piece)
+    rows = pd.RangeIndex(piece.first_row, piece.first_row + piece.rows)
+    place = {
+        "split": piece.split,
+        "row": rows,
+        "path": [example.path for example in examples],
+        "label": [example.label for example in examples],
+    }
+    return pd.DataFrame(place)[ROW].join(measure([example.data for example in examples]))
 
 
 def measurements() -> pd.DataFrame:
-    """One row a picture, and for each in how many splits the same picture stands."""
-    rows: list[dict] = []
-    for split in dataset.raw_splits():
-        count = dataset.count(dataset.RAW / f"{split}.parquet")
-        measured = parallel.each(row, enumerate(dataset.read_raw(split)), count)
-        rows += tqdm(measured, desc=f"measure {split}", total=count, unit=" pictures", disable=None)
-    table = pd.DataFrame(rows, columns=[*expectations.ROW, *MEASURED])
-    table["splits_with_picture"] = table.groupby("picture")["split"].transform("nunique")
-    return table
+    """One row a picture, train before test, and a `name` to call it by."""
+    pieces = dataset.pieces()
+    total = sum(piece.rows for piece in pieces)
+    parts = []
+    with tqdm(desc="measure", total=total, unit=" pictures", disable=None) as progress:
+        for part in parallel.each(measured, pieces, total):
+            parts.append(part)
+            progress.update(len(part))
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*ROW, *MEASURED])
+    path = table["path"].map(printable)
+    return table.assign(name=table["split"].astype(str) + " row " + table["row"].astype(str) + ", " + path)
 
 
-def report(table: pd.DataFrame, outcomes: list[Outcome]) -> dict:
+class Checked:
+    """A table, related and held against the expectations."""
+
+    def __init__(self, table: pd.DataFrame, params: Validate, reference: dict) -> None:
+        bounds = params.expectations
+        self.table = relations.relate(table, near=bounds.no_near_leak.min, unlike=bounds.looks_like_label.max)
+        self.moved = drift.distance(self.table[self.table["split"] == "train"], reference)
+        self.outcomes = expectations.check(self.table, self.moved, bounds, DOCS)
+
+    @property
+    def success(self) -> bool:
+        return not any(outcome.critical and not outcome.success for outcome in self.outcomes)
+
+
+def quarantine(checked: Checked, params: Validate) -> pd.DataFrame:
+    """The rows to set aside, with their `reasons`: none where `on_bad_rows` is `fail`, or where they are too many."""
+    reasons = expectations.bad_rows(checked.outcomes)
+    bad = checked.table.iloc[list(reasons)].assign(reasons=["; ".join(why) for why in reasons.values()])
+    if params.on_bad_rows == "fail":
+        return bad.head(0)
+    if len(bad) > params.max_quarantined * len(checked.table):
+        print(
+            f"{len(bad):,} of {len(checked.table):,} pictures are bad, more than validate.max_quarantined = "
+            f"{params.max_quarantined:.1%}: none is set aside"
+        )
+        return bad.head(0)
+    return bad
+
+
+def verdict(checked: Checked, quarantined: pd.DataFrame) -> dict:
     """What metrics/validate.json holds."""
     return {
-        "success": not any(outcome.critical and not outcome.success for outcome in outcomes),
-        "pictures": len(table),
+        "success": checked.success,
+        "pictures": len(checked.table),
+        "quarantined": len(quarantined),
         "expectations": {
-            outcome.name: {
-                "success": outcome.success,
-                "severity": "critical" if outcome.critical else "warning",
-                "observed": outcome.observed,
-                "unexpected": outcome.unexpected,
+            one.name: {
+                "success": one.success,
+                "severity": one.severity,
+                "observed": one.observed,
+                "unexpected": len(one.rows),
             }
-            for outcome in outcomes
+            for one in checked.outcomes
         },
     }
 
 
+def told(outcome: Outcome, table: pd.DataFrame) -> str:
+    """A missed expectation in words, with the first pictures that do not hold."""
+    lines = [
+        f"{outcome.severity}: {outcome.name} ({outcome.about}): expected {outcome.expected}, found {outcome.observed}"
+    ]
+    for row, what in zip(outcome.rows[:NAMED], outcome.found, strict=False):
+        lines.append(f"    {table['name'].iloc[row]}, label {table['label'].iloc[row]}: {what}")
+    if len(outcome.rows) > NAMED:
+        lines.append(f"    and {len(outcome.rows) - NAMED:,} more")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    params = load().validate_
+    params, reference = load().validate_, read_json(REFERENCE)
     table = measurements()
     with replacing(TABLE) as beside:
-        table.to_parquet(beside, index=False)
-    outcomes = expectations.check(table, params, DOCS)
-    verdict = report(table, outcomes)
-    write_json(REPORT, verdict)
+        table.drop(columns=["thumbnail", "name"]).to_parquet(beside, index=False)
+    checked = Checked(table, params, reference)
+    quarantined = quarantine(checked, params)
+    if len(quarantined):
+        rest = table.drop(index=quarantined.index).reset_index(drop=True)
+        checked = Checked(rest, params, reference)
+    with replacing(QUARANTINE) as beside:
+        quarantined[[*ROW, "reasons"]].to_csv(beside, index=False)
+    write_json(PROFILE, drift.profile(checked.table[checked.table["split"] == "train"]))
+    write_json(VERDICT, verdict(checked, quarantined))
+    report.write(PAGE, checked.table, checked.outcomes, quarantined, checked.moved, reference, params.expectations)
 
-    missed = [outcome for outcome in outcomes if not outcome.success]
-    for outcome in missed:
-        print(f"not met: {outcome}")
-    held = f"{len(outcomes) - len(missed)} of {len(outcomes)} expectations hold for {len(table):,} pictures"
-    print(f"{held}; open {DOCS}/index.html to see them")
-    if not verdict["success"]:
+    for row in quarantined.head(NAMED).itertuples():
+        print(f"set aside: {row.name}, label {row.label}: {row.reasons}")
+    for outcome in checked.outcomes:
+        if not outcome.success:
+            print(told(outcome, checked.table))
+    print(f"{report.summary(checked.outcomes, len(checked.table), len(quarantined))}; open {PAGE} to see them")
+    if not checked.success:
         raise UserError(
-            "the data do not meet a critical expectation (above); mend or remove these pictures at their source, "
-            "or change a bound under `validate` in params.yaml"
+            "the data do not meet a critical expectation (above): mend or remove these pictures at their source, set "
+            "them aside with validate.on_bad_rows: quarantine, or change a bound under validate.expectations in "
+            "params.yaml"
         )
 
 

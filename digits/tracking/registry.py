@@ -1,6 +1,7 @@
 """The registry: versions of the model `digits`, and which of them is champion."""
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,14 @@ class Version:
     @property
     def uri(self) -> str:
         return f"models:/{NAME}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Described(Version):
+    """A version with all that was said of it: the run that made it, and its tags."""
+
+    run_id: str
+    tags: dict[str, str]
 
 
 def register(run_id: str, tags: dict[str, str]) -> Version:
@@ -75,6 +84,22 @@ def champion() -> Version | None:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
+
+
+def describe(uri: str) -> Described:
+    """The version behind `models:/digits@ALIAS` or `models:/digits/NUMBER`. Raises UserError where there is none."""
+    parsed = re.fullmatch(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<number>\d+))", uri)
+    if parsed is None:
+        raise UserError(f"{uri} names no version: write models:/{NAME}@ALIAS or models:/{NAME}/NUMBER")
+    client = store.connect()
+    from mlflow.exceptions import MlflowException
+
+    try:
+        number = parsed["number"] or client.get_model_version_by_alias(parsed["name"], parsed["alias"]).version
+        found = client.get_model_version(parsed["name"], number)
+    except MlflowException as error:
+        raise UserError(f"{uri} is not in the registry at {store.uri()}: {error.message}") from None
+    return Described(str(found.version), tuple(found.aliases), run_id=found.run_id, tags=dict(found.tags))
 
 
 def point(alias: str, to: Version) -> None:

@@ -6,15 +6,16 @@ import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
+from digits.canonical import SIDE
 from digits.dataset import LABELS
 from digits.errors import UserError
-from digits.pictures import SIDE
 from digits.tracking import store
 
 WEIGHTS = "weights_sha256"  # the tag that a run and a registry version are found by
@@ -114,6 +115,40 @@ def find(weights: str) -> str | None:
         max_results=1,
     )
     return runs[0].info.run_id if runs else None
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the record says of a run."""
+
+    name: str
+    status: str
+    tags: dict[str, str]
+
+
+def describe(run_id: str) -> Described | None:
+    """The run with this id, or None where the store has none, or it was deleted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = store.connect().get_run(run_id)
+    except MlflowException:
+        return None
+    if run.info.lifecycle_stage != "active":
+        return None
+    return Described(run.info.run_name, run.info.status, dict(run.data.tags))
+
+
+def artifact(run_id: str, path: str) -> Path | None:
+    """A file of the run, fetched where it is not on this machine; None where the run has none of that name."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    store.connect()
+    try:
+        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path))
+    except (MlflowException, OSError):
+        return None
 
 
 @contextmanager

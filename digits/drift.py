@@ -1,0 +1,64 @@
+"""How far a version of the data has moved from another: a profile of each, and the distance of two profiles."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from digits.measurements import SHOWN
+
+NUMBERS = ["width", "height", *SHOWN]
+NAMES = ["format", "mode", "label"]
+PROFILED = [*NUMBERS, *NAMES]
+TENTHS = 10
+
+
+def profile(table: pd.DataFrame) -> dict[str, Any]:
+    """What a model learned from, in a few kilobytes: the shares of every measurement's values, and of the labels.
+
+    A number's values are counted below, at and between the deciles that they have here: so a value that most pictures
+    share keeps a place of its own.
+    """
+    described = {}
+    for name in PROFILED:
+        values = table[name].dropna()
+        if name in NUMBERS:
+            deciles = np.unique(np.quantile(values, np.linspace(0, 1, TENTHS + 1))) if len(values) else np.array([])
+            edges = deciles.tolist()
+            described[name] = {"edges": edges, "counts": _counted(values, edges)}
+        else:
+            described[name] = {str(value): int(count) for value, count in values.value_counts().sort_index().items()}
+    return {"pictures": len(table), "measurements": described}
+
+
+def distance(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]:
+    """The population stability index of every measurement of `table` against `reference`, a `profile`.
+
+    PSI = sum of (share here - share there) ln(share here / share there) over the places that the profile counts
+    (Siddiqi 2006): 0 the same; by custom, above 0.1 a shift and above 0.25 a large one. Half a picture is added to
+    every count, so that a place empty on one side stays finite.
+    """
+    found = {}
+    for name, there in reference["measurements"].items():
+        values = table[name].dropna()
+        if "edges" in there:
+            here, before = _counted(values, there["edges"]), there["counts"]
+        else:
+            shares = values.astype(str).value_counts()
+            places = sorted({*there, *shares.index})
+            here, before = [int(shares.get(place, 0)) for place in places], [there.get(place, 0) for place in places]
+        found[name] = stability_index(np.array(here), np.array(before))
+    return found
+
+
+def stability_index(here: np.ndarray, there: np.ndarray) -> float:
+    """PSI of two (k,) counts."""
+    here, there = ((counts + 0.5) / (counts + 0.5).sum() for counts in (here, there))
+    return float(((here - there) * np.log(here / there)).sum())
+
+
+def _counted(values: pd.Series, edges: list[float]) -> list[int]:
+    """How many values lie below the first of k edges, at it, below the second, at it, and so on: 2 k + 1 counts."""
+    values, edges = values.to_numpy(float), np.array(edges)
+    place = np.searchsorted(edges, values, "left") + np.searchsorted(edges, values, "right")
+    return np.bincount(place, minlength=2 * len(edges) + 1).tolist()
