@@ -71,6 +71,71 @@ def ui(port: int) -> None:
     _become_mlflow("server", "--backend-store-uri", address, "--port", str(port), "--workers", "1")
 
 
+@commands.command()
+@click.argument("uri", default="models:/digits@champion")
+def lineage(uri: str) -> None:
+    """Print where the registered model URI came from: run, weights, code, data and validation.
+
+    Each link is held against the next; exits with 1 where one is missing. URI is models:/digits@champion unless
+    given, or models:/digits/NUMBER.
+    """
+    from digits import lineage as chain
+
+    chain.show(uri)
+
+
+@commands.group()
+def data() -> None:
+    """Compare versions of the data, and choose what new data are held against."""
+
+
+@data.command()
+@click.argument("before")
+@click.argument("after", required=False)
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path),
+    default=Path("reports/data_diff.html"),
+    show_default=True,
+    help="Where to write the page.",
+)
+def diff(before: str, after: str | None, page: Path) -> None:
+    """Show the pictures added, removed and relabelled from revision BEFORE to AFTER, counts by label, and drift.
+
+    AFTER is the working tree where it is not given. Example: digits data diff HEAD~1
+    """
+    from digits import diff as data_diff
+    from digits import versions
+    from digits.params import load
+
+    large = load().validate_.expectations.drift.max
+    places = (versions.commit(before), versions.commit(after) if after else None)
+    names = (before, after or versions.WORKSPACE)
+    difference = data_diff.compare(*map(data_diff.table, places))
+    print(f"data of {names[0]} → {names[1]}: {data_diff.told(difference, large)}")
+    data_diff.write_page(page, difference, names, places, large)
+    print(f"\nopen {page} to see the pictures")
+
+
+@data.command()
+@click.argument("uri", default="models:/digits@champion")
+def reference(uri: str) -> None:
+    """Hold new data against what the model URI learned from: writes data/reference.json, to be committed."""
+    from digits.drift import REFERENCE
+    from digits.files import replacing
+    from digits.tracking import registry, runs
+
+    version = registry.behind(uri)
+    profile = runs.artifact(version.run_id, "validation/profile.json")
+    if profile is None:
+        raise UserError(
+            f"the run {version.run_id} of {uri} holds no validation/profile.json: `make register` enters it"
+        )
+    with replacing(REFERENCE) as beside:
+        beside.write_bytes(profile.read_bytes())
+    print(f"{REFERENCE} now describes what version {version.number} learned from; `git add {REFERENCE}` keeps it")
+
+
 def _canonical(path: Path) -> np.ndarray:
     try:
         return pictures.digit(path.read_bytes())

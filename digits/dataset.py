@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -89,10 +89,7 @@ def pieces(folder: Path = RAW) -> list[Piece]:
 def read_piece(piece: Piece, folder: Path = RAW) -> list[Example]:
     """A row group's examples, in the order of their rows."""
     with pq.ParquetFile(folder / f"{piece.split}.parquet") as file:
-        table = file.read_row_group(piece.group).combine_chunks()
-    image = table["image"].chunk(0)
-    columns = (image.field("bytes"), image.field("path"), table["label"])
-    return [Example(piece.split, *row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
+        return _examples(piece.split, file.read_row_group(piece.group))
 
 
 def read_raw(split: str, folder: Path = RAW) -> Iterator[Example]:
@@ -102,14 +99,17 @@ def read_raw(split: str, folder: Path = RAW) -> Iterator[Example]:
             yield from read_piece(piece, folder)
 
 
-def pick(wanted: Iterable[tuple[str, int]], folder: Path = RAW) -> dict[tuple[str, int], Example]:
-    """The examples at the wanted (split, row) places; reads only the row groups that hold them."""
-    wanted, found = set(wanted), {}
-    for piece in pieces(folder):
-        rows = [row for split, row in wanted if split == piece.split and 0 <= row - piece.first_row < piece.rows]
-        if rows:
-            examples = read_piece(piece, folder)
-            found.update({(piece.split, row): examples[row - piece.first_row] for row in rows})
+def pick(source: Path | IO[bytes], split: str, wanted: set[int]) -> dict[int, Example]:
+    """The examples at the wanted rows of a raw split's file; reads only the row groups that hold them."""
+    found, first = {}, 0
+    with pq.ParquetFile(source) as file:
+        for group in range(file.metadata.num_row_groups):
+            count = file.metadata.row_group(group).num_rows
+            rows = [row for row in wanted if first <= row < first + count]
+            if rows:
+                examples = _examples(split, file.read_row_group(group))
+                found.update({row: examples[row - first] for row in rows})
+            first += count
     return found
 
 
@@ -142,6 +142,12 @@ def _write(tables: Iterable[tuple[str, pa.Table]], folder: Path) -> dict[str, in
             writers[split].write_table(table)
             counts[split] = counts.get(split, 0) + table.num_rows
     return counts
+
+
+def _examples(split: str, table: pa.Table) -> list[Example]:
+    image = table["image"].combine_chunks()
+    columns = (image.field("bytes"), image.field("path"), table["label"])
+    return [Example(split, *row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
 
 
 def _by_split(examples: Iterable[Example]) -> Iterator[tuple[str, pa.Table]]:

@@ -1,5 +1,6 @@
 """How far a version of the data has moved from another: a profile of each, and the distance of two profiles."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ NUMBERS = ["width", "height", *SHOWN]
 NAMES = ["format", "mode", "label"]
 PROFILED = [*NUMBERS, *NAMES]
 TENTHS = 10
+REFERENCE = Path("data/reference.json")  # the profile that drift is measured against: what the champion learned from
 
 
 def profile(table: pd.DataFrame) -> dict[str, Any]:

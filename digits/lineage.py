@@ -23,7 +23,7 @@ class Link(NamedTuple):
 
 def chain(uri: str) -> Iterator[Link]:
     """The links from a registry version back to its data. Raises UserError where there is no such version."""
-    version = registry.describe(uri)
+    version = registry.behind(uri)
     tags = version.tags
     aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
     yield Link("version", f"{registry.NAME} {version.number}{aliases}, accuracy {tags.get('accuracy', 'unknown')}")
@@ -33,7 +33,7 @@ def chain(uri: str) -> Iterator[Link]:
     yield _of_validation(version.run_id, tags.get("validation_md5"))
 
 
-def _of_run(version: registry.Described) -> Iterator[Link]:
+def _of_run(version: registry.Version) -> Iterator[Link]:
     weights = version.tags.get(runs.WEIGHTS)
     run = runs.describe(version.run_id)
     if run is None:
@@ -56,11 +56,8 @@ def _of_data(trained_on: str | None, validation: str | None) -> Iterator[Link]:
     if trained_on is None:
         yield Link("trained on", "unknown", "the version has no tag train_md5")
         return
-    for revision in versions.keepers(trained_on):
-        stages = versions.lock(revision)
-        if _hash(stages, "train", "deps", TRAINED_ON) == trained_on:
-            break
-    else:
+    revision, stages = _keeper(trained_on, validation)
+    if not stages:
         problem = "no dvc.lock of this repository names it: was it ever committed? `git fetch --all`"
         yield Link("trained on", f"{TRAINED_ON} MD5 {trained_on}", problem)
         return
@@ -74,6 +71,18 @@ def _of_data(trained_on: str | None, validation: str | None) -> Iterator[Link]:
     yield Link("raw data", f"{RAW} MD5 {raw}, from {settings.get('source', 'an unknown source')}", _kept(raw))
     if checked != validation:
         yield Link("verdict", f"MD5 {checked}", f"{where} names another {VERDICT} than the version, {validation}")
+
+
+def _keeper(trained_on: str, validation: str | None) -> tuple[str | None, dict[str, Any]]:
+    """The revision, and its dvc.lock, that names both hashes; else one that names the first, else an empty lock."""
+    best: tuple[str | None, dict[str, Any]] = (None, {})
+    for revision in versions.keepers(trained_on):
+        stages = versions.lock(revision)
+        if _hash(stages, "train", "deps", TRAINED_ON) == trained_on:
+            if _hash(stages, "preprocess", "deps", VERDICT) == validation:
+                return revision, stages
+            best = best if best[1] else (revision, stages)
+    return best
 
 
 def _of_validation(run_id: str, md5: str | None) -> Link:

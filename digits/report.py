@@ -30,7 +30,11 @@ def write(
     aside = quarantined.head(SHOWN)
     places = [table.index[row] for outcome in missed for row in outcome.rows[:SHOWN]]
     rows = pd.concat([table.loc[places], aside])
-    raw = dataset.pick(zip(rows["split"], rows["row"], strict=True))
+    raw = {
+        (split, row): example
+        for split, of in rows.groupby("split")
+        for row, example in dataset.pick(dataset.RAW / f"{split}.parquet", split, set(of["row"])).items()
+    }
     by_label = pd.crosstab(table["label"], table["split"]).reindex(sorted({*LABELS, *table["label"]}), fill_value=0)
     pages.write(
         path,

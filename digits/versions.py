@@ -42,16 +42,16 @@ def lock(revision: str | None) -> dict[str, Any]:
 
 
 def keepers(md5: str) -> Iterator[str | None]:
-    """Revisions whose dvc.lock names this hash: the working tree as None, then commits, the oldest first.
+    """Revisions whose dvc.lock names this hash: commits, the oldest first, then the working tree as None.
 
-    DVC's experiments are among them.
+    DVC's experiments are among the commits.
     """
-    if Path(LOCK).exists() and md5 in Path(LOCK).read_text(encoding="utf-8"):
-        yield None
     found = _git("log", "--all", "--reverse", "--format=%H", f"-S{md5}", "--", LOCK) or ""
     for revision in found.split():
         if md5 in (_git("show", f"{revision}:{LOCK}") or ""):
             yield revision
+    if Path(LOCK).exists() and md5 in Path(LOCK).read_text(encoding="utf-8"):
+        yield None
 
 
 def in_cache(md5: str) -> bool:

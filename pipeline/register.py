@@ -8,7 +8,7 @@ Writes  models/registered.json (what was registered; who is champion is the regi
 from dataclasses import dataclass
 from pathlib import Path
 
-from digits import dataset, scores
+from digits import dataset, drift, scores
 from digits.errors import run
 from digits.files import digest, read_json, write_json
 from digits.params import load
@@ -19,7 +19,6 @@ ONNX = Path("models/digits.onnx")
 METRICS = Path("metrics/evaluate.json")
 PROFILE = Path("data/profile.json")
 VALIDATION = [Path("metrics/validate.json"), Path("reports/validation.html"), PROFILE]
-REFERENCE = Path("data/reference.json")
 REGISTERED = Path("models/registered.json")
 
 
@@ -81,14 +80,18 @@ def main() -> None:
         "accuracy": accuracy,
     }
     with runs.of_weights(content[runs.WEIGHTS], ONNX) as run_id:
-        runs.log({}, artifacts={"validation": VALIDATION})
         tags = {name: str(value) for name, value in content.items()}
         version = registry.register(run_id, {**tags, "git_commit": runs.git_commit()})
+        runs.keep(version.run_id, "validation", VALIDATION)
         outcome = promote(version, accuracy, params.min_accuracy)
         champion = registry.champion()
     write_json(REGISTERED, {"name": registry.NAME, **content, "meets_floor": accuracy >= params.min_accuracy})
     print(f"registered: {outcome}")
-    if champion is not None and champion.number == version.number and REFERENCE.read_bytes() != PROFILE.read_bytes():
+    if (
+        champion is not None
+        and champion.number == version.number
+        and drift.REFERENCE.read_bytes() != PROFILE.read_bytes()
+    ):
         print("its training data are not those of data/reference.json: `digits data reference` holds new data to them")
     print("next: `digits predict PICTURE` to use the champion, `make ui` to compare runs")
 

@@ -22,7 +22,6 @@ from digits.params import Validate, load
 TABLE = Path("data/measurements.parquet")
 QUARANTINE = Path("data/quarantine.csv")
 PROFILE = Path("data/profile.json")
-REFERENCE = Path("data/reference.json")
 VERDICT = Path("metrics/validate.json")
 PAGE = Path("reports/validation.html")
 DOCS = Path("reports/data_docs")
@@ -116,7 +115,7 @@ def told(outcome: Outcome, table: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    params, reference = load().validate_, read_json(REFERENCE)
+    params, reference = load().validate_, read_json(drift.REFERENCE)
     table = measurements()
     with replacing(TABLE) as beside:
         table.drop(columns=["thumbnail", "name"]).to_parquet(beside, index=False)

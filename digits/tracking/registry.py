@@ -16,22 +16,16 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version: its number, and the aliases that point to it."""
+    """A registered version: its number, the aliases that point to it, the run that made it, and its tags."""
 
     number: str
     aliases: tuple[str, ...]
+    run_id: str
+    tags: dict[str, str]
 
     @property
     def uri(self) -> str:
         return f"models:/{NAME}/{self.number}"
-
-
-@dataclass(frozen=True)
-class Described(Version):
-    """A version with all that was said of it: the run that made it, and its tags."""
-
-    run_id: str
-    tags: dict[str, str]
 
 
 def register(run_id: str, tags: dict[str, str]) -> Version:
@@ -48,7 +42,7 @@ def register(run_id: str, tags: dict[str, str]) -> Version:
     if known is not None:
         for name in tags.keys() - {"git_commit"}:  # another test split gives another accuracy
             client.set_model_version_tag(NAME, known.number, name, tags[name])
-        return known
+        return version(known.number)
     try:
         client.create_registered_model(NAME, description="Reads one canonical 28 x 28 handwritten digit.")
     except MlflowException as error:
@@ -71,7 +65,7 @@ def find(weights: str) -> Version | None:
 def version(number: str) -> Version:
     """The version with this number, its aliases included."""
     found = store.connect().get_model_version(NAME, number)
-    return Version(number=str(found.version), aliases=tuple(found.aliases))
+    return Version(str(found.version), tuple(found.aliases), found.run_id, dict(found.tags))
 
 
 def champion() -> Version | None:
@@ -86,20 +80,18 @@ def champion() -> Version | None:
         raise
 
 
-def describe(uri: str) -> Described:
+def behind(uri: str) -> Version:
     """The version behind `models:/digits@ALIAS` or `models:/digits/NUMBER`. Raises UserError where there is none."""
-    parsed = re.fullmatch(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<number>\d+))", uri)
+    parsed = re.fullmatch(rf"models:/{NAME}(@(?P<alias>[^/@]+)|/(?P<number>\d+))", uri)
     if parsed is None:
         raise UserError(f"{uri} names no version: write models:/{NAME}@ALIAS or models:/{NAME}/NUMBER")
     client = store.connect()
     from mlflow.exceptions import MlflowException
 
     try:
-        number = parsed["number"] or client.get_model_version_by_alias(parsed["name"], parsed["alias"]).version
-        found = client.get_model_version(parsed["name"], number)
+        return version(parsed["number"] or client.get_model_version_by_alias(NAME, parsed["alias"]).version)
     except MlflowException as error:
         raise UserError(f"{uri} is not in the registry at {store.uri()}: {error.message}") from None
-    return Described(str(found.version), tuple(found.aliases), run_id=found.run_id, tags=dict(found.tags))
 
 
 def point(alias: str, to: Version) -> None:

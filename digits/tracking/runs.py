@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import psutil
@@ -141,12 +143,15 @@ def describe(run_id: str) -> Described | None:
 
 def artifact(run_id: str, path: str) -> Path | None:
     """A file of the run, fetched where it is not on this machine; None where the run has none of that name."""
-    import mlflow
+    client = store.connect()
     from mlflow.exceptions import MlflowException
 
-    store.connect()
     try:
-        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path))
+        root = client.get_run(run_id).info.artifact_uri
+        if root.startswith("file://"):
+            found = Path(url2pathname(urlsplit(root).path)) / path
+            return found if found.is_file() else None
+        return Path(client.download_artifacts(run_id, path))
     except (MlflowException, OSError):
         return None
 
@@ -182,6 +187,12 @@ def log(metrics: dict[str, float], artifacts: dict[str, list[Path]] | None = Non
     for folder, paths in (artifacts or {}).items():
         for path in paths:
             mlflow.log_artifact(str(path), folder)
+
+
+def keep(run_id: str, folder: str, paths: list[Path]) -> None:
+    """Put files into a folder of a run, active or not."""
+    for path in paths:
+        store.connect().log_artifact(run_id, str(path), folder)
 
 
 def tag(name: str, value: str) -> None:
