@@ -13,6 +13,7 @@ SIDE = 28  # pixels: the side of the canonical digit
 BOX = 20  # pixels: the longest side of its ink, http://yann.lecun.com/exdb/mnist/
 MIN_CONTRAST = 16  # of 255: below this there is nothing to read
 DRAWN = 0.15  # of the strongest ink: below it lie shadows of the paper, not strokes
+GRAIN = 40  # grey levels: a pixel nearer to the paper than this is paper, whatever its noise
 PHOTOGRAPH = 64  # pixels: a picture larger than this both ways has room for uneven light, noise and specks
 STACK = 4_000_000  # pixels worked on at once, so that memory does not grow with the pictures
 
@@ -162,7 +163,8 @@ def _centred(scaled: np.ndarray) -> np.ndarray:
 def _photographed(grey: np.ndarray) -> np.ndarray:
     """Ink levels of one photograph or scan, (height, width) float32: the paper's own shading is taken away."""
     above = grey - _paper(grey)
-    noise = max(1.0, 1.4826 * float(np.median(np.abs(above))))  # MAD: what a standard deviation is to most pixels
+    plain = np.abs(above)[np.abs(above) <= GRAIN]
+    noise = max(1.0, 1.4826 * float(np.median(plain))) if plain.size else 1.0  # MAD, as a standard deviation
     darker, lighter = (np.clip(sign * above - 4 * noise, 0, None) for sign in (-1, 1))
     ink = darker if np.square(darker).sum() > np.square(lighter).sum() else lighter
     strokes = ink[ink > 0.4 * ink.max()]
@@ -183,7 +185,7 @@ def _paper(grey: np.ndarray) -> np.ndarray:
     y, x = np.meshgrid(*(axis[step // 2 :: step] for axis in axes), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y])
     paper = np.full_like(small, np.median(border(small[None])))
-    for tolerance in (40, 25, 15):  # grey levels: a shadow's slope, then the paper's own grain
+    for tolerance in (GRAIN, 25, 15):  # grey levels: a shadow's slope, then the paper's own grain
         near = np.abs(small - paper) <= tolerance
         if near.sum() < 0.2 * small.size:
             break
