@@ -61,7 +61,7 @@ format: setup ## Put the code in its style
 	ruff format .
 
 bench: setup ## Measure the pipeline's time and memory
-	python benchmarks/pipeline.py
+	python benchmarks/stages.py
 
 lock: setup ## Resolve pyproject.toml into requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

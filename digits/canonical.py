@@ -189,7 +189,8 @@ def _paper(grey: np.ndarray) -> np.ndarray:
         near = np.abs(small - paper) <= tolerance
         if near.sum() < 0.2 * small.size:
             break
-        weights, *_ = np.linalg.lstsq(terms[:, near].T, small[near], rcond=None)
+        known = terms[:, near]
+        weights, *_ = np.linalg.lstsq(known @ known.T, known @ small[near], rcond=None)
         paper = np.tensordot(weights, terms, axes=1)
     else:
         a, b, c, d, e, f = weights

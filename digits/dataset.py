@@ -21,6 +21,7 @@ from digits.files import replacing
 RAW = Path("data/raw")
 PREPARED = Path("data/processed")
 LABELS = range(10)
+SPLITS = ("train", "validation", "test")
 ROWS_PER_GROUP = 1000  # a row group is the unit of reading and of work: memory holds a few at a time
 BYTES_PER_GROUP = 32 * 2**20  # so it is closed earlier where the pictures are photographs
 
@@ -67,7 +68,7 @@ def write_raw(examples: Iterable[Example], folder: Path = RAW) -> dict[str, int]
 
 def raw_splits(folder: Path = RAW) -> list[str]:
     """Names of the splits in `folder`: train before test."""
-    return sorted((path.stem for path in folder.glob("*.parquet")), reverse=True)
+    return [split for split in SPLITS if (folder / f"{split}.parquet").exists()]
 
 
 def count(path: Path) -> int:
@@ -141,7 +142,7 @@ def _write(tables: Iterable[tuple[str, pa.Table]], folder: Path) -> dict[str, in
                 writers[split] = open_files.enter_context(pq.ParquetWriter(beside / f"{split}.parquet", table.schema))
             writers[split].write_table(table)
             counts[split] = counts.get(split, 0) + table.num_rows
-    return counts
+    return {split: counts[split] for split in SPLITS if split in counts}
 
 
 def _examples(split: str, table: pa.Table) -> list[Example]:

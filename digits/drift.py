@@ -29,7 +29,7 @@ def profile(table: pd.DataFrame) -> dict[str, Any]:
             edges = deciles.tolist()
             described[name] = {"edges": edges, "counts": _counted(values, edges)}
         else:
-            described[name] = {str(value): int(count) for value, count in values.value_counts().sort_index().items()}
+            described[name] = {place: int(count) for place, count in _places(values).items()}
     return {"pictures": len(table), "measurements": described}
 
 
@@ -46,11 +46,17 @@ def distance(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]
         if "edges" in there:
             here, before = _counted(values, there["edges"]), there["counts"]
         else:
-            shares = values.astype(str).value_counts()
+            shares = _places(values)
             places = sorted({*there, *shares.index})
             here, before = [int(shares.get(place, 0)) for place in places], [there.get(place, 0) for place in places]
         found[name] = stability_index(np.array(here), np.array(before))
     return found
+
+
+def _places(values: pd.Series) -> pd.Series:
+    """How often each value occurs, by its text: a label is whole, whatever a missing one made of its column."""
+    whole = values.astype("int64") if pd.api.types.is_float_dtype(values) else values
+    return whole.astype(str).value_counts().sort_index()
 
 
 def stability_index(here: np.ndarray, there: np.ndarray) -> float:

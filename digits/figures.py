@@ -100,7 +100,8 @@ def distributions(values: dict[str, np.ndarray], labels: np.ndarray, bounds: dic
     """
     across = 4
     down = max(1, -(-len(values) // across))
-    figure = Figure(figsize=(12, 2.1 * down), dpi=100, layout="constrained")
+    figure = Figure(figsize=(12, 2.1 * down), dpi=100)
+    figure.subplots_adjust(left=0.02, right=0.99, bottom=0.04, top=0.96, wspace=0.1, hspace=0.4)
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes in grid[len(values) :]:
         axes.set_axis_off()

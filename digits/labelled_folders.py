@@ -29,6 +29,8 @@ def listing(root: Path) -> Listing:
         for entry in entries:
             if entry.name not in map(str, LABELS):
                 faults.append(_no_label(entry))
+            elif entry.is_symlink() and entry.is_dir() and not _stays(entry, root):
+                faults.append(f"{_shown(entry)} is a link that leads out of {root}: not followed")
             elif not entry.is_dir():
                 faults.append(f"{_shown(entry)} is a file, where the folder of a label is expected")
             else:
@@ -45,9 +47,9 @@ def listing(root: Path) -> Listing:
     for label, found in names.items():
         found.sort()
         if len(found) < 2:
+            held = "1 picture" if found else "0 pictures"
             faults.append(
-                f"{root / str(label)} holds {len(found)} pictures; every label needs at least 2, one to train on and "
-                "one to test"
+                f"{root / str(label)} holds {held}; every label needs at least 2, one to train on and one to test"
             )
     if faults:
         more = f"\nand {len(faults) - NAMED:,} more such faults" if len(faults) > NAMED else ""
@@ -86,7 +88,10 @@ def _fault(entry: os.DirEntry) -> str | None:
     if Path(entry.name).suffix.lower() not in SUFFIXES:
         return f"{_shown(entry)} is not named as a picture; allowed: {' '.join(sorted(SUFFIXES))}"
     if entry.is_symlink():
-        return None if Path(entry.path).exists() else f"{_shown(entry)} is a link that leads nowhere"
+        leads = Path(entry.path)
+        if not leads.exists():
+            return f"{_shown(entry)} is a link that leads nowhere"
+        return None if leads.is_file() else f"{_shown(entry)} is a link that leads to no file"
     return None if entry.is_file() else f"{_shown(entry)} is no file"
 
 

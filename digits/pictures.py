@@ -1,5 +1,7 @@
 """From the bytes of any picture to grey levels, and from there to the canonical digit; and back to bytes."""
 
+import struct
+import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from io import BytesIO
@@ -7,13 +9,32 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from digits.canonical import MIN_CONTRAST, STACK, canonical, contrast
 
 MAX_PIXELS = 64_000_000  # a 64-megapixel photograph; more is refused before it is decoded
 WORKING_SIDE = 1024  # pixels: a larger picture is averaged down; a photograph costs little, and 28 x 28 loses nothing
+PNG = b"\x89PNG\r\n\x1a\n"
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    struct.error,
+)  # Pillow's many words for it
+TURNED = {  # by the orientation that a camera notes: what shows the picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 Image.MAX_IMAGE_PIXELS = None  # `read` holds a picture against MAX_PIXELS itself, and says so in our words
 
 
@@ -44,30 +65,35 @@ def read(data: bytes) -> Picture:
     The camera's orientation is applied, 16-bit greys are scaled, of an animation the first frame is taken, and a
     transparent background becomes the opposite of what is drawn on it.
     """
-    if _is_plain(data):
+    chunks = _png_chunks(data) if data.startswith(PNG) else None
+    if chunks and _is_plain(data, chunks):
         grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if grey is not None:
             height, width = grey.shape
             lowest, highest, *_ = cv2.minMaxLoc(grey)
             return Picture(grey, "PNG", "L", width, height, 1, lowest, highest)
     try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise PictureError(f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are read")
-        size, mode, frames = image.size, image.mode, getattr(image, "n_frames", 1)
-        if image.format == "JPEG":
-            image.draft("L" if mode in ("RGB", "L") else None, (WORKING_SIDE, WORKING_SIDE))
-        image.load()
-        levels = image.getextrema() if image.mode.startswith(("I", "F")) else None
-        grey = _grey(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's name no file
+            image = Image.open(BytesIO(data), formats=FORMATS)
+            if image.width * image.height > MAX_PIXELS:
+                raise PictureError(f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are read")
+            size, mode, frames = image.size, image.mode, getattr(image, "n_frames", 1)
+            if image.format == "JPEG":
+                image.draft("L" if mode in ("RGB", "L") else None, (WORKING_SIDE, WORKING_SIDE))
+            image.load()
+            levels = image.getextrema() if image.mode.startswith(("I", "F")) else None
+            grey = _grey(image)
     except UnidentifiedImageError:
         raise PictureError(f"not a picture ({len(data):,} bytes); readable are {', '.join(FORMATS)}") from None
     except PictureError:
         raise
     except MemoryError:
         raise PictureError("damaged: it says that it is larger than memory") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError) as error:  # Pillow's many
+    except DAMAGED as error:
         raise PictureError(f"damaged: {error or type(error).__name__}") from None
+    if image.format == "PNG" and chunks is None:  # Pillow does not check the pixels' own
+        raise PictureError("damaged: a checksum does not hold")
     lowest, highest = levels or (int(grey.min()), int(grey.max()))
     return Picture(grey, image.format, mode, *size, frames, float(lowest), float(highest))
 
@@ -114,29 +140,32 @@ def thumbnail(data: bytes, side: int) -> bytes | None:
     return write(np.asarray(image))
 
 
-def _is_plain(data: bytes) -> bool:
-    """Whether this is an undamaged PNG of at most the working side, 8 bits of grey and no chunk that changes them.
-
-    Nearly every picture of a digit is. OpenCV decodes such a one to the same levels as Pillow, some four times as fast;
-    all others, and whatever is damaged, are Pillow's, which knows the formats and says what is wrong.
-    """
-    if data[:8] != b"\x89PNG\r\n\x1a\n" or data[24:29] != b"\x08\x00\x00\x00\x00":
-        return False
-    if max(int.from_bytes(data[16:20]), int.from_bytes(data[20:24])) > WORKING_SIDE:
-        return False
-    start, chunks = 8, []
-    while start + 12 <= len(data):
-        length = int.from_bytes(data[start : start + 4])
-        end = start + 12 + length
-        if zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
-            return False
+def _png_chunks(data: bytes) -> list[bytes] | None:
+    """The types of a PNG's chunks, or None where one is cut off or its checksum does not hold."""
+    start, chunks = len(PNG), []
+    while start < len(data):
+        end = start + 12 + int.from_bytes(data[start : start + 4])
+        if end > len(data) or zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
+            return None
         chunks.append(data[start + 4 : start + 8])
         start = end
-    return chunks[0] == b"IHDR" and set(chunks[1:-1]) == {b"IDAT"} and chunks[-1] == b"IEND" and start == len(data)
+    return chunks
+
+
+def _is_plain(data: bytes, chunks: list[bytes]) -> bool:
+    """Whether this PNG is of at most the working side, 8 bits of grey, and has no chunk that changes them.
+
+    Nearly every picture of a digit is. OpenCV decodes such a one to the same levels as Pillow, some four times as fast;
+    all others are Pillow's, which knows the formats.
+    """
+    size = max(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]))
+    plain = data[24:29] == b"\x08\x00\x00\x00\x00" and size <= WORKING_SIDE
+    return plain and chunks[0] == b"IHDR" and set(chunks[1:-1]) == {b"IDAT"} and chunks[-1] == b"IEND"
 
 
 def _grey(image: Image.Image) -> np.ndarray:
-    image = ImageOps.exif_transpose(image)
+    turned = TURNED.get(image.getexif().get(ExifTags.Base.Orientation))
+    image = image if turned is None else image.transpose(turned)
     if image.mode.startswith(("I", "F")):
         levels = np.nan_to_num(np.asarray(image, dtype=np.float32))
         top = 255 if levels.max() <= 255 else max(65535, levels.max())

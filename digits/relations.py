@@ -1,6 +1,6 @@
 """What pictures are to one another: copies, near-copies, two labels for one picture, and who stands out.
 
-Every function takes the table of measurements, one row a picture, and returns a column for it: None where all is well,
+Every function takes the table of measurements, one row a picture, and returns a column for it: empty where all is well,
 else in words what was found, naming the other picture. The cost is linear in the rows (or that of sorting them).
 """
 
@@ -22,8 +22,9 @@ SUFFIXES = {  # of file names, by the format that they announce
     "PPM": {"pgm", "ppm"},
 }
 MINORITY = 0.1  # dark ink among light, or light among dark: up to a tenth is odd, more is a collection of both
-TABLES, PROJECTIONS, WIDTH = 8, 12, 0.4  # of the hashes below: on test splits, all copies at JPEG quality 85 were met
-SUBSPACE, SAMPLE = 20, 4000  # dimensions of a label's usual look, and the most pictures that it is learned from
+TABLES, PROJECTIONS, WIDTH = 8, 12, 0.4  # of the hashes below: 96 % of 500 copies at JPEG quality 85 were met
+SUBSPACE, SAMPLE = 24, 4000  # dimensions of a label's usual look, and the most pictures that it is learned from
+SLICE = 50_000  # pictures whose looks are held as numbers at once
 
 
 def relate(table: pd.DataFrame, near: float, unlike: float) -> pd.DataFrame:
@@ -68,7 +69,7 @@ def _copies(table: pd.DataFrame) -> pd.Series:
 def _also_in_test(table: pd.DataFrame) -> pd.Series:
     """Training pictures that the test split holds too: they would be scored on what they taught."""
     test = table[(table["split"] == "test") & table["picture"].notna()].drop_duplicates("picture")
-    twin = table["picture"].map(test.set_index("picture")["name"])
+    twin = table["picture"].map(test.set_index("picture")["name"]).astype(object)
     return _words(table, twin.notna() & (table["split"] != "test"), "also " + twin)
 
 
@@ -97,8 +98,7 @@ def _near_copies(table: pd.DataFrame, near: float) -> pd.Series:
     probability, and what looks different is hardly ever compared.
     """
     found = pd.Series(None, index=table.index, dtype=object)
-    distinct = table[table["thumbnail"].notna() & table["also_in_test"].isna()] if "also_in_test" in table else table
-    distinct = distinct[distinct["thumbnail"].notna()].drop_duplicates(["split", "picture"])
+    distinct = table[table["thumbnail"].notna()].drop_duplicates(["split", "picture"])
     if distinct["split"].nunique() < 2:
         return found
     looks, test = Looks(distinct["thumbnail"]), (distinct["split"] == "test").to_numpy()
@@ -128,8 +128,8 @@ class Looks:
         chosen = self._bytes[rows].astype(np.float32)
         return chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1)
 
-    def slices(self, size: int = 50_000) -> Iterator[slice]:
-        return (slice(start, start + size) for start in range(0, len(self), size))
+    def slices(self) -> Iterator[slice]:
+        return (slice(start, start + SLICE) for start in range(0, len(self), SLICE))
 
     def hashes(self, random: np.random.Generator) -> np.ndarray:
         """(n,) int64: equal, most likely, for those that look alike; each call gives other hashes."""
@@ -158,34 +158,35 @@ def _unlike_label(table: pd.DataFrame, unlike: float) -> pd.Series:
     """Pictures that another label's usual look fits much better than their own label's.
 
     A label's usual look is the subspace of its pictures' first principal components (Jolliffe 2002); how well it fits a
-    picture, the length of what it leaves unexplained. Wrong labels are found so, and things that are no digit, where
-    they stand under a digit that they resemble little.
+    picture, the length of what it leaves unexplained. Each half of the pictures is judged by the looks of the other, so
+    that nobody vouches for himself. Wrong labels are found so, and some things that are no digit.
     """
     found = pd.Series(None, index=table.index, dtype=object)
     known = table[table["thumbnail"].notna() & table["label"].between(0, 9)]
     labels = known["label"].to_numpy()
-    if known["label"].nunique() < 2 or known["label"].value_counts().min() <= 2 * SUBSPACE:
+    if known["label"].nunique() < 2 or known["label"].value_counts().min() < 4 * SUBSPACE:
         return found  # too few to say what is usual
-    looks = Looks(known["thumbnail"])
-    random = np.random.default_rng(0)
+    looks, half = Looks(known["thumbnail"]), np.arange(len(known)) % 2
     present = np.unique(labels)
-    usual = {}
-    for label in present:
-        rows = np.flatnonzero(labels == label)
-        sample = looks[np.sort(random.permutation(rows)[:SAMPLE])]
-        mean = sample.mean(axis=0)
-        usual[label] = mean, np.linalg.eigh(np.cov(sample, rowvar=False))[1][:, -SUBSPACE:].astype(np.float32)
-    for part in looks.slices():
-        left = np.stack([_unexplained(looks[part], *usual[label]) for label in present], axis=1)
-        own = np.searchsorted(present, labels[part])
-        every = np.arange(len(left))
-        mine = left[every, own].copy()
-        left[every, own] = np.inf
-        ratio = mine / np.maximum(left.min(axis=1), 1e-6)
-        for row in np.flatnonzero(ratio > unlike):
-            other = present[left[row].argmin()]
-            found[known.index[part][row]] = f"looks like a {other}, {ratio[row]:.1f} times as much"
+    for judged in (0, 1):
+        usual = [_usual(looks, np.flatnonzero((labels == label) & (half != judged))) for label in present]
+        for rows in np.array_split(np.flatnonzero(half == judged), len(known) // SLICE + 1):
+            left = np.stack([_unexplained(looks[rows], *look) for look in usual], axis=1)
+            own = np.arange(len(rows)), np.searchsorted(present, labels[rows])
+            mine = left[own]
+            left[own] = np.inf
+            ratio = mine / np.maximum(left.min(axis=1), 1e-6)
+            for row in np.flatnonzero(ratio > unlike):
+                other = present[left[row].argmin()]
+                found[known.index[rows[row]]] = f"looks like a {other}, {ratio[row]:.1f} times as much"
     return found
+
+
+def _usual(looks: Looks, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (196,) and principal directions (196, 24) of some pictures' looks."""
+    sample = looks[rows[:: len(rows) // SAMPLE + 1]]
+    directions = np.linalg.eigh(np.cov(sample, rowvar=False))[1][:, -SUBSPACE:]
+    return sample.mean(axis=0), directions.astype(np.float32)
 
 
 def _unexplained(looks: np.ndarray, mean: np.ndarray, subspace: np.ndarray) -> np.ndarray:

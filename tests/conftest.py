@@ -35,11 +35,12 @@ def full_mnist() -> Path:
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch) -> Path:
-    """An empty project folder to run a stage in: params.yaml and the sources' files, nothing else."""
+    """An empty project folder to run a stage in: params.yaml, the sources' files and what drift is measured against."""
     import shutil
 
     shutil.copy(ROOT / "params.yaml", tmp_path)
     shutil.copytree(ROOT / "data" / "sources", tmp_path / "data" / "sources", symlinks=True)
+    shutil.copy(ROOT / "data" / "reference.json", tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -39,7 +39,7 @@ def weights_of(scratch) -> str:
 def test_one_command_leads_from_pictures_to_a_champion(scratch):
     printed = scratch.run("dvc", "repro")
     assert "ingested 200 pictures from folder: 160 train, 40 test" in printed
-    assert "14 of 14 expectations hold for 200 pictures" in printed
+    assert "of 45 expectations hold for 200 pictures" in printed
     assert "epoch   2/2" in printed
     assert "version 1 is now champion" in printed
     assert "next: `digits predict PICTURE`" in printed
@@ -80,6 +80,7 @@ def test_the_version_carries_signature_example_and_tags(scratch, client):
     assert version.tags == {
         "weights_sha256": weights_of(scratch),
         "onnx_sha256": digest(scratch.root / "models" / "digits.onnx", "sha256"),
+        "validation_md5": digest(scratch.root / "metrics" / "validate.json", "md5"),
         "train_md5": digest(scratch.root / "data" / "processed" / "train.parquet", "md5"),
         "test_md5": digest(scratch.root / "data" / "processed" / "test.parquet", "md5"),
         "accuracy": str(registered["accuracy"]),
@@ -91,6 +92,69 @@ def test_the_version_carries_signature_example_and_tags(scratch, client):
     assert taken["tensor-spec"] == {"dtype": "uint8", "shape": [-1, 28, 28]}
     assert (given["name"], given["tensor-spec"]) == ("probabilities", {"dtype": "float32", "shape": [-1, 10]})
     assert (model / described["saved_input_example_info"]["artifact_path"]).is_file()
+
+
+def test_the_lineage_leads_from_the_champion_to_its_data_and_validation(scratch, client):
+    printed = scratch.run("digits", "lineage")
+    (run,) = runs_of(client)
+    assert "✗" not in printed
+    assert "✓ version     digits 1 (champion)" in printed
+    assert f"✓ run         {run.info.run_id}" in printed
+    assert f"✓ weights     SHA-256 {weights_of(scratch)}" in printed
+    assert f"✓ code        commit {scratch.git('rev-parse', 'HEAD~1')[:12]} “scratch”" in printed
+    data = digest(scratch.root / "data" / "processed" / "train.parquet", "md5")
+    head = scratch.git("rev-parse", "HEAD")[:12]
+    assert f"data/processed/train.parquet MD5 {data}, named by dvc.lock of {head}" in printed
+    assert "from folder" in printed
+    report = digest(scratch.root / "metrics" / "validate.json", "md5")
+    assert f"of 45 expectations held for 200 pictures, 0 set aside; MD5 {report}; page " in printed
+
+
+@pytest.mark.parametrize("link", ["run", "code", "trained on", "raw data", "validation"])
+def test_a_missing_link_of_the_lineage_is_said_loudly(scratch, client, link):
+    (run,) = runs_of(client)
+    cache = scratch.root / ".dvc" / "cache" / "files" / "md5"
+    data = digest(scratch.root / "data" / "processed" / "train.parquet", "md5")
+    lock = yaml.safe_load((scratch.root / "dvc.lock").read_text())["stages"]
+    raw = next(out["md5"] for out in lock["ingest"]["outs"] if out["path"] == "data/raw")
+    report = Path(run.info.artifact_uri.removeprefix("file://")) / "validation" / "validate.json"
+    version = client.get_model_version_by_alias("digits", "champion")
+    moved = {
+        "trained on": cache / data[:2] / data[2:],
+        "raw data": cache / raw[:2] / raw[2:],
+        "validation": report,
+    }
+    if link == "run":
+        client.delete_run(run.info.run_id)
+    elif link == "code":
+        client.set_model_version_tag("digits", version.version, "git_commit", "0" * 40)
+    else:
+        moved[link].rename(moved[link].with_name("away"))
+    try:
+        printed = scratch.run("digits", "lineage", fails=True)
+    finally:
+        if link == "run":
+            client.restore_run(run.info.run_id)
+        elif link == "code":
+            client.set_model_version_tag("digits", version.version, "git_commit", version.tags["git_commit"])
+        else:
+            moved[link].with_name("away").rename(moved[link])
+    assert f"✗ {link}" in printed
+    assert "error: the chain of models:/digits@champion is broken at " in printed
+    assert "Traceback" not in printed
+    assert "✗" not in scratch.run("digits", "lineage")
+
+
+def test_new_data_are_held_against_what_the_champion_learned_from(scratch, client):
+    printed = scratch.run("digits", "data", "reference")
+    assert "data/reference.json now describes what version 1 learned from" in printed
+    profile = (scratch.root / "data" / "profile.json").read_bytes()
+    assert (scratch.root / "data" / "reference.json").read_bytes() == profile
+    printed = scratch.run("dvc", "repro")
+    assert "drift" not in printed  # what differs from the default's digits does not differ from its own
+    assert "version 1 is the champion already" in printed
+    assert "✗" not in scratch.run("digits", "lineage")
+    scratch.commit()
 
 
 def test_there_is_nothing_more_to_do(scratch):
@@ -147,13 +211,13 @@ def test_a_changed_picture_is_noticed(scratch):
     picture = scratch.root / "data" / "external" / "3" / "000.png"
     data = picture.read_bytes()
     picture.unlink()  # the file may be a link into DVC's cache
-    picture.write_bytes(pictures.write(pictures.read(data)[::-1, ::-1]))
+    picture.write_bytes(pictures.write(pictures.read(data).grey[::-1, ::-1].copy()))
     assert "data/sources/folder" in scratch.run("dvc", "status", "ingest")
     picture.write_bytes(data)
 
 
 def test_a_picture_is_read_by_the_champion(scratch, client):
-    digit = pictures.read(next((scratch.root / "data" / "external" / "0").iterdir()).read_bytes())
+    digit = pictures.digit(next((scratch.root / "data" / "external" / "0").iterdir()).read_bytes())
     expected = mlflow.pyfunc.load_model(champion_of(client)).predict(digit[None])["probabilities"][0]
     picture = scratch.root / "dark ink on white paper.png"
     picture.write_bytes(pictures.write(255 - digit))
@@ -177,7 +241,7 @@ def test_reading_a_picture_does_not_import_what_trained_the_model(scratch):
 
 def test_mlflows_server_gives_the_same_answer(scratch, client):
     picture = next((scratch.root / "data" / "external" / "5").iterdir())
-    digit = pictures.canonical(pictures.read(picture.read_bytes()))
+    digit = pictures.digit(picture.read_bytes())
     port = free_port()
     with scratch.start("digits", "serve", "--port", str(port), start_new_session=True) as server:
         try:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from digits import dataset
-from digits.dataset import Digit, Example
+from digits.dataset import Digits, Example, Piece
 
 
 def examples(count: int) -> list[Example]:
@@ -44,14 +44,116 @@ def test_the_same_examples_give_the_same_bytes(tmp_path):
         assert one == two
 
 
+def row_groups(path: Path) -> list[int]:
+    metadata = pq.read_metadata(path)
+    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+
+def of_bytes(*sizes: int, split: str = "train") -> list[Example]:
+    return [Example(split, bytes(size), f"{row}.png", row % 10) for row, size in enumerate(sizes)]
+
+
+def test_a_row_group_is_closed_by_its_rows(tmp_path):
+    dataset.write_raw(examples(2500), tmp_path)
+    assert row_groups(tmp_path / "train.parquet") == [1000, 666]
+    assert row_groups(tmp_path / "test.parquet") == [834]
+
+
+def test_a_row_group_is_closed_by_its_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "BYTES_PER_GROUP", 100)
+    given = of_bytes(60, 39, 1, 99, 99, 500, 0, 1)
+    dataset.write_raw(given, tmp_path)
+    assert row_groups(tmp_path / "train.parquet") == [3, 2, 1, 2]
+    assert list(dataset.read_raw("train", tmp_path)) == given
+
+
+def test_each_split_fills_row_groups_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "BYTES_PER_GROUP", 100)
+    one, other = of_bytes(60, 60, 60, 60), of_bytes(30, 30, 30, 30, split="test")
+    dataset.write_raw([example for pair in zip(one, other, strict=True) for example in pair], tmp_path)
+    assert row_groups(tmp_path / "train.parquet") == [2, 2]
+    assert row_groups(tmp_path / "test.parquet") == [4]
+
+
+@pytest.fixture
+def in_pieces(tmp_path, monkeypatch) -> tuple[Path, list[Example]]:
+    """Raw data in row groups of at most three rows: seven to train on and four to test, and what they hold."""
+    monkeypatch.setattr(dataset, "ROWS_PER_GROUP", 3)
+    given = [Example(split, bytes([row]), f"{split} {row}", row) for split in ("test", "train") for row in range(7)]
+    given = [example for example in given if example.split == "train" or example.label < 4]
+    dataset.write_raw(given, tmp_path / "raw")
+    return tmp_path / "raw", given
+
+
+def test_pieces_are_the_row_groups_in_the_order_of_the_rows(in_pieces):
+    folder, given = in_pieces
+    found = dataset.pieces(folder)
+    assert found == [
+        Piece("train", 0, 0, 3),
+        Piece("train", 1, 3, 3),
+        Piece("train", 2, 6, 1),
+        Piece("test", 0, 0, 3),
+        Piece("test", 1, 3, 1),
+    ]
+    read = [example for piece in found for example in dataset.read_piece(piece, folder)]
+    assert read == [one for one in given if one.split == "train"] + [one for one in given if one.split == "test"]
+    assert [dataset.count(folder / f"{split}.parquet") for split in ("train", "test")] == [7, 4]
+
+
+@pytest.mark.parametrize("wanted", [set(), {6}, {0, 2}, {5, 3, 6}, set(range(7))])
+def test_pick_gives_the_wanted_rows(in_pieces, wanted):
+    folder, given = in_pieces
+    rows = {example.label: example for example in given if example.split == "train"}  # a label is its row here
+    assert dataset.pick(folder / "train.parquet", "train", wanted) == {row: rows[row] for row in wanted}
+    with (folder / "train.parquet").open("rb") as file:
+        assert dataset.pick(file, "train", wanted) == {row: rows[row] for row in wanted}
+
+
+def test_pick_reads_no_other_row_group_than_those_of_the_wanted_rows(in_pieces):
+    folder, _ = in_pieces
+    path = folder / "train.parquet"
+    metadata = pq.read_metadata(path)
+    first = metadata.row_group(0).column(0)
+    harmed = bytearray(path.read_bytes())
+    start = first.dictionary_page_offset or first.data_page_offset
+    harmed[start : start + first.total_compressed_size] = bytes(first.total_compressed_size)
+    path.write_bytes(harmed)
+    assert set(dataset.pick(path, "train", {4, 6})) == {4, 6}
+    with pytest.raises(OSError):
+        dataset.pick(path, "train", {0})
+
+
+def blocks(images: np.ndarray, size: int) -> list[tuple[str, Digits]]:
+    """Digits dealt to two splits in turn, `size` at a time."""
+    starts = range(0, len(images), size)
+    labels = np.arange(len(images)) % 10
+    return [
+        (("train", "validation")[number % 2], Digits(images[start : start + size], labels[start : start + size]))
+        for number, start in enumerate(starts)
+    ]
+
+
 def test_prepared_digits_come_back_to_the_bit(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (2100, 28, 28), dtype=np.uint8)
-    digits = [Digit("train" if i % 2 else "validation", image, i % 10) for i, image in enumerate(images)]
-    dataset.write_prepared(iter(digits), tmp_path / "processed")
-    for split, first in (("validation", 0), ("train", 1)):
+    given = blocks(images, 300)
+    assert dataset.write_prepared(iter(given), tmp_path / "processed") == {"train": 1200, "validation": 900}
+    for split in ("train", "validation"):
         read = dataset.read_prepared(split, tmp_path / "processed")
-        assert np.array_equal(read.images, images[first::2])
-        assert read.labels.tolist() == [i % 10 for i in range(first, 2100, 2)]
+        assert np.array_equal(read.images, np.concatenate([digits.images for of, digits in given if of == split]))
+        assert np.array_equal(read.labels, np.concatenate([digits.labels for of, digits in given if of == split]))
+        assert (read.images.dtype, read.labels.dtype) == (np.uint8, np.int64)
+
+
+def test_prepared_digits_need_not_lie_side_by_side_in_memory(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    turned = images.transpose(0, 2, 1)
+    dataset.write_prepared([("test", Digits(turned[::3], np.arange(7)))], tmp_path / "processed")
+    assert np.array_equal(dataset.read_prepared("test", tmp_path / "processed").images, turned[::3])
+
+
+def test_each_block_is_a_row_group(tmp_path):
+    dataset.write_prepared(blocks(np.zeros((25, 28, 28), np.uint8), 10), tmp_path / "processed")
+    assert row_groups(tmp_path / "processed" / "train.parquet") == [10, 5]
 
 
 def test_a_source_that_breaks_off_leaves_the_last_data_as_they_were(tmp_path):

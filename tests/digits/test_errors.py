@@ -1,6 +1,7 @@
 """How a command ends."""
 
 import errno
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +41,21 @@ def test_our_own_mistakes_keep_their_traceback():
 
 def test_success_returns():
     assert errors.run(lambda: None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("3/a picture.png", "3/a picture.png"),
+        ("3/größe 七.png", "3/größe 七.png"),
+        ("3/a\nb.png", "3/a\\nb.png"),
+        ("3/\x1b[31mred.png", "3/\\x1b[31mred.png"),
+        ("3/\udcff.png", "3/\\udcff.png"),  # a byte that is no UTF-8, as the system's names hold it
+        ("3/\u202egnp.exe", "3/\\u202egnp.exe"),  # turns the direction of what follows
+        (Path("3/a\tb"), "3/a\\tb"),
+        (7, "7"),
+    ],
+)
+def test_a_name_is_one_printable_line(name, shown):
+    assert errors.printable(name) == shown
+    errors.printable(name).encode("utf-8")

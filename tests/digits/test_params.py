@@ -38,10 +38,15 @@ def test_the_shipped_file_holds():
         ("ingest", {"test_fraction": 1.0}, ["ingest.test_fraction = 1.0 is wrong", "more than 0 and less than 1"]),
         ("ingest", {"source": 5}, ["ingest.source = 5 is wrong", "a text"]),
         ("register", {"min_accuracy": 98.5}, ["register.min_accuracy = 98.5 is wrong", "at most 1"]),
-        ("validate", {"min_side": 100, "max_side": 50}, ["validate: min_side = 100 is above max_side = 50"]),
         ("train", {"weight_decay": float("inf")}, ["train.weight_decay = inf is wrong"]),
         ("train", {5: 3}, ["train.5"]),
-        ("validate", {"min_ink": -0.1}, ["validate.min_ink = -0.1 is wrong", "at least 0"]),
+        ("validate", {"on_bad_rows": "ignore"}, ["validate.on_bad_rows = 'ignore' is wrong", "fail or quarantine"]),
+        ("validate", {"max_quarantined": 5}, ["validate.max_quarantined = 5 is wrong", "less than 1"]),
+        (
+            "validate",
+            {"expectations": [1]},
+            ["validate.expectations = [1] is wrong", "a section with the keys pictures"],
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, section, changes, words):
@@ -49,6 +54,45 @@ def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, section, changes,
         load(write(tmp_path, section, changes))
     for word in words:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("width", {"severity": "fatal"}, [".width.severity = 'fatal' is wrong", "critical or warning"]),
+        ("width", {"severity": None}, [".width.severity is missing", "critical or warning"]),
+        ("width", {"min": 100, "max": 50}, [".width: min = 100 is above max = 50"]),
+        ("width", {"min": None}, [".width.min is missing", "a number"]),
+        ("width", {"min": "small"}, [".width.min = 'small' is wrong", "a number"]),
+        ("width", {"mim": 3}, [".width.mim = 3 is an unknown key", "did you mean min?", "severity, min, max"]),
+        ("readable", {"max": 3}, [".readable.max = 3 is an unknown key", "allowed: severity"]),
+        ("frames", {"min": 1}, [".frames.min = 1 is an unknown key", "allowed: severity, max"]),
+        ("ink", {"max": float("nan")}, [".ink.max = nan is wrong"]),
+        ("drift", None, [".drift is missing", "a section with the keys severity, max"]),
+        ("widht", {"min": 8}, [".widht = {'min': 8} is an unknown key", "did you mean width?"]),
+        ("parts", 4, [".parts = 4 is wrong", "a section with the keys severity, max"]),
+    ],
+)
+def test_a_wrong_bound_is_named_with_what_is_allowed(tmp_path, name, value, words):
+    nested = yaml.safe_load(SHIPPED.read_text())["validate"]["expectations"]
+    if isinstance(value, dict):
+        value = {key: inner for key, inner in {**nested.get(name, {}), **value}.items() if inner is not None}
+    changed = {key: inner for key, inner in {**nested, name: value}.items() if inner is not None}
+    with pytest.raises(UserError) as error:
+        load(write(tmp_path, "validate", {"expectations": changed}))
+    for word in words:
+        assert word in str(error.value)
+    assert "params.yaml: validate.expectations." in str(error.value)
+
+
+def test_a_bound_that_is_an_equal_pair_holds(tmp_path):
+    nested = yaml.safe_load(SHIPPED.read_text())["validate"]["expectations"]
+    nested["width"] = {"min": 28, "max": 28, "severity": "warning"}
+    bounds = load(write(tmp_path, "validate", {"expectations": nested})).validate_.expectations
+    assert bounds.limits("width") == {"min": 28, "max": 28}
+    assert bounds.severity("width") == "warning"
+    assert bounds.limits("readable") == {}
+    assert bounds.limits("frames") == {"max": 1}
 
 
 def test_every_wrong_key_is_named_at_once(tmp_path):
@@ -89,6 +133,9 @@ def test_flatten_gives_the_names_that_dvc_takes():
     flat = flatten(load(SHIPPED), ("ingest", "train"))
     assert flat["ingest.source"] == "mnist-5k"
     assert {name.split(".")[0] for name in flat} == {"ingest", "train"}
+    nested = flatten(load(SHIPPED), ("validate",))
+    assert nested["validate.expectations.parts.max"] == 4
+    assert nested["validate.expectations.label.severity"] == "critical"
 
 
 def test_every_value_has_its_reason_beside_it():

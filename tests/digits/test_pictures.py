@@ -1,5 +1,7 @@
-"""The one function that turns any picture into the canonical digit."""
+"""From bytes to grey levels: formats, orientation, depth, transparency, size; and what is refused."""
 
+import struct
+import zlib
 from io import BytesIO
 
 import numpy as np
@@ -7,6 +9,8 @@ import pytest
 from PIL import Image
 
 from digits import pictures
+from digits.canonical import canonical
+from digits.pictures import Picture, PictureError
 
 
 def encode(pixels: np.ndarray, mode: str | None = None, format: str = "PNG", **options) -> bytes:
@@ -16,119 +20,356 @@ def encode(pixels: np.ndarray, mode: str | None = None, format: str = "PNG", **o
     return buffer.getvalue()
 
 
+def png(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of these chunks, each with the checksum that it should have."""
+    parts = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def header(width: int, height: int) -> tuple[bytes, bytes]:
+    """The header of a PNG with 8 bits of grey."""
+    return b"IHDR", struct.pack(">II5B", width, height, 8, 0, 0, 0, 0)
+
+
 @pytest.fixture
 def digit(mnist_digits) -> np.ndarray:
     return mnist_digits.images[7]
 
 
-def test_every_real_mnist_digit_passes_unchanged(mnist_digits):
-    for image in mnist_digits.images:
-        assert pictures.canonical(image) is image
+def grey_of(data: bytes) -> np.ndarray:
+    return pictures.read(data).grey
 
 
 def test_a_written_picture_is_read_back_to_the_bit(digit):
-    assert np.array_equal(pictures.read(pictures.write(digit)), digit)
+    assert np.array_equal(grey_of(pictures.write(digit)), digit)
+
+
+def test_a_picture_says_what_its_file_is():
+    pixels = np.array([[7, 200, 90], [7, 80, 90]], np.uint8)
+    expected = {"format": "PNG", "mode": "L", "width": 3, "height": 2, "frames": 1, "lowest": 7.0, "highest": 200.0}
+    found = pictures.read(encode(pixels))._asdict()
+    assert found.pop("grey").tolist() == pixels.tolist()
+    assert found == expected
 
 
 @pytest.mark.parametrize(
     ("mode", "format"),
-    [("L", "PNG"), ("RGB", "PNG"), ("RGBA", "PNG"), ("P", "PNG"), ("L", "BMP"), ("RGB", "TIFF"), ("L", "GIF")],
+    [
+        ("L", "PNG"),
+        ("RGB", "PNG"),
+        ("RGBA", "PNG"),
+        ("P", "PNG"),
+        ("LA", "PNG"),
+        ("L", "BMP"),
+        ("RGB", "TIFF"),
+        ("L", "GIF"),
+        ("L", "PPM"),
+        ("RGB", "WEBP"),
+    ],
 )
 def test_lossless_formats_show_the_same_grey_levels(digit, mode, format):
-    assert np.array_equal(pictures.read(encode(digit, mode, format)), digit)
+    options = {"lossless": True} if format == "WEBP" else {}
+    found = pictures.read(encode(digit, mode, format, **options))
+    assert np.array_equal(found.grey, digit)
+    assert (found.format, found.width, found.height) == (format, 28, 28)
 
 
-def test_sixteen_bits_are_scaled_to_eight(digit):
-    assert np.array_equal(pictures.read(encode(digit.astype(np.uint16) * 257)), digit)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jpeg_shows_nearly_the_same_grey_levels(digit, mode):
+    found = pictures.read(encode(digit, mode, "JPEG", quality=95))
+    assert np.abs(found.grey.astype(int) - digit).mean() < 3
+    assert (found.format, found.mode) == ("JPEG", mode)
 
 
-def test_one_bit_is_black_and_white(digit):
-    assert set(np.unique(pictures.read(encode(digit, "1")))) == {0, 255}
+class TestPlainPng:
+    """OpenCV decodes them, and nobody can tell."""
+
+    @pytest.fixture
+    def by_pillow(self, monkeypatch):
+        """A function that reads as if OpenCV were not here."""
+
+        def read(data: bytes) -> Picture:
+            with monkeypatch.context() as patch:
+                patch.setattr(pictures, "_is_plain", lambda data, chunks: False)
+                return pictures.read(data)
+
+        return read
+
+    def same(self, data: bytes, by_pillow) -> None:
+        assert pictures._is_plain(data, pictures._png_chunks(data))
+        one, other = pictures.read(data), by_pillow(data)
+        assert one.grey.dtype == other.grey.dtype == np.uint8
+        assert np.array_equal(one.grey, other.grey)
+        assert one[1:] == other[1:]
+
+    def test_opencv_and_pillow_say_the_same_of_real_digits(self, mnist_digits, by_pillow):
+        for image in mnist_digits.images[::10]:
+            self.same(pictures.write(image), by_pillow)
+
+    @pytest.mark.parametrize("shape", [(1, 1), (1, 1024), (1024, 1), (28, 28), (333, 17), (1024, 1024)])
+    @pytest.mark.parametrize("level", [0, 9])
+    def test_opencv_and_pillow_say_the_same_of_any_size(self, shape, level, by_pillow):
+        pixels = np.random.default_rng(0).integers(3, 250, shape, dtype=np.uint8)
+        self.same(encode(pixels, compress_level=level), by_pillow)
+
+    def test_opencv_and_pillow_say_the_same_of_pixels_in_many_chunks(self, digit, by_pillow):
+        rows = b"".join(b"\0" + row.tobytes() for row in digit)
+        packed = zlib.compress(rows)
+        chunks = [(b"IDAT", packed[start : start + 5]) for start in range(0, len(packed), 5)]
+        self.same(png(header(28, 28), *chunks, (b"IEND", b"")), by_pillow)
+
+    @pytest.mark.parametrize("bits", [0xFF, 0x01, 0x20])
+    def test_a_damaged_one_never_comes_back_silently_altered(self, digit, bits):
+        data = pictures.write(digit)
+        altered = []
+        for place in range(len(data)):
+            damaged = bytearray(data)
+            damaged[place] ^= bits
+            try:
+                if not np.array_equal(grey_of(bytes(damaged)), digit):
+                    altered.append(place)
+            except PictureError:
+                continue
+        assert altered == []
+
+    def test_a_truncated_one_never_comes_back_altered(self, digit):
+        data = pictures.write(digit)
+        for length in range(len(data)):
+            try:
+                grey = grey_of(data[:length])
+            except PictureError:
+                continue
+            assert np.array_equal(grey, digit)
+        with pytest.raises(PictureError, match="damaged"):
+            pictures.read(data[: len(data) // 2])
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda rows: zlib.compress(rows[:300]),
+            lambda rows: zlib.compress(rows)[:50],
+            lambda rows: zlib.compress(b"\x09" + rows[1:]),
+            lambda rows: zlib.compress(rows)[:-1] + b"\0",
+            lambda rows: b"",
+        ],
+        ids=["rows missing", "cut off", "an unknown filter", "a wrong sum", "nothing"],
+    )
+    def test_one_that_was_written_wrong_is_damaged_for_all_its_checksums(self, digit, spoil):
+        rows = b"".join(b"\0" + row.tobytes() for row in digit)
+        with pytest.raises(PictureError, match="damaged"):
+            pictures.read(png(header(28, 28), (b"IDAT", spoil(rows)), (b"IEND", b"")))
+
+    def test_one_with_a_transparent_level_is_pillows(self):
+        pixels = np.full((40, 40), 200, np.uint8)
+        pixels[5:35, 18:22] = 10
+        grey = grey_of(encode(pixels, transparency=200))
+        assert (grey[0, 0], grey[20, 20]) == (255, 10)
+
+    def test_one_with_an_orientation_is_pillows(self, digit):
+        exif = Image.Exif()
+        exif[0x0112] = 3
+        assert np.array_equal(grey_of(encode(digit, exif=exif)), digit[::-1, ::-1])
 
 
-def test_dark_ink_on_a_transparent_background_is_put_on_white():
-    pixels = np.zeros((40, 40, 4), np.uint8)  # black, and transparent all over
-    pixels[5:35, 18:22, 3] = 255  # but for one stroke
-    grey = pictures.read(encode(pixels))
-    assert (grey[0, 0], grey[20, 20]) == (255, 0)
-
-
-def test_light_ink_on_a_transparent_background_is_put_on_black():
-    pixels = np.full((40, 40, 4), 255, np.uint8)
-    pixels[..., 3] = 0
-    pixels[5:35, 18:22, 3] = 255
-    grey = pictures.read(encode(pixels))
-    assert (grey[0, 0], grey[20, 20]) == (0, 255)
-
-
-def test_the_camera_orientation_is_applied(digit):
+@pytest.mark.parametrize(
+    ("orientation", "stored"),
+    [
+        (1, lambda shown: shown),
+        (2, np.fliplr),
+        (3, lambda shown: np.rot90(shown, 2)),
+        (4, np.flipud),
+        (5, np.transpose),
+        (6, lambda shown: np.rot90(shown)),  # the camera was turned: it stored the picture turned to the left
+        (7, lambda shown: np.rot90(shown, 2).T),
+        (8, lambda shown: np.rot90(shown, -1)),
+    ],
+)
+def test_the_cameras_orientation_is_applied(digit, orientation, stored):
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: show it rotated by 270 degrees
-    turned = encode(np.rot90(digit).copy(), exif=exif)
-    assert np.array_equal(pictures.read(turned), digit)
+    exif[0x0112] = orientation
+    shown = digit[:, :24]
+    data = encode(np.ascontiguousarray(stored(shown)), exif=exif)
+    found = pictures.read(data)
+    assert np.array_equal(found.grey, shown)
+    assert (found.height, found.width) == stored(shown).shape  # the file's own
 
 
-def test_dark_on_light_gives_the_same_digit(mnist_digits):
-    for image in mnist_digits.images[::25]:
-        assert np.abs(pictures.canonical(255 - image).astype(int) - image).max() <= 1  # its brightest may be 254
+class TestDepth:
+    @pytest.mark.parametrize("format", ["PNG", "TIFF"])
+    def test_sixteen_bits_are_scaled_to_eight(self, digit, format):
+        found = pictures.read(encode(digit.astype(np.uint16) * 257, format=format))
+        assert np.array_equal(found.grey, digit)
+        assert (found.mode, found.lowest, found.highest) == ("I;16", 0, 257 * int(digit.max()))
+
+    def test_levels_are_those_that_the_file_holds(self):
+        found = pictures.read(encode(np.array([[7, 40_000], [65_535, 7]], np.uint16)))
+        assert (found.lowest, found.highest) == (7, 65_535)
+        assert found.grey.tolist() == [[0, 155], [255, 0]]  # 7 / 257 and 40,000 / 257, cut off
+
+    def test_levels_below_black_are_kept_as_they_are_and_shown_black(self):
+        found = pictures.read(encode(np.array([[-5, 100], [200, 0]], np.int32), format="TIFF"))
+        assert (found.lowest, found.highest) == (-5, 200)
+        assert found.grey.tolist() == [[0, 100], [200, 0]]
+
+    def test_what_is_no_number_is_shown_black(self):
+        found = pictures.read(encode(np.array([[np.nan, 100], [200, 0]], np.float32), format="TIFF"))
+        assert found.grey.tolist() == [[0, 100], [200, 0]]
+
+    def test_one_bit_is_black_and_white(self, digit):
+        found = pictures.read(encode(digit, "1"))
+        assert found.mode == "1"
+        assert set(np.unique(found.grey)) == {0, 255}
 
 
-def test_low_contrast_paper_and_ink_give_the_same_digit_within_rounding(digit):
-    faint = (180 - digit.astype(int) * 100 // 255).astype(np.uint8)
-    assert np.abs(pictures.canonical(faint).astype(int) - digit).max() <= 3
+class TestTransparency:
+    @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (90, 255), (160, 0), (255, 0)])
+    @pytest.mark.parametrize("hidden", [0, 255], ids=["black below", "white below"])
+    def test_a_transparent_background_becomes_the_opposite_of_the_ink(self, ink, paper, hidden):
+        pixels = np.full((40, 40, 4), hidden, np.uint8)
+        pixels[..., 3] = 0
+        pixels[5:35, 18:22] = (ink, ink, ink, 255)
+        grey = grey_of(encode(pixels))
+        assert (grey[0, 0], grey[20, 20]) == (paper, ink)
+
+    def test_half_transparent_ink_is_half_way_to_the_paper(self):
+        pixels = np.zeros((10, 10, 4), np.uint8)
+        pixels[2:8, 4:6, 3] = 102  # black, two fifths of it
+        assert grey_of(encode(pixels))[4, 4] == 153
+
+    def test_a_wholly_transparent_picture_is_blank(self):
+        with pytest.raises(PictureError, match="blank"):
+            pictures.digit(encode(np.zeros((40, 40, 4), np.uint8)))
 
 
-def test_a_large_off_centre_picture_comes_near_the_digit_it_shows(digit):
-    large = np.pad(np.kron(255 - digit, np.ones((9, 9), np.uint8)), ((40, 300), (100, 20)), constant_values=255)
-    result = pictures.canonical(large)
-    assert pictures.is_canonical(result)
-    assert np.abs(result.astype(int) - digit).mean() < 8
+class TestSize:
+    @pytest.mark.parametrize(
+        ("height", "width", "shown"),
+        [
+            (1024, 1024, (1024, 1024)),
+            (1025, 700, (513, 350)),
+            (2048, 2048, (1024, 1024)),
+            (30, 3000, (10, 1000)),
+            (2, 5000, (1, 1000)),
+        ],
+    )
+    def test_a_large_picture_is_averaged_down_to_at_most_1024_pixels(self, height, width, shown):
+        found = pictures.read(encode(np.full((height, width), 90, np.uint8)))
+        assert found.grey.shape == shown
+        assert set(np.unique(found.grey)) == {90}
+        assert (found.height, found.width) == (height, width)
+
+    def test_every_pixel_counts_in_the_average(self):
+        checked = np.indices((2000, 2000)).sum(axis=0) % 2 * 200
+        assert set(np.unique(grey_of(encode(checked.astype(np.uint8))))) == {100}
+
+    @pytest.mark.parametrize("mode", ["L", "RGB"])
+    @pytest.mark.parametrize("side", [1025, 1500, 2500])
+    def test_a_large_jpeg_shows_the_same_at_most_1024_pixels_across(self, digit, mode, side):
+        large = np.asarray(Image.fromarray(255 - digit).resize((side, side), Image.Resampling.BICUBIC))
+        found = pictures.read(encode(large, mode, "JPEG", quality=95))
+        assert 300 < max(found.grey.shape) <= 1024
+        assert (found.width, found.height) == (side, side)
+        small = np.asarray(Image.fromarray(found.grey).resize((28, 28), Image.Resampling.BOX))
+        assert np.abs(small.astype(int) - (255 - digit)).mean() < 12  # what the way to `side` and back costs
+
+    def test_too_many_pixels_are_refused(self):
+        with pytest.raises(PictureError, match="9000 x 9000 pixels, at most 64,000,000"):
+            pictures.read(encode(np.zeros((9000, 9000), np.uint8), "1"))
+
+    def test_a_bomb_is_refused_before_it_is_decoded(self):
+        # There is nothing to decode: whoever tried would call it damaged.
+        with pytest.raises(PictureError, match="2000000000 x 2000000000 pixels, at most 64,000,000"):
+            pictures.read(png(header(2_000_000_000, 2_000_000_000), (b"IDAT", b""), (b"IEND", b"")))
 
 
-def test_the_canonical_digit_is_as_lecun_describes_it(mnist_digits):
-    for image in mnist_digits.images[:200]:
-        shown = np.pad(np.kron(image, np.ones((3, 3), np.uint8)), ((10, 50), (0, 31)))
-        result = pictures.canonical(shown)
-        rows, columns = np.flatnonzero(result.any(axis=1)), np.flatnonzero(result.any(axis=0))
-        centre = np.array([result.sum(1) @ np.arange(28), result.sum(0) @ np.arange(28)]) / result.sum()
-        assert result.shape == (28, 28)
-        assert result.max() == 255
-        assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20)
-        assert np.abs(centre - 14).max() <= 0.52
+def test_of_an_animation_the_first_frame_is_taken(digit):
+    buffer = BytesIO()
+    frames = [Image.fromarray(digit), Image.fromarray(255 - digit), Image.fromarray(digit // 2)]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    found = pictures.read(buffer.getvalue())
+    assert found.frames == 3
+    assert np.array_equal(found.grey, digit)
 
 
-def test_a_canonical_result_stays_as_it_is(digit):
-    once = pictures.canonical(np.pad(digit, 30))
-    assert np.array_equal(pictures.canonical(once), once)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow thinks aloud about what it is going to refuse
+class TestRefused:
+    @pytest.mark.parametrize("data", [b"", b"seven", b"\x89PNG\r\n\x1a\n", bytes(1000)])
+    def test_what_is_no_picture(self, data):
+        size = f"{len(data):,}"
+        with pytest.raises(PictureError, match=rf"not a picture \({size} bytes\); readable are PNG, JPEG, BMP"):
+            pictures.read(data)
+
+    def test_a_format_that_is_not_ours(self, digit):
+        with pytest.raises(PictureError, match="not a picture"):
+            pictures.read(encode(digit, format="ICO"))
+
+    @pytest.mark.parametrize("format", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM"])
+    def test_a_truncated_picture_is_damaged_and_no_bytes_of_it_raise_anything_else(self, digit, format):
+        data = encode(digit, "RGB" if format != "GIF" else "L", format)
+        for length in range(0, len(data), 7):
+            try:
+                pictures.read(data[:length])
+            except PictureError as error:
+                assert str(error).startswith(("not a picture", "damaged: ")), error
+        with pytest.raises(PictureError, match="damaged"):
+            pictures.read(data[: len(data) // 2])
+
+    @pytest.mark.parametrize("format", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM"])
+    def test_whatever_the_bytes_the_only_error_is_ours(self, digit, format):
+        data = encode(digit, "RGB" if format != "GIF" else "L", format)
+        random = np.random.default_rng(0)
+        for _ in range(200):
+            damaged = bytearray(data)
+            for place in random.integers(0, min(len(data), 400), 3):
+                damaged[place] = random.integers(0, 256)
+            try:
+                pictures.read(bytes(damaged))
+            except PictureError:
+                continue
 
 
-@pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_blank_picture_is_refused(level):
-    with pytest.raises(pictures.PictureError, match="blank: its contrast is 0 of 255"):
-        pictures.canonical(np.full((50, 40), level, np.uint8))
+class TestDigit:
+    def test_it_is_the_canonical_digit_of_what_is_shown(self, digit):
+        shown = np.pad(255 - digit, ((3, 30), (12, 0)), constant_values=255)
+        assert np.array_equal(pictures.digit(encode(shown, "RGB")), canonical(shown[None])[0])
+        assert np.array_equal(pictures.digit(pictures.write(digit)), digit)
+
+    @pytest.mark.parametrize("level", [0, 128, 255])
+    def test_a_blank_picture_is_refused(self, level):
+        with pytest.raises(PictureError, match="blank: its contrast is 0 of 255, and no stroke stands out by 16"):
+            pictures.digit(pictures.write(np.full((50, 40), level, np.uint8)))
+
+    def test_an_unreadable_one_is_refused(self):
+        with pytest.raises(PictureError, match="not a picture"):
+            pictures.digit(b"seven")
 
 
-def test_a_text_file_is_no_picture():
-    with pytest.raises(pictures.PictureError, match=r"not a picture \(5 bytes\)"):
-        pictures.read(b"seven")
+class TestReadAll:
+    def test_an_error_stands_in_its_pictures_place(self, digit):
+        (found,) = pictures.read_all([pictures.write(digit), b"seven", encode(255 - digit)])
+        assert np.array_equal(found[0].grey, digit)
+        assert isinstance(found[1], PictureError)
+        assert np.array_equal(found[2].grey, 255 - digit)
+
+    def test_it_holds_a_few_million_pixels_at_a_time(self, digit, monkeypatch):
+        monkeypatch.setattr(pictures, "STACK", 2 * 28 * 28)
+        taken = []
+        encoded = (taken.append(number) or pictures.write(digit) for number in range(5))
+        sizes = [(len(some), len(taken)) for some in pictures.read_all(encoded)]
+        assert sizes == [(2, 2), (2, 4), (1, 5)]
+
+    def test_nothing_gives_nothing(self):
+        assert list(pictures.read_all([])) == []
 
 
-def test_a_truncated_picture_is_damaged(digit):
-    data = encode(digit)
-    with pytest.raises(pictures.PictureError, match="damaged"):
-        pictures.read(data[: len(data) // 2])
+class TestThumbnail:
+    @pytest.mark.parametrize(("shape", "shown"), [((400, 200), (96, 48)), ((28, 28), (28, 28)), ((10, 2000), (1, 96))])
+    def test_it_is_at_most_a_side_large(self, shape, shown):
+        made = pictures.thumbnail(pictures.write(np.full(shape, 77, np.uint8)), 96)
+        assert grey_of(made).shape == shown
+        assert set(np.unique(grey_of(made))) == {77}
 
-
-def test_too_many_pixels_are_refused_before_they_are_decoded():
-    bomb = encode(np.zeros((9000, 9000), np.uint8), "1")
-    with pytest.raises(pictures.PictureError, match="9000 x 9000 pixels, at most 64,000,000"):
-        pictures.read(bomb)
-
-
-def test_ink_levels_run_from_the_paper_to_the_strongest_ink():
-    grey = np.full((4, 4), 200, np.uint8)
-    grey[1, 1], grey[2, 2] = 100, 150
-    ink = pictures.ink_levels(grey)
-    assert ink[0, 0] == 0
-    assert ink[1, 1] == 1
-    assert ink[2, 2] == pytest.approx(0.5)
+    def test_what_cant_be_read_has_none(self):
+        assert pictures.thumbnail(b"seven", 96) is None

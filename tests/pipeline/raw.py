@@ -1,9 +1,15 @@
-"""Raw data for a stage to work on."""
+"""Raw data for a stage to work on, and its parameters."""
+
+from pathlib import Path
+
+import numpy as np
+import yaml
 
 from digits import dataset, pictures
 from digits.dataset import Example
 
 SIZES = {"train": 160, "test": 40}
+BLANK = pictures.write(np.full((28, 28), 7, np.uint8))
 
 
 def raw(mnist_digits, **changes: dict) -> None:
@@ -18,3 +24,11 @@ def raw(mnist_digits, **changes: dict) -> None:
         index = [i for i, example in enumerate(examples) if example.split == split][int(row)]
         examples[index] = examples[index]._replace(**change)
     dataset.write_raw(iter(examples))
+
+
+def set_params(section: str, **changes) -> None:
+    """Change keys of one section of the workspace's params.yaml."""
+    path = Path("params.yaml")
+    content = yaml.safe_load(path.read_text())
+    content[section].update(changes)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))

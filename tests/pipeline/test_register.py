@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digits import dataset
-from digits.dataset import Digit
+from digits.dataset import Digits
 from pipeline import register
 
 
@@ -38,8 +38,7 @@ def versions(store, constant_model):
 
 
 def write_test_split(labels: list[int]) -> None:
-    digits = [Digit("test", np.zeros((28, 28), np.uint8), label) for label in labels]
-    dataset.write_prepared(iter(digits))
+    dataset.write_prepared([("test", Digits(np.zeros((len(labels), 28, 28), np.uint8), np.array(labels)))])
 
 
 def test_the_champion_is_judged_on_todays_test_split(versions):

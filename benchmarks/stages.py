@@ -1,6 +1,6 @@
 """What the pipeline costs: time and peak memory of each stage, on 5,000 digits and on all 70,000, in one run.
 
-    python benchmarks/pipeline.py [--mnist FOLDER]
+    python benchmarks/stages.py [--mnist FOLDER]
 
 Works in a clone of the last commit in a temporary folder. The 70,000 need the four original MNIST files; without
 them that part is left out and said so.
@@ -12,45 +12,13 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import psutil
 import yaml
+from processes import measure
 
 ROOT = Path(__file__).parents[1]
 STAGES = ["ingest", "validate", "preprocess", "train", "evaluate", "register"]
-
-
-def measure(*command: str, cwd: Path) -> tuple[float, float]:
-    """Run a command; return its wall time in seconds and the peak memory in MiB of it and its children together."""
-    began = time.perf_counter()
-    peak = 0
-    with tempfile.TemporaryFile() as printed:
-        process = psutil.Popen(command, cwd=cwd, stdout=printed, stderr=subprocess.STDOUT)
-        while process.poll() is None:
-            peak = max(peak, sum(map(resident, [process, *children(process)])))
-            time.sleep(0.1)
-        seconds = time.perf_counter() - began
-        if process.returncode:
-            printed.seek(0)
-            sys.exit(f"{' '.join(command)} failed:\n{printed.read().decode()}")
-    return seconds, peak / 2**20
-
-
-def children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def resident(process: psutil.Process) -> int:
-    """Bytes of memory that a process holds; pages that it shares with others count for each."""
-    try:
-        return process.memory_info().rss
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return 0
 
 
 def stages(clone: Path, names: list[str], source: str, pictures: int) -> None:

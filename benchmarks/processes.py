@@ -1,0 +1,40 @@
+"""What a process costs: the time that it takes, and the memory that it and its children hold."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+
+def measure(*command: str, cwd: Path) -> tuple[float, float]:
+    """Run a command; return its wall time in seconds and the peak memory in MiB of it and its children together."""
+    began = time.perf_counter()
+    peak = 0
+    with tempfile.TemporaryFile() as printed:
+        process = psutil.Popen(command, cwd=cwd, stdout=printed, stderr=subprocess.STDOUT)
+        while process.poll() is None:
+            peak = max(peak, sum(map(resident, [process, *children(process)])))
+            time.sleep(0.1)
+        seconds = time.perf_counter() - began
+        if process.returncode:
+            printed.seek(0)
+            sys.exit(f"{' '.join(command)} failed:\n{printed.read().decode()}")
+    return seconds, peak / 2**20
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes of memory that a process holds; pages that it shares with others count for each."""
+    try:
+        return process.memory_info().rss
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return 0

@@ -1,0 +1,114 @@
+"""How far one version of the data lies from another, against values worked out by hand."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from digits import drift
+from digits.drift import NAMES, NUMBERS, PROFILED
+
+
+def table(count: int = 11, **columns: list) -> pd.DataFrame:
+    """A table whose pictures are all alike but for the columns given."""
+    usual = {**dict.fromkeys(NUMBERS, 5.0), "format": "PNG", "mode": "L", "label": 3}
+    return pd.DataFrame({name: columns.get(name, [value] * count) for name, value in usual.items()})
+
+
+def index(before: list, after: list, name: str = "ink") -> float:
+    """The stability index of one column."""
+    profile = drift.profile(table(len(before), **{name: before}))
+    return drift.distance(table(len(after), **{name: after}), profile)[name]
+
+
+def test_the_stability_index_by_hand():
+    # Half a picture added: shares of 1.5 / 5 and 3.5 / 5 here, and the other way round there.
+    expected = (0.3 - 0.7) * math.log(3 / 7) + (0.7 - 0.3) * math.log(7 / 3)
+    assert drift.stability_index(np.array([1, 3]), np.array([3, 1])) == pytest.approx(expected)
+    assert drift.stability_index(np.array([3, 1]), np.array([1, 3])) == pytest.approx(expected)
+
+
+def test_a_place_that_is_empty_on_one_side_stays_finite():
+    here, there = [0.5 / 11, 10.5 / 11], [10.5 / 11, 0.5 / 11]
+    expected = sum((a - b) * math.log(a / b) for a, b in zip(here, there, strict=True))
+    assert drift.stability_index(np.array([0, 10]), np.array([10, 0])) == pytest.approx(expected)
+
+
+def test_values_are_counted_below_at_and_between_the_deciles():
+    profile = drift.profile(table(ink=[0] * 5 + [10] * 6, label=[3] * 4 + [7] * 7))
+    assert profile["pictures"] == 11
+    assert profile["measurements"]["ink"] == {"edges": [0, 10], "counts": [0, 5, 0, 6, 0]}
+    assert profile["measurements"]["label"] == {"3": 4, "7": 7}
+    assert profile["measurements"]["format"] == {"PNG": 11}
+    here, there = np.array([1, 2, 3, 4, 5]), np.array([0, 5, 0, 6, 0])
+    values = [-1] + [0] * 2 + [4, 5, 6] + [10] * 4 + [11] * 5
+    expected = drift.stability_index(here, there)
+    assert drift.distance(table(15, ink=values), profile)["ink"] == pytest.approx(expected)
+
+
+def test_a_constant_column_has_one_edge():
+    assert drift.profile(table())["measurements"]["width"] == {"edges": [5.0], "counts": [0, 11, 0]}
+
+
+def test_the_profile_has_every_measurement_and_outlives_json():
+    profile = drift.profile(table(ink=np.random.default_rng(0).random(11).tolist()))
+    assert list(profile["measurements"]) == PROFILED == [*NUMBERS, *NAMES]
+    assert json.loads(json.dumps(profile)) == profile
+
+
+def test_the_same_data_are_at_a_distance_of_zero():
+    random = np.random.default_rng(0)
+    data = table(200, ink=random.random(200), label=random.integers(0, 10, 200), extent=random.integers(0, 3, 200) / 2)
+    assert drift.distance(data, drift.profile(data)) == dict.fromkeys(PROFILED, 0)
+    assert drift.distance(data.sample(frac=1, random_state=1), drift.profile(data)) == dict.fromkeys(PROFILED, 0)
+
+
+def test_another_sample_of_the_same_is_near_and_a_shifted_one_is_far():
+    random = np.random.default_rng(0)
+    before = random.normal(0, 1, 4000).tolist()
+    assert index(before, random.normal(0, 1, 4000).tolist()) < 0.05
+    assert index(before, random.normal(1, 1, 4000).tolist()) > 0.25
+    assert index(before, random.normal(0, 0.3, 4000).tolist()) > 0.25
+
+
+@pytest.mark.parametrize("value", [4.999, 5.001, -100.0])
+def test_a_constant_column_that_becomes_another_constant_is_far(value):
+    shares = [0.5 / 12.5, 11.5 / 12.5]  # of the three places two have changed roles, and one stays empty
+    assert index([5.0] * 11, [value] * 11) == pytest.approx(2 * (shares[1] - shares[0]) * math.log(11.5 / 0.5))
+
+
+def test_labels_and_formats_by_hand():
+    # 2 of 4 and 2 of 4 before, 4 of 4 after.
+    shares = [(4.5 / 5, 2.5 / 5), (0.5 / 5, 2.5 / 5)]
+    expected = sum((here - there) * math.log(here / there) for here, there in shares)
+    assert index([3, 3, 7, 7], [3, 3, 3, 3], "label") == pytest.approx(expected)
+    assert index(["PNG"] * 2 + ["BMP"] * 2, ["PNG"] * 4, "format") == pytest.approx(expected)
+
+
+def test_a_name_that_was_never_seen_counts():
+    shares = [(0.5 / 5, 4.5 / 5), (4.5 / 5, 0.5 / 5)]
+    expected = sum((here - there) * math.log(here / there) for here, there in shares)
+    assert index(["L"] * 4, ["RGB"] * 4, "mode") == pytest.approx(expected)
+
+
+def test_what_cant_be_read_counts_for_nothing():
+    missing = table(12, ink=[*range(11), None], mode=[*"LLLLLLLLLLL", None])
+    assert (
+        drift.profile(missing)["measurements"]["ink"]
+        == drift.profile(table(ink=list(range(11))))["measurements"]["ink"]
+    )
+    moved = drift.distance(missing, drift.profile(table(ink=list(range(11)))))
+    assert (moved["ink"], moved["mode"]) == (0, 0)
+
+
+def test_a_label_that_is_missing_leaves_the_others_what_they_are():
+    assert index([3, 3, 7, 7], [3.0, 3.0, 7.0, 7.0, None], "label") == 0
+
+
+def test_nothing_to_profile_is_no_error():
+    empty = drift.profile(table(2).head(0))
+    assert empty["pictures"] == 0
+    assert all(math.isfinite(value) for value in drift.distance(table(), empty).values())
+    assert all(math.isfinite(value) for value in drift.distance(table(2).head(0), drift.profile(table())).values())
