@@ -10,11 +10,11 @@ export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro data train evaluate register ui serve test lint format bench lock clean
+.PHONY: help setup repro data train evaluate register ui serve test lint format bench bench-data lock clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(BIN)/.ready ## Make .venv and install the locked packages
 
@@ -63,10 +63,13 @@ format: setup ## Put the code in its style
 bench: setup ## Measure the pipeline's time and memory
 	python benchmarks/stages.py
 
+bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and a Pillow loop beside them
+	python benchmarks/data.py
+
 lock: setup ## Resolve pyproject.toml into requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra dev --extra s3 --extra ssh --output-file requirements.txt pyproject.toml
 
 clean: ## Remove what the stages wrote; DVC's cache and MLflow's record stay
-	rm -rf data/raw data/processed data/measurements.parquet models/digits.* models/registered.json \
-		reports/figures/*.png reports/plots/*.csv reports/data_docs .pytest_cache .ruff_cache
+	rm -rf data/raw data/processed data/measurements.parquet data/profile.json data/quarantine.csv \
+		models/digits.* models/registered.json reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs .pytest_cache .ruff_cache

@@ -126,9 +126,29 @@ def write_prepared(blocks: Iterable[tuple[str, Digits]], folder: Path = PREPARED
 
 def read_prepared(split: str, folder: Path = PREPARED) -> Digits:
     """Read a whole prepared split: 792 bytes a digit."""
-    table = pq.read_table(folder / f"{split}.parquet").combine_chunks()
-    images = np.frombuffer(table["image"].chunk(0).buffers()[1], np.uint8).reshape(-1, SIDE, SIDE)
-    return Digits(images=images, labels=table["label"].to_numpy())
+    return _digits(pq.read_table(folder / f"{split}.parquet"))
+
+
+def first_prepared(split: str, each: int, folder: Path = PREPARED) -> Digits:
+    """The first `each` digits of every label of a prepared split, holding one row group at a time."""
+    images, labels, found = [], [], np.zeros(len(LABELS), int)
+    with pq.ParquetFile(folder / f"{split}.parquet") as file:
+        for group in range(file.metadata.num_row_groups):
+            digits = _digits(file.read_row_group(group))
+            for label in LABELS:
+                rows = np.flatnonzero(digits.labels == label)[: each - found[label]]
+                images.append(digits.images[rows])
+                labels.append(digits.labels[rows])
+                found[label] += len(rows)
+            if (found == each).all():
+                break
+    return Digits(images=np.concatenate(images), labels=np.concatenate(labels))
+
+
+def _digits(table: pa.Table) -> Digits:
+    pixels = table["image"].combine_chunks()
+    images = np.frombuffer(pixels.buffers()[1], np.uint8).reshape(-1, SIDE, SIDE)
+    return Digits(images=images[pixels.offset : pixels.offset + len(pixels)], labels=table["label"].to_numpy())
 
 
 def _write(tables: Iterable[tuple[str, pa.Table]], folder: Path) -> dict[str, int]:

@@ -20,7 +20,7 @@ from digits.params import Expectations
 
 MODES = ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I"]  # 16 bits a grey, 8 a colour
 ROW = ["split", "row", "path", "label"]  # the columns that name a row
-PER_PICTURE, PER_VERSION = "pictures", "version"
+PLACE = "place"  # the column that holds where a row stands in the table
 
 
 @dataclass(frozen=True)
@@ -109,38 +109,43 @@ def check(table: pd.DataFrame, moved: dict[str, float], bounds: Expectations, do
     the folder `docs`. Returns one Outcome an expectation, in the order in which they stand above.
     """
     import great_expectations as gx
-    from great_expectations.checkpoint import UpdateDataDocsAction
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    source = context.data_sources.add_pandas("digits")
     needed = [*ROW, *dict.fromkeys(one.column for one in PICTURES if one.column not in (None, "label"))]
-    frames = {
-        PER_PICTURE: (PICTURES, table[needed].rename_axis("place").reset_index()),
-        PER_VERSION: (VERSION, pd.DataFrame([moved])),
-    }
-    outcomes: list[Outcome] = []
     with replacing(docs) as beside:
         context.add_data_docs_site("docs", _site(beside))
-        for name, (listed, frame) in frames.items():
-            batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
-            expectations = [_made(one, place, bounds) for place, one in enumerate(listed)]
-            suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
-            definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
-            index = ["place"] if name == PER_PICTURE else []
-            checkpoint = gx.Checkpoint(
-                name=name,
-                validation_definitions=[definition],
-                actions=[UpdateDataDocsAction(name="docs", site_names=["docs"])],
-                result_format={"result_format": "COMPLETE", "unexpected_index_column_names": index},
-            )
-            result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
-            (run,) = result.run_results.values()
-            found = {one["expectation_config"]["meta"]["place"]: one for one in run.to_json_dict()["results"]}
-            outcomes += [_outcome(found[place], frame) for place in range(len(listed))]
-    return outcomes
+        return [
+            *_held(context, "pictures", PICTURES, table[needed].rename_axis(PLACE).reset_index(), bounds),
+            *_held(context, "version", VERSION, pd.DataFrame([moved]), bounds),
+        ]
+
+
+def _held(context, name: str, listed: list[Expectation], frame: pd.DataFrame, bounds: Expectations) -> list[Outcome]:
+    """Run one suite on one frame, and render it; the outcomes stand in the suite's order."""
+    import great_expectations as gx
+    from great_expectations.checkpoint import UpdateDataDocsAction
+
+    source = context.data_sources.add_pandas(name)
+    batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
+    expectations = [_made(one, place, bounds) for place, one in enumerate(listed)]
+    suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+    checkpoint = gx.Checkpoint(
+        name=name,
+        validation_definitions=[definition],
+        actions=[UpdateDataDocsAction(name="docs", site_names=["docs"])],
+        result_format={
+            "result_format": "COMPLETE",
+            "unexpected_index_column_names": [PLACE] if PLACE in frame else [],
+        },
+    )
+    result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
+    (run,) = result.run_results.values()
+    found = {one["expectation_config"]["meta"]["place"]: one for one in run.to_json_dict()["results"]}
+    return [_outcome(found[place], frame) for place in range(len(listed))]
 
 
 def bad_rows(outcomes: list[Outcome]) -> dict[int, list[str]]:
@@ -182,7 +187,7 @@ def _site(folder: Path) -> dict[str, Any]:
 def _outcome(result: dict[str, Any], frame: pd.DataFrame) -> Outcome:
     config, found = result["expectation_config"], result["result"]
     rows = found.get("unexpected_index_list") or []
-    rows = sorted((row for row in rows if "place" in row), key=lambda row: row["place"])
+    rows = sorted((row for row in rows if PLACE in row), key=lambda row: row[PLACE])
     observed = found.get("observed_value")
     if observed is None:
         cause = None if result["success"] else _cause(result)
@@ -194,7 +199,7 @@ def _outcome(result: dict[str, Any], frame: pd.DataFrame) -> Outcome:
         success=result["success"],
         expected=_expected(config["kwargs"]),
         observed=_rounded(observed),
-        rows=[row["place"] for row in rows],
+        rows=[row[PLACE] for row in rows],
         found=[_said(config["kwargs"].get("column"), row) for row in rows],
     )
 

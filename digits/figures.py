@@ -15,8 +15,8 @@ PER_LABEL = 12  # samples shown of each label
 INK, ACCENT, GRID = "#1b2a41", "#d1495b", "#d9dee7"
 
 
-def samples(digits: Digits, path: Path) -> None:
-    """The first digits of each label, a row a label."""
+def samples(digits: Digits, count: int, path: Path) -> None:
+    """The first digits of each label, a row a label, of a split that holds `count`."""
     sheet = np.zeros((len(LABELS), PER_LABEL, SIDE, SIDE), np.uint8)
     for label in LABELS:
         images = digits.images[digits.labels == label][:PER_LABEL]
@@ -28,7 +28,7 @@ def samples(digits: Digits, path: Path) -> None:
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(f"{len(digits.labels):,} digits to train on: the first of each label", color=INK)
+    axes.set_title(f"{count:,} digits to train on: the first of each label", color=INK)
     _save(figure, path)
 
 

@@ -89,7 +89,7 @@ def main() -> None:
     if not read_json(VERDICT)["success"]:
         raise UserError(f"{VERDICT} says that the data do not meet the expectations: run `dvc repro validate`")
     rows = dataset.write_prepared(canonical_digits(params))
-    figures.samples(dataset.read_prepared("train"), SAMPLES)
+    figures.samples(dataset.first_prepared("train", figures.PER_LABEL), rows["train"], SAMPLES)
     print("prepared " + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + f"; see {SAMPLES}")
 
 

@@ -14,7 +14,7 @@ from tests.imports import ROOT
 README = (ROOT / "README.md").read_text()
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
-TARGETS = re.findall(r"^([a-z]+):.*## (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):.*## (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 def outputs() -> set[str]:
@@ -51,7 +51,7 @@ def test_the_stages_are_those_of_dvc_yaml_in_their_order():
 
 def test_every_make_target_that_is_named_exists():
     known = {name for name, _ in TARGETS}
-    assert set(re.findall(r"\bmake ([a-z]+)\b", SHELL + " ".join(re.findall(r"`[^`]+`", README)))) <= known
+    assert set(re.findall(r"\bmake ([a-z-]+)\b", SHELL + " ".join(re.findall(r"`[^`]+`", README)))) <= known
 
 
 @pytest.mark.parametrize("line", [line for line in SHELL.splitlines() if line.startswith("digits ")])

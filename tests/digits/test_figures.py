@@ -16,8 +16,8 @@ def draw(mnist_digits):
     few = Digits(images=mnist_digits.images[:30], labels=mnist_digits.labels[:30])  # of a single label
     matrix = np.diag([100] * 10) + np.eye(10, k=1, dtype=int)
     return {
-        "samples": lambda path: figures.samples(mnist_digits, path),
-        "samples of one label": lambda path: figures.samples(few, path),
+        "samples": lambda path: figures.samples(mnist_digits, 5000, path),
+        "samples of one label": lambda path: figures.samples(few, 3, path),
         "learning_curves": lambda path: figures.learning_curves(HISTORY, path),
         "confusion_matrix": lambda path: figures.confusion_matrix(matrix, path),
         "mistakes": lambda path: figures.mistakes(
