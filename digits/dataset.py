@@ -53,12 +53,13 @@ class Digits(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A row group of a raw split: the unit in which its pictures are read and worked on."""
+    """A row group of a raw split, of `size` bytes: the unit in which its pictures are read and worked on."""
 
     split: str
     group: int
     first_row: int
     rows: int
+    size: int
 
 
 def write_raw(examples: Iterable[Example], folder: Path = RAW) -> dict[str, int]:
@@ -82,9 +83,15 @@ def pieces(folder: Path = RAW) -> list[Piece]:
     for split in raw_splits(folder):
         metadata, row = pq.read_metadata(folder / f"{split}.parquet"), 0
         for group in range(metadata.num_row_groups):
-            found.append(Piece(split, group, row, metadata.row_group(group).num_rows))
+            described = metadata.row_group(group)
+            found.append(Piece(split, group, row, described.num_rows, described.total_byte_size))
             row += found[-1].rows
     return found
+
+
+def work(pieces: Iterable[Piece]) -> int:
+    """How many small pictures' worth of work the pieces hold: a photograph counts for as many as its bytes would."""
+    return sum(max(piece.rows, piece.size // 2000) for piece in pieces)
 
 
 def read_piece(piece: Piece, folder: Path = RAW) -> list[Example]:
@@ -105,12 +112,12 @@ def pick(source: Path | IO[bytes], split: str, wanted: set[int]) -> dict[int, Ex
     found, first = {}, 0
     with pq.ParquetFile(source) as file:
         for group in range(file.metadata.num_row_groups):
-            count = file.metadata.row_group(group).num_rows
-            rows = [row for row in wanted if first <= row < first + count]
+            length = file.metadata.row_group(group).num_rows
+            rows = [row for row in wanted if first <= row < first + length]
             if rows:
                 examples = _examples(split, file.read_row_group(group))
                 found.update({row: examples[row - first] for row in rows})
-            first += count
+            first += length
     return found
 
 

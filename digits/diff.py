@@ -63,16 +63,16 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
     ours, theirs = (one.assign(copy=one.groupby(["picture", "label"]).cumcount()) for one in (before, after))
     key = ["picture", "label", "copy"]
     both = ours[[*key, "split"]].merge(theirs[[*key, "split"]], on=key, suffixes=("_before", "_after"))
-    gone, new = _without(ours, both[key]), _without(theirs, both[key])
-    was = gone.drop_duplicates("picture").set_index("picture")["label"]
-    relabelled = new[new["picture"].isin(was.index)]
+    # What is left on both sides is known by its picture alone: the same one under another label.
+    gone, new = (_numbered(_without(one, both[key])) for one in (ours, theirs))
+    relabelled = new.merge(gone[["picture", "copy", "label"]], on=["picture", "copy"], suffixes=("", "_before"))
     counts = pd.DataFrame({"before": before["label"].value_counts(), "after": after["label"].value_counts()})
     counts = counts.reindex(sorted({*LABELS, *counts.index}), fill_value=0).fillna(0).astype(int)
     train = [one[one["split"] == "train"] for one in (before, after)]
     return Difference(
-        added=new[~new["picture"].isin(was.index)],
-        removed=gone[~gone["picture"].isin(new["picture"])],
-        relabelled=relabelled.assign(label_before=relabelled["picture"].map(was)),
+        added=_without(new, relabelled[["picture", "copy"]]),
+        removed=_without(gone, relabelled[["picture", "copy"]]),
+        relabelled=relabelled,
         moved=int((both["split_before"] != both["split_after"]).sum()),
         unchanged=int((both["split_before"] == both["split_after"]).sum()),
         counts=counts.assign(change=counts["after"] - counts["before"]),
@@ -112,6 +112,10 @@ def write_page(path: Path, difference: Difference, names: tuple[str, str], place
         drift=difference.drift,
         drift_bound=large,
     )
+
+
+def _numbered(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(copy=table.groupby("picture").cumcount())
 
 
 def _without(table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

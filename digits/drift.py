@@ -1,11 +1,13 @@
 """How far a version of the data has moved from another: a profile of each, and the distance of two profiles."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from digits.errors import UserError
 from digits.measurements import SHOWN
 
 NUMBERS = ["width", "height", *SHOWN]
@@ -13,6 +15,21 @@ NAMES = ["format", "mode", "label"]
 PROFILED = [*NUMBERS, *NAMES]
 TENTHS = 10
 REFERENCE = Path("data/reference.json")  # the profile that drift is measured against: what the champion learned from
+
+
+def reference() -> dict[str, Any]:
+    """The committed profile. Raises UserError where the file is none."""
+    try:
+        content = json.loads(REFERENCE.read_text(encoding="utf-8"))
+        missing = {"pictures", "measurements"} - content.keys()
+    except (OSError, ValueError, AttributeError) as error:
+        missing = error
+    if missing:
+        raise UserError(
+            f"{REFERENCE} is no profile of training data ({missing}): `git checkout {REFERENCE}` or "
+            "`digits data reference` brings one"
+        )
+    return content
 
 
 def profile(table: pd.DataFrame) -> dict[str, Any]:
@@ -38,7 +55,9 @@ def distance(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]
 
     PSI = sum of (share here - share there) ln(share here / share there) over the places that the profile counts
     (Siddiqi 2006): 0 the same; by custom, above 0.1 a shift and above 0.25 a large one. Half a picture is added to
-    every count, so that a place empty on one side stays finite.
+    every count, so that a place empty on one side stays finite; and what chance alone gives two samples of these sizes
+    at most, but for one time in a hundred, is taken away: PSI / (1 / n + 1 / m) is chi-squared with one degree of
+    freedom less than there are places (Yurdakul 2018).
     """
     found = {}
     for name, there in reference["measurements"].items():
@@ -49,8 +68,16 @@ def distance(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]
             shares = _places(values)
             places = sorted({*there, *shares.index})
             here, before = [int(shares.get(place, 0)) for place in places], [there.get(place, 0) for place in places]
-        found[name] = stability_index(np.array(here), np.array(before))
+        here, before = np.array(here), np.array(before)
+        found[name] = max(0.0, stability_index(here, before) - chance(here, before))
     return found
+
+
+def chance(here: np.ndarray, there: np.ndarray) -> float:
+    """The PSI that two samples of one source exceed once in a hundred times, by the normal approximation."""
+    freedom = max(0, int(((here + there) > 0).sum()) - 1)
+    quantile = freedom + 2.33 * np.sqrt(2 * freedom)
+    return float(quantile * (1 / max(here.sum(), 1) + 1 / max(there.sum(), 1)))
 
 
 def _places(values: pd.Series) -> pd.Series:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from digits import versions
 from digits.dataset import LABELS
 from digits.errors import UserError, printable
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"}
 IGNORED = {"Thumbs.db", "desktop.ini"}  # beside names that begin with a dot: what file managers leave behind
 NAMED = 10  # faults that one message names
-CACHE = Path(".dvc/cache")  # where files lead that DVC keeps as links
 
 
 class Listing(NamedTuple):
@@ -97,7 +97,7 @@ def _fault(entry: os.DirEntry) -> str | None:
 
 def _stays(entry: os.DirEntry, root: Path) -> bool:
     target = Path(entry.path).resolve()
-    return target.is_relative_to(root.resolve()) or target.is_relative_to(CACHE.resolve())
+    return target.is_relative_to(root.resolve()) or target.is_relative_to(versions.cache())  # a link of DVC's own
 
 
 def _shown(entry: os.DirEntry) -> str:

@@ -28,8 +28,9 @@ def chain(uri: str) -> Iterator[Link]:
     aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
     yield Link("version", f"{registry.NAME} {version.number}{aliases}, accuracy {tags.get('accuracy', 'unknown')}")
     yield from _of_run(version)
-    yield _of_code(tags.get("git_commit"))
-    yield from _of_data(tags.get("train_md5"), tags.get("validation_md5"))
+    keeper = _keeper(tags.get("train_md5"), tags.get("validation_md5"))
+    yield _of_code(tags.get("git_commit"), *keeper)
+    yield from _of_data(tags.get("train_md5"), tags.get("validation_md5"), *keeper)
     yield _of_validation(version.run_id, tags.get("validation_md5"))
 
 
@@ -44,24 +45,42 @@ def _of_run(version: registry.Version) -> Iterator[Link]:
     yield Link("weights", f"SHA-256 {weights}", None if same else "the run's weights are others, or have no hash")
 
 
-def _of_code(commit: str | None) -> Link:
+def _of_code(commit: str | None, keeper: str | None, stages: dict[str, Any]) -> Link:
+    """The commit on which the model was trained; where the tree was changed, the one that kept those changes."""
     if commit is None:
         return Link("code", "unknown", "the version has no tag git_commit")
     if not versions.exists(commit):
         return Link("code", commit, "this repository has no such commit: `git fetch --all`")
-    return Link("code", f"commit {commit[:12]} “{versions.subject(commit)}”")
+    named = f"commit {commit[:12]} “{versions.subject(commit)}”"
+    changed = _changed(commit, stages)
+    if not changed:
+        return Link("code", named)
+    if not _changed(keeper, stages):
+        return Link("code", f"{named} with changes, kept by {_called(keeper)}")
+    return Link("code", named, f"dvc.lock of {_called(keeper)} names another {changed[0]} than either holds")
 
 
-def _of_data(trained_on: str | None, validation: str | None) -> Iterator[Link]:
+def _changed(revision: str | None, stages: dict[str, Any]) -> list[str]:
+    """The train stage's own code that is not, at this revision, what its lock says that it ran."""
+    deps = [entry for entry in stages.get("train", {}).get("deps", []) if entry["path"].endswith(".py")]
+    return [entry["path"] for entry in deps if versions.md5(entry["path"], revision) != entry["md5"]]
+
+
+def _called(revision: str | None) -> str:
+    return revision[:12] if revision else versions.WORKSPACE
+
+
+def _of_data(
+    trained_on: str | None, validation: str | None, revision: str | None, stages: dict[str, Any]
+) -> Iterator[Link]:
     if trained_on is None:
         yield Link("trained on", "unknown", "the version has no tag train_md5")
         return
-    revision, stages = _keeper(trained_on, validation)
     if not stages:
         problem = "no dvc.lock of this repository names it: was it ever committed? `git fetch --all`"
         yield Link("trained on", f"{TRAINED_ON} MD5 {trained_on}", problem)
         return
-    where = f"dvc.lock of {revision[:12] if revision else versions.WORKSPACE}"
+    where = f"dvc.lock of {_called(revision)}"
     yield Link("trained on", f"{TRAINED_ON} MD5 {trained_on}, named by {where}", _kept(trained_on))
     raw, checked = (_hash(stages, "preprocess", "deps", path) for path in (RAW, VERDICT))
     if raw is None:
@@ -73,10 +92,10 @@ def _of_data(trained_on: str | None, validation: str | None) -> Iterator[Link]:
         yield Link("verdict", f"MD5 {checked}", f"{where} names another {VERDICT} than the version, {validation}")
 
 
-def _keeper(trained_on: str, validation: str | None) -> tuple[str | None, dict[str, Any]]:
+def _keeper(trained_on: str | None, validation: str | None) -> tuple[str | None, dict[str, Any]]:
     """The revision, and its dvc.lock, that names both hashes; else one that names the first, else an empty lock."""
     best: tuple[str | None, dict[str, Any]] = (None, {})
-    for revision in versions.keepers(trained_on):
+    for revision in versions.keepers(trained_on) if trained_on else ():
         stages = versions.lock(revision)
         if _hash(stages, "train", "deps", TRAINED_ON) == trained_on:
             if _hash(stages, "preprocess", "deps", VERDICT) == validation:

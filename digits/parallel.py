@@ -15,7 +15,7 @@ AHEAD = 2  # pieces a process that are in work or done before the first of them 
 
 
 def each(function: Callable[[Any], Any], pieces: Iterable, pictures: int) -> Iterator:
-    """Yield `function(piece)` for each piece, in their order; `pictures` is how many they hold together.
+    """Yield `function(piece)` for each piece, in their order; `pictures` is how much work they hold, in small pictures.
 
     A piece is sent to a process only when an earlier result has been taken. An error in one is raised here.
     """

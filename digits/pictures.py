@@ -68,18 +68,21 @@ def read(data: bytes) -> Picture:
     chunks = _png_chunks(data) if data.startswith(PNG) else None
     if chunks and _is_plain(data, chunks):
         grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if grey is not None:
-            height, width = grey.shape
-            lowest, highest, *_ = cv2.minMaxLoc(grey)
-            return Picture(grey, "PNG", "L", width, height, 1, lowest, highest)
+        if grey is None:
+            raise PictureError("damaged: its pixels are cut off")
+        height, width = grey.shape
+        lowest, highest, *_ = cv2.minMaxLoc(grey)
+        return Picture(grey, "PNG", "L", width, height, 1, lowest, highest)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's name no file
             image = Image.open(BytesIO(data), formats=FORMATS)
             if image.width * image.height > MAX_PIXELS:
                 raise PictureError(f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are read")
-            size, mode, frames = image.size, image.mode, getattr(image, "n_frames", 1)
-            if image.format == "JPEG":
+            format = "JPEG" if image.format == "MPO" else image.format  # a telephone's JPEG with a second one inside
+            size, mode = image.size, image.mode
+            frames = 1 if format == "JPEG" else getattr(image, "n_frames", 1)
+            if format == "JPEG":
                 image.draft("L" if mode in ("RGB", "L") else None, (WORKING_SIDE, WORKING_SIDE))
             image.load()
             levels = image.getextrema() if image.mode.startswith(("I", "F")) else None
@@ -92,10 +95,10 @@ def read(data: bytes) -> Picture:
         raise PictureError("damaged: it says that it is larger than memory") from None
     except DAMAGED as error:
         raise PictureError(f"damaged: {error or type(error).__name__}") from None
-    if image.format == "PNG" and chunks is None:  # Pillow does not check the pixels' own
+    if format == "PNG" and chunks is None:  # Pillow does not check the pixels' own
         raise PictureError("damaged: a checksum does not hold")
     lowest, highest = levels or (int(grey.min()), int(grey.max()))
-    return Picture(grey, image.format, mode, *size, frames, float(lowest), float(highest))
+    return Picture(grey, format, mode, *size, frames, float(lowest), float(highest))
 
 
 def read_all(encoded: Iterable[bytes]) -> Iterator[list[Picture | PictureError]]:

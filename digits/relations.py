@@ -23,7 +23,9 @@ SUFFIXES = {  # of file names, by the format that they announce
 }
 MINORITY = 0.1  # dark ink among light, or light among dark: up to a tenth is odd, more is a collection of both
 TABLES, PROJECTIONS, WIDTH = 8, 12, 0.4  # of the hashes below: 96 % of 500 copies at JPEG quality 85 were met
+MET = 20  # test pictures of one hash that a training picture is compared with
 SUBSPACE, SAMPLE = 24, 4000  # dimensions of a label's usual look, and the most pictures that it is learned from
+ENOUGH = 4 * SUBSPACE  # pictures of a label; with fewer there is no saying what is usual, and it is left out
 SLICE = 50_000  # pictures whose looks are held as numbers at once
 
 
@@ -97,21 +99,20 @@ def _near_copies(table: pd.DataFrame, near: float) -> pd.Series:
     2004): those that fall into the same steps are candidates, which are then compared. A near-copy is met with high
     probability, and what looks different is hardly ever compared.
     """
-    found = pd.Series(None, index=table.index, dtype=object)
     distinct = table[table["thumbnail"].notna()].drop_duplicates(["split", "picture"])
-    if distinct["split"].nunique() < 2:
-        return found
-    looks, test = Looks(distinct["thumbnail"]), (distinct["split"] == "test").to_numpy()
-    pictures, names = distinct["picture"].to_numpy(), distinct["name"].to_numpy()
-    random = np.random.default_rng(0)
-    for _ in range(TABLES):
-        keys = looks.hashes(random)
-        for trains, tests in _candidates(keys, test):
-            close = np.linalg.norm(looks[trains] - looks[tests], axis=1) <= near
-            close &= pictures[trains] != pictures[tests]
-            for row, twin in zip(trains[close], tests[close], strict=True):
-                found[distinct.index[row]] = f"nearly the same as {names[twin]}"
-    return found
+    twin = np.full(len(distinct), -1)
+    if distinct["split"].nunique() == 2:
+        looks, test = Looks(distinct["thumbnail"]), (distinct["split"] == "test").to_numpy()
+        pictures, random = distinct["picture"].to_numpy(), np.random.default_rng(0)
+        for _ in range(TABLES):
+            keys = looks.hashes(random)
+            for trains, tests in _candidates(keys, test, np.flatnonzero(~test & (twin < 0))):
+                close = np.linalg.norm(looks[trains] - looks[tests], axis=1) <= near
+                close &= pictures[trains] != pictures[tests]
+                twin[trains[close]] = tests[close]
+    met = distinct[twin >= 0].assign(twin=distinct["name"].to_numpy()[twin[twin >= 0]])
+    names = table["picture"].map(met.set_index("picture")["twin"]).astype(object)
+    return _words(table, names.notna() & (table["split"] != "test"), "nearly the same as " + names)
 
 
 class Looks:
@@ -140,13 +141,18 @@ class Looks:
         return np.concatenate([(part * mix).sum(axis=1) for part in steps])
 
 
-def _candidates(keys: np.ndarray, test: np.ndarray, size: int = 200_000) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of a training and a test row with equal keys: (k,) rows of each, at most about `size` at once."""
+def _candidates(
+    keys: np.ndarray, test: np.ndarray, trains: np.ndarray, size: int = 200_000
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of one of the rows `trains` and a test row with an equal key: (k,) rows of each, about `size` at once.
+
+    Of many test rows with one key a training row meets the first few only: so that a burst of look-alikes costs no more
+    than other pictures do.
+    """
     tests = np.flatnonzero(test)
     tests = tests[np.argsort(keys[tests], kind="stable")]
-    trains = np.flatnonzero(~test)
     first = np.searchsorted(keys[tests], keys[trains], "left")
-    count = np.searchsorted(keys[tests], keys[trains], "right") - first
+    count = np.minimum(np.searchsorted(keys[tests], keys[trains], "right") - first, MET)
     trains, first, count = trains[count > 0], first[count > 0], count[count > 0]
     cuts = np.flatnonzero(np.diff(np.cumsum(count) // size)) + 1
     for rows, start, many in zip(*(np.split(column, cuts) for column in (trains, first, count)), strict=True):
@@ -163,9 +169,10 @@ def _unlike_label(table: pd.DataFrame, unlike: float) -> pd.Series:
     """
     found = pd.Series(None, index=table.index, dtype=object)
     known = table[table["thumbnail"].notna() & table["label"].between(0, 9)]
+    known = known[known.groupby("label")["label"].transform("size") >= ENOUGH]
     labels = known["label"].to_numpy()
-    if known["label"].nunique() < 2 or known["label"].value_counts().min() < 4 * SUBSPACE:
-        return found  # too few to say what is usual
+    if known["label"].nunique() < 2:
+        return found
     looks, half = Looks(known["thumbnail"]), np.arange(len(known)) % 2
     present = np.unique(labels)
     for judged in (0, 1):

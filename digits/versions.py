@@ -1,8 +1,10 @@
 """The repository's revisions: what git holds of each, and what DVC keeps of its data. The one module that knows DVC."""
 
+import hashlib
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,6 +34,16 @@ def exists(revision: str) -> bool:
     return _git("cat-file", "-e", f"{revision}^{{commit}}") is not None
 
 
+def md5(path: str, revision: str | None) -> str | None:
+    """MD5 of a file that git holds at a revision (None: of the working tree), None where it has none of that name."""
+    if revision is None:
+        content = Path(path).read_bytes() if Path(path).is_file() else None
+    else:
+        done = subprocess.run(["git", "show", f"{revision}:{path}"], capture_output=True)
+        content = done.stdout if done.returncode == 0 else None
+    return None if content is None else hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 def lock(revision: str | None) -> dict[str, Any]:
     """dvc.lock's stages as they are at a revision, or in the working tree: what each read and wrote, by its MD5."""
     if revision is None:
@@ -52,6 +64,23 @@ def keepers(md5: str) -> Iterator[str | None]:
             yield revision
     if Path(LOCK).exists() and md5 in Path(LOCK).read_text(encoding="utf-8"):
         yield None
+
+
+def cache() -> Path:
+    """The folder of DVC's cache, wherever it was set to."""
+    return _cache_of(Path.cwd())
+
+
+@lru_cache
+def _cache_of(folder: Path) -> Path:
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            return Path(repo.cache.local.path).parents[1].resolve()  # it ends in files/md5
+    except DvcException:
+        return (folder / ".dvc" / "cache").resolve()
 
 
 def in_cache(md5: str) -> bool:
@@ -88,7 +117,6 @@ def opened(path: str, revision: str | None) -> Iterator[IO[bytes]]:
             yield file
         return
     from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
 
     try:
         file = DVCFileSystem(rev=revision).open(path, "rb")
@@ -97,8 +125,8 @@ def opened(path: str, revision: str | None) -> Iterator[IO[bytes]]:
             f"{path} of {where[:12]} is not to be had: that revision has no such file, or it is neither in DVC's cache "
             f"nor in a remote; `git checkout {where[:12]} && dvc repro validate` makes it again"
         ) from None
-    except DvcException as error:
-        raise UserError(f"{path} of {where[:12]} can't be opened: {error}") from None
+    except Exception as error:  # each kind of remote raises errors of its own
+        raise UserError(f"{path} of {where[:12]} can't be opened: {type(error).__name__} {error}") from None
     with file:
         yield file
 

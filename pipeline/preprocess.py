@@ -72,8 +72,9 @@ def canonical_digits(params: Preprocess) -> Iterator[tuple[str, Digits]]:
 
     work = [Work(one, np.flatnonzero(kept[one.split][one.first_row : one.first_row + one.rows])) for one in pieces]
     total = sum(len(one.rows) for one in work)
+    effort = dataset.work(pieces)
     with tqdm(desc="preprocess", total=total, unit=" pictures", disable=None) as progress:
-        for one, digits in zip(work, parallel.each(prepare, work, total), strict=True):
+        for one, digits in zip(work, parallel.each(prepare, work, effort), strict=True):
             progress.update(len(one.rows))
             if one.piece.split != "train":
                 yield one.piece.split, digits

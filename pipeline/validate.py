@@ -15,7 +15,7 @@ from digits import dataset, drift, expectations, parallel, relations, report
 from digits.dataset import Piece
 from digits.errors import UserError, printable, run
 from digits.expectations import ROW, Outcome
-from digits.files import read_json, replacing, write_json
+from digits.files import replacing, write_json
 from digits.measurements import MEASURED, measure
 from digits.params import Validate, load
 
@@ -47,7 +47,7 @@ def measurements() -> pd.DataFrame:
     total = sum(piece.rows for piece in pieces)
     parts = []
     with tqdm(desc="measure", total=total, unit=" pictures", disable=None) as progress:
-        for part in parallel.each(measured, pieces, total):
+        for part in parallel.each(measured, pieces, dataset.work(pieces)):
             parts.append(part)
             progress.update(len(part))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*ROW, *MEASURED])
@@ -69,19 +69,29 @@ class Checked:
         return not any(outcome.critical and not outcome.success for outcome in self.outcomes)
 
 
-def quarantine(checked: Checked, params: Validate) -> pd.DataFrame:
-    """The rows to set aside, with their `reasons`: none where `on_bad_rows` is `fail`, or where they are too many."""
+def bad_rows(checked: Checked) -> pd.DataFrame:
+    """The rows that a critical expectation refuses, with their `reasons`."""
     reasons = expectations.bad_rows(checked.outcomes)
-    bad = checked.table.iloc[list(reasons)].assign(reasons=["; ".join(why) for why in reasons.values()])
-    if params.on_bad_rows == "fail":
-        return bad.head(0)
-    if len(bad) > params.max_quarantined * len(checked.table):
-        print(
-            f"{len(bad):,} of {len(checked.table):,} pictures are bad, more than validate.max_quarantined = "
-            f"{params.max_quarantined:.1%}: none is set aside"
-        )
-        return bad.head(0)
-    return bad
+    return checked.table.iloc[list(reasons)].assign(reasons=["; ".join(why) for why in reasons.values()])
+
+
+def quarantine(checked: Checked, params: Validate, reference: dict) -> tuple[Checked, pd.DataFrame]:
+    """Set bad rows aside until none is left; returns what holds of the rest, and the rows set aside.
+
+    Once more, since without its first copy the second may be the bad one. Where they are too many, none is set aside.
+    """
+    first, aside = checked, bad_rows(checked)
+    while len(new := bad_rows(checked)):
+        aside = pd.concat([aside, new]).drop_duplicates(["split", "row"])
+        if len(aside) > params.max_quarantined * len(first.table):
+            print(
+                f"{len(aside):,} of {len(first.table):,} pictures are bad, more than validate.max_quarantined = "
+                f"{params.max_quarantined:.1%}: none is set aside"
+            )
+            return first, aside.head(0)
+        rest = checked.table.drop(index=new.index).reset_index(drop=True)
+        checked = Checked(rest, params, reference)
+    return checked, aside
 
 
 def verdict(checked: Checked, quarantined: pd.DataFrame) -> dict:
@@ -115,17 +125,17 @@ def told(outcome: Outcome, table: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    params, reference = load().validate_, read_json(drift.REFERENCE)
+    params, reference = load().validate_, drift.reference()
     table = measurements()
     with replacing(TABLE) as beside:
         table.drop(columns=["thumbnail", "name"]).to_parquet(beside, index=False)
     checked = Checked(table, params, reference)
-    quarantined = quarantine(checked, params)
-    if len(quarantined):
-        rest = table.drop(index=quarantined.index).reset_index(drop=True)
-        checked = Checked(rest, params, reference)
+    quarantined = bad_rows(checked).head(0)
+    if params.on_bad_rows == "quarantine":
+        checked, quarantined = quarantine(checked, params, reference)
     with replacing(QUARANTINE) as beside:
-        quarantined[[*ROW, "reasons"]].to_csv(beside, index=False)
+        listed = quarantined[[*ROW, "reasons"]].assign(path=quarantined["path"].map(printable))
+        listed.to_csv(beside, index=False)
     write_json(PROFILE, drift.profile(checked.table[checked.table["split"] == "train"]))
     write_json(VERDICT, verdict(checked, quarantined))
     report.write(PAGE, checked.table, checked.outcomes, quarantined, checked.moved, reference, params.expectations)

@@ -76,3 +76,15 @@ def test_a_revision_before_there_were_data_is_said_clearly(versioned):
     printed = versioned.run("digits", "data", "diff", first, fails=True)
     assert f"data/measurements.parquet of {first[:12]} is not to be had" in printed
     assert "Traceback" not in printed
+
+
+def test_a_folder_that_is_refused_costs_nothing_of_what_was_ingested(versioned):
+    raw = versioned.root / "data" / "raw"
+    before = {path.name: path.read_bytes() for path in raw.iterdir()}
+    (versioned.root / "data" / "external" / "ten").mkdir()
+    (versioned.root / "data" / "external" / "ten" / "a.png").write_bytes(b"")
+    printed = versioned.run("dvc", "repro", "validate", fails=True)
+    assert "data/external/ten is no label: a folder is named by its digit, 0 to 9" in printed
+    assert "what was ingested before is in DVC's cache: `dvc checkout ingest`" in printed
+    versioned.run("dvc", "checkout", "ingest")
+    assert {path.name: path.read_bytes() for path in raw.iterdir()} == before

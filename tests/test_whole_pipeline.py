@@ -144,6 +144,25 @@ def test_a_missing_link_of_the_lineage_is_said_loudly(scratch, client, link):
     assert "Traceback" not in printed
 
 
+def test_code_that_was_changed_is_named_with_the_commit_that_kept_it(scratch, client):
+    version = client.get_model_version_by_alias("digits", "champion")
+    source = scratch.root / "digits" / "network.py"
+    text = source.read_text()
+    first = scratch.git("commit-tree", "-m", "other code", scratch.git("write-tree").strip()).strip()
+    source.write_text(text + "# changed\n")
+    scratch.git("add", "digits/network.py")
+    other = scratch.git("commit-tree", "-m", "other code", scratch.git("write-tree").strip()).strip()
+    scratch.git("reset", "--quiet", "--hard")
+    for commit, words in ((first, "✓ code"), (other, f"“other code” with changes, kept by {_head(scratch)}")):
+        client.set_model_version_tag("digits", version.version, "git_commit", commit)
+        assert words in scratch.run("digits", "lineage")
+    client.set_model_version_tag("digits", version.version, "git_commit", version.tags["git_commit"])
+
+
+def _head(scratch) -> str:
+    return scratch.git("rev-parse", "HEAD")[:12]
+
+
 def test_new_data_are_held_against_what_the_champion_learned_from(scratch, client):
     printed = scratch.run("digits", "data", "reference")
     assert "data/reference.json now describes what version 1 learned from" in printed

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from digits import dataset
-from digits.dataset import Digits, Example, Piece
+from digits.dataset import Digits, Example
 
 
 def examples(count: int) -> list[Example]:
@@ -88,16 +88,34 @@ def in_pieces(tmp_path, monkeypatch) -> tuple[Path, list[Example]]:
 def test_pieces_are_the_row_groups_in_the_order_of_the_rows(in_pieces):
     folder, given = in_pieces
     found = dataset.pieces(folder)
-    assert found == [
-        Piece("train", 0, 0, 3),
-        Piece("train", 1, 3, 3),
-        Piece("train", 2, 6, 1),
-        Piece("test", 0, 0, 3),
-        Piece("test", 1, 3, 1),
+    assert [piece[:4] for piece in found] == [
+        ("train", 0, 0, 3),
+        ("train", 1, 3, 3),
+        ("train", 2, 6, 1),
+        ("test", 0, 0, 3),
+        ("test", 1, 3, 1),
     ]
     read = [example for piece in found for example in dataset.read_piece(piece, folder)]
     assert read == [one for one in given if one.split == "train"] + [one for one in given if one.split == "test"]
     assert [dataset.count(folder / f"{split}.parquet") for split in ("train", "test")] == [7, 4]
+
+
+def test_a_photograph_counts_as_work_by_its_bytes(tmp_path):
+    dataset.write_raw([Example("train", bytes([n]) * 10, "small", 0) for n in range(5)], tmp_path / "small")
+    noise = np.random.default_rng(0).bytes(1_000_000)
+    dataset.write_raw([Example("train", noise, "large", 0)] * 5, tmp_path / "large")
+    assert dataset.work(dataset.pieces(tmp_path / "small")) == 5
+    assert dataset.work(dataset.pieces(tmp_path / "large")) > 400
+
+
+def test_the_first_of_each_label_are_found_wherever_they_stand(tmp_path):
+    labels = np.repeat(np.arange(10), 7)
+    images = np.arange(70, dtype=np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
+    blocks = [("train", Digits(images[rows], labels[rows])) for rows in np.array_split(np.arange(70), 9)]
+    dataset.write_prepared(blocks, tmp_path)
+    found = dataset.first_prepared("train", 3, tmp_path)
+    assert sorted(found.images[:, 0, 0].tolist()) == [7 * label + n for label in range(10) for n in range(3)]
+    assert np.array_equal(found.images[:, 0, 0] // 7, found.labels)
 
 
 @pytest.mark.parametrize("wanted", [set(), {6}, {0, 2}, {5, 3, 6}, set(range(7))])

@@ -42,10 +42,11 @@ def test_values_are_counted_below_at_and_between_the_deciles():
     assert profile["measurements"]["ink"] == {"edges": [0, 10], "counts": [0, 5, 0, 6, 0]}
     assert profile["measurements"]["label"] == {"3": 4, "7": 7}
     assert profile["measurements"]["format"] == {"PNG": 11}
-    here, there = np.array([1, 2, 3, 4, 5]), np.array([0, 5, 0, 6, 0])
-    values = [-1] + [0] * 2 + [4, 5, 6] + [10] * 4 + [11] * 5
+    here, there = 100 * np.array([1, 2, 3, 4, 5]), np.array([0, 5, 0, 6, 0])
+    values = 100 * ([-1] + [0] * 2 + [4, 5, 6] + [10] * 4 + [11] * 5)
     expected = drift.stability_index(here, there)
-    assert drift.distance(table(15, ink=values), profile)["ink"] == pytest.approx(expected)
+    chance = (4 + 2.33 * math.sqrt(8)) * (1 / 1500 + 1 / 11)  # five places occur
+    assert drift.distance(table(1500, ink=values), profile)["ink"] == pytest.approx(expected - chance)
 
 
 def test_a_constant_column_has_one_edge():
@@ -73,24 +74,33 @@ def test_another_sample_of_the_same_is_near_and_a_shifted_one_is_far():
     assert index(before, random.normal(0, 0.3, 4000).tolist()) > 0.25
 
 
+def test_a_small_sample_of_the_same_has_not_drifted():
+    random = np.random.default_rng(0)
+    before = random.normal(0, 1, 4000).tolist()
+    assert max(index(before, random.normal(0, 1, 80).tolist()) for _ in range(50)) < 0.25
+    assert index(before, random.normal(2, 1, 80).tolist()) > 0.25
+
+
 @pytest.mark.parametrize("value", [4.999, 5.001, -100.0])
 def test_a_constant_column_that_becomes_another_constant_is_far(value):
     shares = [0.5 / 12.5, 11.5 / 12.5]  # of the three places two have changed roles, and one stays empty
-    assert index([5.0] * 11, [value] * 11) == pytest.approx(2 * (shares[1] - shares[0]) * math.log(11.5 / 0.5))
+    expected = 2 * (shares[1] - shares[0]) * math.log(11.5 / 0.5)
+    assert index([5.0] * 11, [value] * 11) == pytest.approx(expected - (1 + 2.33 * math.sqrt(2)) * 2 / 11)
 
 
 def test_labels_and_formats_by_hand():
     # 2 of 4 and 2 of 4 before, 4 of 4 after.
     shares = [(4.5 / 5, 2.5 / 5), (0.5 / 5, 2.5 / 5)]
     expected = sum((here - there) * math.log(here / there) for here, there in shares)
-    assert index([3, 3, 7, 7], [3, 3, 3, 3], "label") == pytest.approx(expected)
-    assert index(["PNG"] * 2 + ["BMP"] * 2, ["PNG"] * 4, "format") == pytest.approx(expected)
+    chance = (1 + 2.33 * math.sqrt(2)) * 2 / 4
+    assert index([3, 3, 7, 7], [3, 3, 3, 3], "label") == pytest.approx(max(0, expected - chance))
+    assert index(["PNG"] * 2 + ["BMP"] * 2, ["PNG"] * 4, "format") == pytest.approx(max(0, expected - chance))
 
 
 def test_a_name_that_was_never_seen_counts():
     shares = [(0.5 / 5, 4.5 / 5), (4.5 / 5, 0.5 / 5)]
     expected = sum((here - there) * math.log(here / there) for here, there in shares)
-    assert index(["L"] * 4, ["RGB"] * 4, "mode") == pytest.approx(expected)
+    assert index(["L"] * 4, ["RGB"] * 4, "mode") == pytest.approx(max(0, expected - (1 + 2.33 * math.sqrt(2)) * 2 / 4))
 
 
 def test_what_cant_be_read_counts_for_nothing():

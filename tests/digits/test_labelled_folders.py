@@ -7,7 +7,7 @@ import pytest
 
 from digits import labelled_folders
 from digits.errors import UserError
-from digits.labelled_folders import CACHE, listing
+from digits.labelled_folders import listing
 
 ROOT = Path("external")
 
@@ -180,7 +180,7 @@ class TestLinks:
         assert fault(root).startswith("external/3 holds 1 picture")
 
     @pytest.mark.parametrize(
-        "where", [CACHE / "files/md5/ab/cdef", ROOT / "4/a.png"], ids=["DVC's cache", "the folder"]
+        "where", [Path(".dvc/cache/files/md5/ab/cdef"), ROOT / "4/a.png"], ids=["DVC's cache", "the folder"]
     )
     def test_one_that_stays_is_followed(self, root, where):
         where.parent.mkdir(parents=True, exist_ok=True)

@@ -373,3 +373,22 @@ class TestThumbnail:
 
     def test_what_cant_be_read_has_none(self):
         assert pictures.thumbnail(b"seven", 96) is None
+
+
+def test_a_png_whose_pixels_are_cut_off_within_sound_chunks_is_damaged():
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+    header = (28).to_bytes(4) * 2 + bytes([8, 0, 0, 0, 0])
+    half = zlib.compress(bytes(29 * 14))
+    data = pictures.PNG + chunk(b"IHDR", header) + chunk(b"IDAT", half) + chunk(b"IEND", b"")
+    with pytest.raises(pictures.PictureError, match="damaged"):
+        pictures.read(data)
+
+
+def test_a_telephones_jpeg_with_a_second_picture_inside_is_a_jpeg(mnist_digits):
+    first = Image.fromarray(255 - mnist_digits.images[3]).resize((56, 56))
+    buffer = BytesIO()
+    first.save(buffer, "MPO", save_all=True, append_images=[first.rotate(90)])
+    picture = pictures.read(buffer.getvalue())
+    assert (picture.format, picture.frames, picture.mode) == ("JPEG", 1, "L")

@@ -177,9 +177,11 @@ def test_candidates_are_all_pairs_of_equal_keys_however_many_come_at_once():
     keys = np.array([5, 7, 5, 5, 9, 7, 5])
     test = np.array([False, False, True, True, True, True, False])
     for size in (1, 2, 3, 100):
-        pairs = [np.stack(part, axis=1) for part in relations._candidates(keys, test, size)]
+        pairs = [np.stack(part, axis=1) for part in relations._candidates(keys, test, np.flatnonzero(~test), size)]
         assert sorted(map(tuple, np.concatenate(pairs).tolist())) == [(0, 2), (0, 3), (1, 5), (6, 2), (6, 3)]
-    assert all(len(trains) == len(tests) == 0 for trains, tests in relations._candidates(keys[:2], test[:2]))
+    assert all(
+        len(trains) == len(tests) == 0 for trains, tests in relations._candidates(keys[:2], test[:2], np.array([0, 1]))
+    )
 
 
 def test_unlike_label_finds_about_half_of_the_wrong_labels_and_nothing_else(real):
@@ -193,6 +195,43 @@ def test_unlike_label_finds_about_half_of_the_wrong_labels_and_nothing_else(real
     assert (~wrong).sum() <= 1
     right = [f"looks like a {real['label'][row]}, " in words for row, words in said.items()]
     assert np.mean(right) > 0.9
+
+
+def test_of_many_look_alikes_each_is_compared_with_a_few_only():
+    test = np.arange(3000) % 2 == 0
+    pairs = list(relations._candidates(np.zeros(3000, int), test, np.flatnonzero(~test)))
+    assert sum(len(trains) for trains, _ in pairs) == 1500 * relations.MET
+
+
+def test_a_burst_of_look_alikes_is_found_to_the_last(real):
+    random = np.random.default_rng(0)
+    look = np.frombuffer(real["thumbnail"][17], np.uint8).astype(int)
+    rows = [
+        {
+            "thumbnail": np.clip(look + random.integers(-1, 2, 196), 0, 255).astype(np.uint8).tobytes(),
+            "split": "test" if number % 5 == 0 else "train",
+        }
+        for number in range(2000)
+    ]
+    related = relate(table(*rows), NEAR, UNLIKE)
+    found = related["near_copy"].notna()
+    assert found.equals(related["split"] != "test")
+
+
+def test_every_copy_of_a_near_copy_is_named(real):
+    look = np.frombuffer(real["thumbnail"][17], np.uint8)
+    dimmed = (look * 0.9).astype(np.uint8).tobytes()
+    rows = [{"thumbnail": look.tobytes(), "picture": "same"}] * 3 + [{"thumbnail": dimmed, "split": "test"}]
+    assert relate(table(*rows), NEAR, UNLIKE)["near_copy"].notna().tolist() == [True, True, True, False]
+
+
+def test_a_scarce_label_is_left_out_and_the_others_are_judged(real):
+    scarce = real[(real["label"] != 7) | (real.groupby("label").cumcount() < 40)].reset_index(drop=True)
+    wrong = np.flatnonzero(scarce["label"] < 5)[::50]
+    scarce.loc[wrong, "label"] = (scarce.loc[wrong, "label"] + 1) % 5
+    said = relate(scarce, NEAR, UNLIKE)["unlike_label"]
+    assert said[wrong].notna().sum() > 15
+    assert said[scarce["label"] == 7].isna().all()
 
 
 def test_unlike_label_says_nothing_where_a_label_has_too_few_to_know_its_look(real):

@@ -14,6 +14,7 @@ from PIL import Image
 from digits import dataset, pictures
 from digits.errors import UserError
 from pipeline import ingest, preprocess, validate
+from tests.pipeline.raw import raw
 from tests.variants import encoded
 
 EXTERNAL = Path("data/external")
@@ -87,3 +88,18 @@ def test_the_bad_ones_are_set_aside_with_their_reasons_and_the_rest_goes_on(plan
     assert "7 pictures set aside" in capsys.readouterr().out
     preprocess.main()
     assert sum(dataset.count(path) for path in dataset.PREPARED.glob("*.parquet")) == 610 - 7
+
+
+def test_without_a_leaks_first_copy_the_second_is_set_aside_too(workspace, mnist_digits, capsys):
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["validate"]["on_bad_rows"] = "quarantine"
+    content["validate"]["expectations"]["no_copies"]["severity"] = "critical"
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    raw(mnist_digits, train_1={"label": 1})
+    examples = [example for split in ("train", "test") for example in dataset.read_raw(split)]
+    copies = [examples[0]._replace(path=f"0/copy {number}.png") for number in range(3)]
+    dataset.write_raw([*examples, *copies])
+    validate.main()
+    aside = pd.read_csv("data/quarantine.csv")
+    assert set(aside["path"]) == {copy.path for copy in copies}
+    assert json.loads(Path("metrics/validate.json").read_text())["success"]
