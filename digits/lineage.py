@@ -1,5 +1,6 @@
 """Where a registered model came from: its version, run, code, data and validation, each link held against the next."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -95,7 +96,8 @@ def _of_data(
 def _keeper(trained_on: str | None, validation: str | None) -> tuple[str | None, dict[str, Any]]:
     """The revision, and its dvc.lock, that names both hashes; else one that names the first, else an empty lock."""
     best: tuple[str | None, dict[str, Any]] = (None, {})
-    for revision in versions.keepers(trained_on) if trained_on else ():
+    # The same digits may be kept by many commits; the verdict that came with them is the newer of the two hashes.
+    for revision in itertools.chain(*(versions.keepers(md5) for md5 in (validation, trained_on) if md5)):
         stages = versions.lock(revision)
         if _hash(stages, "train", "deps", TRAINED_ON) == trained_on:
             if _hash(stages, "preprocess", "deps", VERDICT) == validation:
