@@ -8,8 +8,9 @@ from typing import NamedTuple
 from digits import versions
 from digits.dataset import LABELS
 from digits.errors import UserError, printable
+from digits.pictures import SUFFIXES
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"}
+KNOWN = {f".{suffix}" for suffixes in SUFFIXES.values() for suffix in suffixes}
 IGNORED = {"Thumbs.db", "desktop.ini"}  # beside names that begin with a dot: what file managers leave behind
 NAMED = 10  # faults that one message names
 
@@ -85,8 +86,8 @@ def _no_label(entry: os.DirEntry) -> str:
 def _fault(entry: os.DirEntry) -> str | None:
     if entry.is_dir(follow_symlinks=False):
         return f"{_shown(entry)} is a folder inside that of a label, which holds pictures only: move them up"
-    if Path(entry.name).suffix.lower() not in SUFFIXES:
-        return f"{_shown(entry)} is not named as a picture; allowed: {' '.join(sorted(SUFFIXES))}"
+    if Path(entry.name).suffix.lower() not in KNOWN:
+        return f"{_shown(entry)} is not named as a picture; allowed: {' '.join(sorted(KNOWN))}"
     if entry.is_symlink():
         leads = Path(entry.path)
         if not leads.exists():

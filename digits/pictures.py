@@ -16,16 +16,18 @@ from digits.canonical import MIN_CONTRAST, STACK, canonical, contrast
 MAX_PIXELS = 64_000_000  # a 64-megapixel photograph; more is refused before it is decoded
 WORKING_SIDE = 1024  # pixels: a larger picture is averaged down; a photograph costs little, and 28 x 28 loses nothing
 PNG = b"\x89PNG\r\n\x1a\n"
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    struct.error,
-)  # Pillow's many words for it
+SUFFIXES = {  # of file names, by the format that they announce: the formats that are read
+    "PNG": {"png"},
+    "JPEG": {"jpg", "jpeg"},
+    "BMP": {"bmp"},
+    "TIFF": {"tif", "tiff"},
+    "WEBP": {"webp"},
+    "GIF": {"gif"},
+    "PPM": {"pgm", "ppm"},
+}
+FORMATS = tuple(SUFFIXES)
+# Pillow's many words for a damaged file
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error)
 TURNED = {  # by the orientation that a camera notes: what shows the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

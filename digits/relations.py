@@ -10,17 +10,9 @@ import numpy as np
 import pandas as pd
 
 from digits.measurements import THUMBNAIL
+from digits.pictures import SUFFIXES
 
 RELATIONS = ["misnamed", "odd_ink", "copy_of", "also_in_test", "other_label", "near_copy", "unlike_label"]
-SUFFIXES = {  # of file names, by the format that they announce
-    "PNG": {"png"},
-    "JPEG": {"jpg", "jpeg"},
-    "BMP": {"bmp"},
-    "TIFF": {"tif", "tiff"},
-    "WEBP": {"webp"},
-    "GIF": {"gif"},
-    "PPM": {"pgm", "ppm"},
-}
 MINORITY = 0.1  # dark ink among light, or light among dark: up to a tenth is odd, more is a collection of both
 TABLES, PROJECTIONS, WIDTH = 8, 12, 0.4  # of the hashes below: 96 % of 500 copies at JPEG quality 85 were met
 MET = 20  # test pictures of one hash that a training picture is compared with

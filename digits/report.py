@@ -28,8 +28,7 @@ def write(
     missed = [outcome for outcome in outcomes if not outcome.success]
     critical = sum(outcome.critical for outcome in missed)
     aside = quarantined.head(SHOWN)
-    places = [table.index[row] for outcome in missed for row in outcome.rows[:SHOWN]]
-    rows = pd.concat([table.loc[places], aside])
+    rows = pd.concat([*(table.iloc[outcome.rows[:SHOWN]] for outcome in missed), aside])
     raw = {
         (split, row): example
         for split, of in rows.groupby("split")

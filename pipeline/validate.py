@@ -80,9 +80,9 @@ def quarantine(checked: Checked, params: Validate, reference: dict) -> tuple[Che
 
     Once more, since without its first copy the second may be the bad one. Where they are too many, none is set aside.
     """
-    first, aside = checked, bad_rows(checked)
+    first, aside = checked, bad_rows(checked).head(0)
     while len(new := bad_rows(checked)):
-        aside = pd.concat([aside, new]).drop_duplicates(["split", "row"])
+        aside = pd.concat([aside, new])
         if len(aside) > params.max_quarantined * len(first.table):
             print(
                 f"{len(aside):,} of {len(first.table):,} pictures are bad, more than validate.max_quarantined = "
