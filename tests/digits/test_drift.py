@@ -9,6 +9,7 @@ import pytest
 
 from digits import drift
 from digits.drift import NAMES, NUMBERS, PROFILED
+from digits.errors import UserError
 
 
 def table(count: int = 11, **columns: list) -> pd.DataFrame:
@@ -115,6 +116,26 @@ def test_what_cant_be_read_counts_for_nothing():
 
 def test_a_label_that_is_missing_leaves_the_others_what_they_are():
     assert index([3, 3, 7, 7], [3.0, 3.0, 7.0, 7.0, None], "label") == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file"),
+        ("<<<<<<< HEAD", "Expecting value"),
+        ("[]", "no attribute"),
+        ('{"pictures": 3}', "measurements"),
+    ],
+)
+def test_a_reference_that_is_none_is_said_by_name(tmp_path, monkeypatch, content, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    if content is not None:
+        drift.REFERENCE.write_text(content)
+    with pytest.raises(UserError, match=r"data/reference\.json is no profile of training data") as error:
+        drift.reference()
+    assert words in str(error.value)
+    assert "digits data reference" in str(error.value)
 
 
 def test_nothing_to_profile_is_no_error():
