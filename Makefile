@@ -10,11 +10,12 @@ export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro data train evaluate register ui serve test lint format bench bench-data lock clean
+.PHONY: help setup repro data train evaluate register ui serve test lint format bench bench-gpu bench-stages bench-data lock \
+	clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
 
 setup: $(BIN)/.ready ## Make .venv and install the locked packages
 
@@ -60,16 +61,29 @@ format: setup ## Put the code in its style
 	ruff check --fix .
 	ruff format .
 
-bench: setup ## Measure the pipeline's time and memory
-	python benchmarks/stages.py
+# What stands beside the network in its benchmarks; PyTorch alone is 5 GB.
+$(BIN)/.bench: benchmarks/requirements.txt $(BIN)/.ready
+	$(BIN)/pip install --quiet --require-hashes -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(BIN)/.bench ## Train the network beside known recipes, an hour or more; writes docs/benchmark.md
+	python -m benchmarks.network
+
+bench-gpu: $(BIN)/.bench ## Train it on an NVIDIA GPU, beside the same network in plain PyTorch
+	python -m benchmarks.gpu
+
+bench-stages: setup ## Measure the pipeline's time and memory
+	python -m benchmarks.stages
 
 bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and a Pillow loop beside them
-	python benchmarks/data.py
+	python -m benchmarks.data
 
 lock: setup ## Resolve pyproject.toml into requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra dev --extra s3 --extra ssh --output-file requirements.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--extra bench --constraint requirements.txt --output-file benchmarks/requirements.txt pyproject.toml
 
 clean: ## Remove what the stages wrote; DVC's cache and MLflow's record stay
 	rm -rf data/raw data/processed data/measurements.parquet data/profile.json data/quarantine.csv \
-		models/digits.* models/registered.json reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs .pytest_cache .ruff_cache
+		models/digits.* models/unfinished.npz models/registered.json reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs .pytest_cache .ruff_cache

@@ -1,6 +1,6 @@
 """What the stages before training cost by the number of pictures, and decoding and normalising beside a Pillow loop.
 
-    python benchmarks/data.py [--sizes 5000 70000 1000000] [--folder FOLDER]
+    python -m benchmarks.data [--sizes 5000 70000 1000000] [--folder FOLDER]
 
 Makes a folder of pictures of each size, MNIST's training digits turned, slanted and stretched at random, each a file
 of its own, and runs ingest, validate and preprocess on it, in a clone of the last commit in a temporary folder (some 5
@@ -26,7 +26,8 @@ import cv2
 import numpy as np
 import yaml
 from PIL import Image, ImageOps
-from processes import measure
+
+from benchmarks.processes import measure
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("ingest", "validate", "preprocess")

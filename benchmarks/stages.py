@@ -1,6 +1,6 @@
 """What the pipeline costs: time and peak memory of each stage, on 5,000 digits and on all 70,000, in one run.
 
-    python benchmarks/stages.py [--mnist FOLDER]
+    python -m benchmarks.stages [--mnist FOLDER]
 
 Works in a clone of the last commit in a temporary folder. The 70,000 need the four original MNIST files; without
 them that part is left out and said so.
@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from processes import measure
+
+from benchmarks.processes import measure
 
 ROOT = Path(__file__).parents[1]
 STAGES = ["ingest", "validate", "preprocess", "train", "evaluate", "register"]

@@ -84,6 +84,21 @@ def lineage(uri: str) -> None:
     chain.show(uri)
 
 
+@commands.command()
+@click.argument("name")
+def preset(name: str) -> None:
+    """Print the preset NAME of params.yaml as arguments to DVC.
+
+    Example: dvc exp run $(digits preset best) -S ingest.source=mnist
+    """
+    from digits.params import load
+
+    params = load()
+    params.preset(name)  # says clearly where there is none
+    values = ((key, json.dumps(value, separators=(",", ":"))) for key, value in params.presets[name].items())
+    print(" ".join(f"-S train.{key}={value}" for key, value in values))
+
+
 @commands.group()
 def data() -> None:
     """Compare versions of the data, and choose what new data are held against."""

@@ -1,12 +1,10 @@
-"""The convolutional network: its layers, augmentation and schedule, how it learns and what is kept of it.
+"""The convolutional network: its layers, the augmentation that it learns under, and the schedule of its learning rate.
 
-This is the one module that knows Keras.
+Keras on whichever backend `KERAS_BACKEND` names, TensorFlow where it names none. How the network is fitted stands in
+digits/training.py.
 """
 
 import os
-import warnings
-from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,45 +14,161 @@ from digits.terminal import without_native_noise
 with without_native_noise():  # TensorFlow greets every machine that has no GPU with four lines of warnings
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
-    import tensorflow as tf
     from keras import layers, ops
 
 from digits.canonical import SIDE
-from digits.dataset import LABELS, Digits
-from digits.files import replacing
+from digits.dataset import LABELS
 from digits.params import Train
 
+AFFINE = 6  # dice of a digit's affine warp: rotation, shear, zoom across and down, shift across and down
+GRID = 5  # the control points of its elastic warp, across and down
+DICE = AFFINE + 2 * GRID * GRID
 
-class RandomAffine(layers.Layer):
-    """Turns, zooms, shears and shifts each digit by an amount of its own; does nothing at inference.
 
-    Input and output: (batch, 28, 28, 1) float32. The one warp of all four loses less than four in a row.
+class Network(NamedTuple):
+    """Two graphs over the same layers; both give (batch, 10) float32 logits.
+
+    `inference` takes (batch, 28, 28) uint8 grey levels. `training` takes the digits by their rows in the training
+    split, (batch,) int32, and the dice by which each is warped, (batch, DICE) float32: see `throw`.
+    """
+
+    training: keras.Model
+    inference: keras.Model
+
+
+def build(params: Train, images: np.ndarray) -> Network:
+    """The network, with fresh weights, and its training split, (n, 28, 28) uint8, kept on the device."""
+    scaled, body = _scaled(), _body(params)
+    greys = keras.Input((SIDE, SIDE), dtype="uint8", name="images")
+    rows = keras.Input((), dtype="int32", name="rows")
+    dice = keras.Input((DICE,), dtype="float32", name="dice")
+    warped = Warp(params)(Resident(images)(rows), dice)
+    return Network(
+        training=keras.Model([rows, dice], body(scaled(warped))),
+        inference=keras.Model(greys, body(scaled(greys)), name="digits"),
+    )
+
+
+def inference(params: Train) -> keras.Model:
+    """The network for inference alone, with fresh weights, to load trained ones into."""
+    return build(params, np.zeros((1, SIDE, SIDE), np.uint8)).inference
+
+
+def _scaled() -> keras.Model:
+    # Here and nowhere else: nobody can feed the net another range.
+    return keras.Sequential([layers.Reshape((SIDE, SIDE, 1)), layers.Rescaling(1 / 255)], name="scaled")  # 0 to 1
+
+
+def _body(params: Train) -> keras.Model:
+    """Valid convolutions: a canonical digit keeps a margin of paper, and what is cut off costs no time.
+
+    The shapes are those of the default.
+    """
+    stack = [keras.Input((SIDE, SIDE, 1))]  # 28 x 28 x 1
+    for channels, size, stride in params.convolutions:
+        # 12 x 12 x 16, 10 x 10 x 32, 8 x 8 x 48, 6 x 6 x 64
+        stack += [
+            layers.Conv2D(channels, size, stride, padding="valid", use_bias=False, kernel_initializer="he_normal"),
+            layers.BatchNormalization(momentum=0.9, **_together(params)),
+            layers.ReLU(),
+        ]
+    stack += [
+        layers.Flatten(),  # 2,304
+        layers.Dense(len(LABELS), dtype="float32"),  # 10, in full precision: small differences decide
+    ]
+    return keras.Sequential(stack, name="body")
+
+
+def _together(params: Train) -> dict[str, bool]:
+    """On several devices each sees a part of the batch; TensorFlow has to be told that a norm is over the whole."""
+    return {"synchronized": True} if params.devices > 1 and keras.backend.backend() == "tensorflow" else {}
+
+
+class Resident(layers.Layer):
+    """The training split, kept on the device: a batch is named by its rows, and no picture travels twice.
+
+    Input: (batch,) int32. Output: (batch, 28, 28) uint8.
+    """
+
+    def __init__(self, images: np.ndarray) -> None:
+        super().__init__(dtype="float32")
+        self.images = self.add_weight(
+            shape=images.shape,
+            dtype="uint8",
+            trainable=False,
+            initializer=lambda shape, dtype: ops.convert_to_tensor(images, dtype),
+        )
+
+    def call(self, rows):
+        return ops.take(self.images, rows, axis=0)
+
+
+def throw(seed: int, epoch: int, digits: int) -> np.ndarray:
+    """The dice of an epoch, (digits, DICE) float32: uniform in -1 to 1 for the affine warp, normal for the elastic.
+
+    NumPy throws them, so that one device and several, TensorFlow and JAX, and a training that goes on after it was
+    interrupted all see the same digits.
+    """
+    random = np.random.default_rng((seed, epoch))
+    affine = random.uniform(-1, 1, (digits, AFFINE))
+    return np.concatenate([affine, random.standard_normal((digits, DICE - AFFINE))], axis=1).astype(np.float32)
+
+
+class Warp(layers.Layer):
+    """Turns, shears, zooms, shifts and bends each digit, as its own dice say: one warp, so that little is lost.
+
+    Input: (batch, 28, 28) uint8 and (batch, DICE) float32. Output: (batch, 28, 28) float32, grey levels.
+    Elastic warps of digits: Simard, Steinkraus and Platt 2003, https://doi.org/10.1109/ICDAR.2003.1227801.
     """
 
     def __init__(self, params: Train) -> None:
-        super().__init__()
+        super().__init__(dtype="float32")  # in half precision a pixel's place is too coarse
         self.params = params
-        self.random = keras.random.SeedGenerator(params.seed)
+        self.bend = _smooth(SIDE, GRID)
 
-    def call(self, images, training: bool = False):
-        return self._warped(images) if training else images
+    def call(self, images, dice):
+        across, down = self._affine(dice[:, :AFFINE, None, None])
+        # (28, 5) @ (5, 5) @ (5, 28), twice a digit: how far each pixel is moved across and down, one in the mean square
+        field = ops.einsum("ri,nkij,cj->nkrc", self.bend, ops.reshape(dice[:, AFFINE:], (-1, 2, GRID, GRID)), self.bend)
+        field = field * self.params.elastic
+        return _bilinear(images, across + field[:, 0], down + field[:, 1])
 
-    def _warped(self, images):
-        def each(bound: float, around: float = 0.0):
-            return keras.random.uniform((ops.shape(images)[0],), around - bound, around + bound, seed=self.random)
-
+    def _affine(self, dice):
+        """Where in the source each pixel comes from: two of (batch, 28, 28), in pixels."""
         params, centre = self.params, (SIDE - 1) / 2
-        angle, slant = each(np.deg2rad(params.rotation)), ops.tan(each(np.deg2rad(params.shear)))
-        across, down = each(params.zoom, around=1.0), each(params.zoom, around=1.0)
+        angle, slant = np.deg2rad(params.rotation) * dice[:, 0], ops.tan(np.deg2rad(params.shear) * dice[:, 1])
+        wide, high = 1 + params.zoom * dice[:, 2], 1 + params.zoom * dice[:, 3]
         cos, sin = ops.cos(angle), ops.sin(angle)
-        # The rows of the matrix that takes a point of the result, seen from the centre, to one of the source.
-        x_x, x_y = across * cos, across * (cos * slant - sin)
-        y_x, y_y = down * sin, down * (sin * slant + cos)
-        x_0 = centre * (1 - x_x - x_y) + each(params.shift)
-        y_0 = centre * (1 - y_x - y_y) + each(params.shift)
-        nothing = ops.zeros_like(angle)
-        matrix = ops.stack([x_x, x_y, x_0, y_x, y_y, y_0, nothing, nothing], axis=1)
-        return ops.image.affine_transform(images, matrix, interpolation="bilinear", fill_mode="constant")
+        x = np.arange(SIDE, dtype=np.float32)[None, None, :] - centre
+        y = np.arange(SIDE, dtype=np.float32)[None, :, None] - centre
+        across = wide * (cos * x + (cos * slant - sin) * y) + centre + params.shift * dice[:, 4]
+        down = high * (sin * x + (sin * slant + cos) * y) + centre + params.shift * dice[:, 5]
+        return across, down
+
+
+def _smooth(pixels: int, points: int) -> np.ndarray:
+    """Cubic B-spline weights, (pixels, points) float32, that spread independent normals to a smooth unit normal."""
+    distance = np.abs(np.linspace(-0.5, points - 0.5, pixels)[:, None] - np.arange(points))
+    weights = np.where(distance < 1, 2 / 3 - distance**2 + distance**3 / 2, np.maximum(0, 2 - distance) ** 3 / 6)
+    return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
+
+
+def _bilinear(images, across, down):
+    """The grey levels at these places, (batch, 28, 28) float32; beyond the edge the edge goes on."""
+    across, down = (ops.clip(place, 0, SIDE - 1.001) for place in (across, down))  # so that a neighbour is there
+    left, top = ops.floor(across), ops.floor(down)
+    # Looked up in one long row of pixels: several times as fast as a look-up in three dimensions.
+    pixels = ops.reshape(images, (-1,))
+    first = ops.arange(ops.shape(images)[0], dtype="int32")[:, None, None] * SIDE**2
+    place = first + ops.cast(top * SIDE + left, "int32")
+
+    def level(offset: int):
+        return ops.cast(ops.take(pixels, place + offset), "float32")
+
+    across, down = across - left, down - top
+    above = level(0) * (1 - across) + level(1) * across
+    below = level(SIDE) * (1 - across) + level(SIDE + 1) * across
+    return above * (1 - down) + below * down
 
 
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
@@ -73,138 +187,18 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * ops.where(done < self.warmup, climb, fall)
 
 
-class Network(NamedTuple):
-    """Two graphs over the same layers, (batch, 28, 28) uint8 grey levels in and (batch, 10) float32 logits out.
+class Muon(keras.optimizers.Muon):
+    """Keras's Muon, which gives every direction of a weight matrix an equal step, for convolutions.
 
-    Only `training` augments. `inference` holds the weights and nothing that belongs to learning them.
+    Keras's own steps by Muon for matrices alone; here a kernel is the matrix (size * size * channels in, channels out),
+    and all that is no kernel is left to AdamW. After Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
     """
 
-    training: keras.Model
-    inference: keras.Model
+    def _should_use_adamw(self, variable) -> bool:
+        return len(variable.shape) != 4
 
-
-def build(params: Train) -> Network:
-    """The network, with fresh weights."""
-
-    def convolution(filters: int, size: int, strides: int = 1) -> list[layers.Layer]:
-        weights = layers.Conv2D(filters, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal")
-        return [weights, layers.BatchNormalization(momentum=0.9), layers.ReLU()]
-
-    scaled = [  # here and nowhere else: nobody can feed the net another range
-        layers.Reshape((SIDE, SIDE, 1)),
-        layers.Rescaling(1 / 255),  # 28 x 28 x 1, 0 to 1
-    ]
-    body = [
-        *convolution(16, 5, strides=2),  # 14 x 14 x 16
-        *convolution(48, 3, strides=2),  # 7 x 7 x 48
-        *convolution(64, 3),  # 7 x 7 x 64
-        layers.Reshape((7 * 7 * 64,)),  # 3,136
-        layers.Dropout(params.dropout, seed=params.seed),
-        layers.Dense(len(LABELS), name="logits"),  # 10
-    ]
-    images = keras.Input((SIDE, SIDE), dtype="uint8", name="images")
-    return Network(
-        training=keras.Model(images, _through([*scaled, RandomAffine(params), *body], images)),
-        inference=keras.Model(images, _through([*scaled, *body], images), name="digits"),
-    )
-
-
-def _through(stack: list[layers.Layer], x):
-    for layer in stack:
-        x = layer(x)
-    return x
-
-
-def make_reproducible(params: Train) -> None:
-    """Seed every generator and pin the threads: the same machine then gives the same bytes. Call it first."""
-    tf.config.threading.set_intra_op_parallelism_threads(params.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(params.threads)
-    tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(params.seed)
-
-
-def fit(
-    network: Network,
-    train: Digits,
-    validation: Digits,
-    params: Train,
-    on_epoch: Callable[[int, dict[str, float]], None],
-) -> list[dict[str, float]]:
-    """Train `network` in place; after each epoch call `on_epoch` with its number, from 1, and its metrics.
-
-    Returns the metrics by epoch: `loss`, `accuracy`, `val_loss` and `val_accuracy`. Those of the training split
-    are measured on augmented digits while the network still learns, so they lie below the validation's.
-    """
-    steps = -(-len(train.labels) // params.batch_size)
-    schedule = OneCycle(params.learning_rate, params.epochs * steps, params.warmup)
-    network.training.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=params.weight_decay),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=params.label_smoothing),
-        metrics=["accuracy"],
-        jit_compile=False,  # XLA is four times slower on a CPU for a net this small
-    )
-    history: list[dict[str, float]] = []
-
-    def keep(epoch: int, logs: dict[str, float]) -> None:
-        history.append({name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")})
-        on_epoch(epoch + 1, history[-1])
-
-    network.training.fit(
-        train.images,
-        _one_hot(train.labels),
-        validation_data=(validation.images, _one_hot(validation.labels)),
-        epochs=params.epochs,
-        batch_size=params.batch_size,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
-        verbose=0,
-    )
-    return history
-
-
-def save_weights(network: Network, path: Path) -> None:
-    """Write the weights as HDF5: the same weights give the same bytes, which a `.keras` file's dates would not."""
-    with replacing(path) as beside:
-        network.inference.save_weights(beside)
-
-
-def save_onnx(network: Network, path: Path) -> None:
-    """Write the network for inference as ONNX: `images` (n, 28, 28) uint8 in, `probabilities` (n, 10) float32 out."""
-    import onnx
-
-    logits = network.inference.output
-    classifier = keras.Model(network.inference.input, layers.Softmax()(logits))
-    with replacing(path) as beside:
-        signature = [keras.InputSpec(dtype="uint8", shape=(None, SIDE, SIDE), name="images")]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of NumPy, about the converter
-            classifier.export(beside, format="onnx", input_signature=signature, verbose=False)
-        model = onnx.load(beside)
-        _name_by_position(model.graph, result="probabilities")
-        onnx.save(model, beside)
-
-
-def _name_by_position(graph, result: str) -> None:
-    """Name each node and tensor by where it stands: the converter numbers them as Python's hash seed has it."""
-    names = {tensor.name: tensor.name for tensor in graph.input} | {"": ""}
-    weights = {tensor.name: tensor for tensor in graph.initializer}
-    for position, node in enumerate(graph.node):
-        for name in node.input:
-            names.setdefault(name, f"weight_{len(names)}")
-        for name in node.output:
-            names[name] = f"{node.op_type}_{position}"
-    names[graph.output[0].name] = result
-    ordered = [weights[name] for name in names if name in weights]
-    del graph.initializer[:]
-    graph.initializer.extend(ordered)
-    for node in graph.node:
-        node.name = names[node.output[0]]
-        node.input[:] = [names[name] for name in node.input]
-        node.output[:] = [names[name] for name in node.output]
-    for tensor in [*graph.initializer, *graph.output]:
-        tensor.name = names[tensor.name]
-    for tensor in [*graph.input, *graph.output]:
-        tensor.type.tensor_type.shape.dim[0].dim_param = "n"
-
-
-def _one_hot(labels: np.ndarray) -> np.ndarray:
-    return np.eye(len(LABELS), dtype=np.float32)[labels]
+    def _muon_update_step(self, gradient, variable, learning_rate, momentum) -> None:
+        self.assign_add(momentum, gradient + momentum * (self.momentum - 1))
+        ahead = ops.reshape(gradient + self.momentum * momentum, (-1, variable.shape[-1]))  # Nesterov's
+        step = self.lr_adjust(self.zeropower_via_newtonschulz5(ahead, self.ns_steps))
+        self.assign_sub(variable, ops.reshape(learning_rate * step, variable.shape))

@@ -118,20 +118,44 @@ class Preprocess(Section):
     seed: Seed
 
 
+Convolution = Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=3, max_length=3)]
+
+
 class Train(Section):
+    convolutions: list[Convolution] = Field(min_length=1, max_length=20)
     epochs: int = Field(ge=1, le=10_000)
     batch_size: int = Field(ge=1, le=65_536)
     learning_rate: Number = Field(gt=0, le=1)
+    adam_learning_rate: Number = Field(gt=0, le=1)
+    momentum: Number = Field(ge=0, lt=1)
     warmup: Fraction
     weight_decay: Number = Field(ge=0, lt=1)
     label_smoothing: Number = Field(ge=0, lt=1)
-    dropout: Number = Field(ge=0, lt=1)
     rotation: Number = Field(ge=0, le=180)
     zoom: Number = Field(ge=0, lt=1)
     shear: Number = Field(ge=0, le=80)
     shift: Number = Field(ge=0, le=14)
+    elastic: Number = Field(ge=0, le=14)
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    steps_per_execution: int = Field(ge=1, le=1000)
+    devices: int = Field(ge=1, le=64)
     threads: int = Field(ge=1, le=1024)
     seed: Seed
+
+    @model_validator(mode="after")
+    def convolutions_fit_into_a_digit(self) -> Self:
+        side = 28
+        for number, (_, size, stride) in enumerate(self.convolutions, start=1):
+            if size > side:
+                raise ValueError(f"convolution {number} is of size {size}, but {side} x {side} are left of the digit")
+            side = (side - size) // stride + 1
+        return self
+
+    @model_validator(mode="after")
+    def a_share_for_each_device(self) -> Self:
+        if self.batch_size % self.devices:
+            raise ValueError(f"batch_size = {self.batch_size} is not a multiple of devices = {self.devices}")
+        return self
 
 
 class Evaluate(Section):
@@ -140,10 +164,11 @@ class Evaluate(Section):
 
 class Register(Section):
     min_accuracy: Number = Field(ge=0, le=1)
+    max_logit_difference: Number = Field(gt=0, le=1)
 
 
 class Params(Section):
-    """All of params.yaml, one section per stage."""
+    """All of params.yaml: one section per stage, and named changes to that of `train`."""
 
     ingest: Ingest
     validate_: Validate = Field(alias="validate")  # `validate` itself is a method of every pydantic model
@@ -151,6 +176,17 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     register_: Register = Field(alias="register")
+    presets: dict[str, dict[str, Any]]
+
+    def preset(self, name: str) -> Train:
+        """The train section as this preset changes it. Raises UserError where there is none, or a key is wrong."""
+        if name not in self.presets:
+            raise UserError(f"there is no preset {name!r}; params.yaml has {', '.join(self.presets)}")
+        try:
+            return Train.model_validate({**self.train.model_dump(), **self.presets[name]})
+        except ValidationError as error:
+            wrong = ({**one, "loc": ("train", *one["loc"])} for one in error.errors())
+            raise UserError("\n".join(_explain(f"presets.{name}", one) for one in wrong)) from None
 
 
 def load(path: Path | str = "params.yaml") -> Params:
@@ -165,9 +201,12 @@ def load(path: Path | str = "params.yaml") -> Params:
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {error}") from None
     try:
-        return Params.model_validate(content)
+        params = Params.model_validate(content)
     except ValidationError as error:
         raise UserError("\n".join(_explain(path, one) for one in error.errors())) from None
+    for name in params.presets:
+        params.preset(name)
+    return params
 
 
 def flatten(params: Params, sections: tuple[str, ...]) -> dict[str, Any]:
@@ -203,7 +242,10 @@ def _explain(path: Path | str, error: Any) -> str:
 def _schema(location: tuple[Any, ...]) -> dict[str, Any]:
     schema = root = Params.model_json_schema(by_alias=True)
     for part in location:
-        schema = schema["properties"][part]
+        if isinstance(part, int):
+            schema = schema["items"]
+        else:
+            schema = schema.get("properties", {}).get(part) or schema["additionalProperties"]
         if "$ref" in schema:
             schema = root["$defs"][schema["$ref"].split("/")[-1]]
     return schema
@@ -217,7 +259,10 @@ def _allowed(location: tuple[Any, ...]) -> str:
     schema = _schema(location)
     if "enum" in schema:
         return " or ".join(schema["enum"])
-    if schema["type"] == "object":
+    if schema["type"] == "array":
+        count = " to ".join(str(bound) for bound in sorted({schema["minItems"], schema["maxItems"]}))
+        return f"a list of {count}, each {_allowed((*location, 0))}"
+    if schema["type"] == "object" and "properties" in schema:
         return f"a section with the keys {', '.join(schema['properties'])}"
     words = {
         "minimum": "at least",
@@ -227,5 +272,7 @@ def _allowed(location: tuple[Any, ...]) -> str:
         "minLength": "of a length of at least",
     }
     bounds = [f"{word} {schema[name]:g}" for name, word in words.items() if name in schema]
-    kind = {"integer": "a whole number", "number": "a number", "string": "a text"}[schema["type"]]
+    kind = {"integer": "a whole number", "number": "a number", "string": "a text", "object": "a section"}[
+        schema["type"]
+    ]
     return " ".join([kind, " and ".join(bounds)]).strip()

@@ -1,17 +1,20 @@
 """Evaluate: score the shipped model on the whole test split, once, and enter the scores in the run that trained it.
 
+It also holds the shipped model's logits against those of the network that was trained.
+
 Reads   models/digits.onnx, models/digits.weights.h5 (whose hash finds the run), data/processed/test.parquet
 Writes  metrics/evaluate.json, reports/plots/predictions.csv, reports/figures/confusion_matrix.png and mistakes.png
 """
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from digits import dataset, figures, inference, scores
 from digits.errors import run
 from digits.files import digest, replacing, write_json
-from digits.params import load
+from digits.params import Train, load
 from digits.tracking import runs
 
 WEIGHTS = Path("models/digits.weights.h5")
@@ -22,14 +25,27 @@ CONFUSION = Path("reports/figures/confusion_matrix.png")
 MISTAKES = Path("reports/figures/mistakes.png")
 
 
+def trained_logits(params: Train, images: np.ndarray) -> np.ndarray:
+    """What the trained network says, in Keras and in full precision, to (n, 28, 28) uint8: (n, 10) float32."""
+    from digits import network, training  # Keras: slow to load, and wanted here alone
+
+    full = params.model_copy(update={"precision": "float32", "devices": 1})
+    with training.prepared(full):
+        model = network.inference(full)
+        model.load_weights(WEIGHTS)
+        return training.logits(model, images)
+
+
 def main() -> None:
-    params = load().evaluate
+    whole = load()
+    params = whole.evaluate
     test = dataset.read_prepared("test")
-    probabilities = inference.probabilities(ONNX, test.images)
+    probabilities, logits = inference.answers(ONNX, test.images)
+    difference = float(np.abs(logits - trained_logits(whole.train, test.images)).max())
     result = scores.score(probabilities, test.labels)
     worst = scores.worst_mistakes(probabilities, test.labels, params.worst_mistakes)
 
-    write_json(METRICS, {"test": result.to_dict()})
+    write_json(METRICS, {"test": result.to_dict(), "logit_difference": difference})
     with replacing(PREDICTIONS) as beside:
         columns = {"label": test.labels, "predicted": probabilities.argmax(axis=1)}
         pd.DataFrame(columns).to_csv(beside, index=False)
@@ -39,7 +55,12 @@ def main() -> None:
     with runs.of_weights(digest(WEIGHTS, "sha256"), ONNX):
         by_class = {f"test_f1_{label}": one.f1 for label, one in result.classes.items()}
         runs.log(
-            {"test_accuracy": result.accuracy, "test_log_loss": result.log_loss, **by_class},
+            {
+                "test_accuracy": result.accuracy,
+                "test_log_loss": result.log_loss,
+                "logit_difference": difference,
+                **by_class,
+            },
             artifacts={"figures": [CONFUSION, MISTAKES], "metrics": [METRICS]},
         )
     wrong = round((1 - result.accuracy) * len(test.labels))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digits import dataset, drift, scores
-from digits.errors import run
+from digits.errors import UserError, run
 from digits.files import digest, read_json, write_json
 from digits.params import load
 from digits.tracking import registry, runs
@@ -68,9 +68,21 @@ def promote(version: registry.Version, accuracy: float, floor: float) -> str:
     return f"version {version.number} stays a challenger: {decision.reason}"
 
 
+def must_agree(difference: float, bound: float) -> None:
+    """Refuse a model whose ONNX file does not say what the trained network says. Raises UserError."""
+    if not difference <= bound:
+        raise UserError(
+            f"{ONNX} gives logits that lie up to {difference:.2g} from those of {WEIGHTS}, more than "
+            f"register.max_logit_difference = {bound:.2g}: the two are not of one training, or the file is damaged; "
+            "`dvc repro --force train` makes both anew"
+        )
+
+
 def main() -> None:
     params = load().register_
-    accuracy = read_json(METRICS)["test"]["accuracy"]
+    evaluated = read_json(METRICS)
+    accuracy = evaluated["test"]["accuracy"]
+    must_agree(evaluated["logit_difference"], params.max_logit_difference)
     content = {
         runs.WEIGHTS: digest(WEIGHTS, "sha256"),
         "onnx_sha256": digest(ONNX, "sha256"),

@@ -22,19 +22,24 @@ ONNX = Path("models/digits.onnx")
 METRICS = Path("metrics/train.json")
 HISTORY = Path("reports/plots/history.csv")
 CURVES = Path("reports/figures/learning_curves.png")
+UNFINISHED = Path("models/unfinished.npz")  # the state after each epoch, until the last is done
 RECORDED = ("ingest", "validate", "preprocess", "train")  # what made the data and the model
 
 
-def follow(epochs: int) -> Callable[[int, dict[str, float]], None]:
+def follow(epochs: int) -> Callable[[int, dict[str, float], bool], None]:
     """A function that prints each epoch's figures and the time to the end, and enters them in the run."""
-    began = monotonic()
+    began, first = monotonic(), 1
 
-    def tell(number: int, metrics: dict[str, float]) -> None:
+    def tell(number: int, metrics: dict[str, float], restored: bool) -> None:
+        nonlocal first
         runs.log_epoch(number, metrics)
-        left = (monotonic() - began) / number * (epochs - number)
+        if restored:
+            first, end = number + 1, f"taken from {UNFINISHED}"
+        else:
+            end = f"{(monotonic() - began) / (number + 1 - first) * (epochs - number):3.0f} s left"
         print(
             f"epoch {number:3d}/{epochs}  loss {metrics['loss']:.4f}  accuracy {metrics['accuracy']:.2%}  "
-            f"validation {metrics['val_accuracy']:.2%}  {left:3.0f} s left",
+            f"validation {metrics['val_accuracy']:.2%}  {end}",
             flush=True,
         )
 
@@ -43,19 +48,21 @@ def follow(epochs: int) -> Callable[[int, dict[str, float]], None]:
 
 def learn(params: Params) -> list[dict[str, float]]:
     """Train and write the model; returns the metrics by epoch."""
-    from digits import network  # TensorFlow: only once the store has answered
+    from digits import network, onnx_export, training  # Keras: only once the store has answered
 
     splits = {name: dataset.read_prepared(name) for name in ("train", "validation")}
     for name, digits in splits.items():
         path = dataset.PREPARED / f"{name}.parquet"
         runs.log_dataset(digits.images, digits.labels, path, digest(path, "md5"), context=name)
-    network.make_reproducible(params.train)
-    net = network.build(params.train)
-    size, digits = net.inference.count_params(), len(splits["train"].labels)
-    print(f"training {size:,} parameters on {digits:,} digits", flush=True)
-    history = network.fit(net, **splits, params=params.train, on_epoch=follow(params.train.epochs))
-    network.save_weights(net, WEIGHTS)
-    network.save_onnx(net, ONNX)
+    with training.prepared(params.train):
+        net = network.build(params.train, splits["train"].images)
+        size, digits = net.inference.count_params(), len(splits["train"].labels)
+        print(f"training {size:,} parameters on {digits:,} digits, with Keras on {training.BACKEND}", flush=True)
+        history = training.fit(
+            net, **splits, params=params.train, on_epoch=follow(params.train.epochs), unfinished=UNFINISHED
+        )
+        training.save_weights(net.inference, WEIGHTS)
+        onnx_export.save(net.inference, ONNX)
     return history
 
 

@@ -19,7 +19,8 @@ OWNERS = {
     "mlflow": "digits/tracking",
     "great_expectations": "digits/expectations.py",
     "keras": "digits/network.py",
-    "tensorflow": "digits/network.py",
+    "tensorflow": "digits/training.py",
+    "onnx": ("digits/onnx_export.py", "digits/tracking"),
     "onnxruntime": "digits/inference.py",
     "fsspec": "digits/sources.py",
     "pydantic": "digits/params.py",
@@ -47,7 +48,7 @@ def test_a_stages_deps_are_the_files_it_imports(stage):
 def test_a_stage_has_its_description_its_own_parameters_and_outputs(stage):
     content = DVC[stage]
     assert content["desc"]
-    assert content["params"] == [stage]
+    assert content["params"] == ([stage, "train"] if stage == "evaluate" else [stage])
     assert content["cmd"] == f"python -m pipeline.{stage}"
     assert content.get("outs") or content.get("metrics")
 

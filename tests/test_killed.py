@@ -81,6 +81,20 @@ def test_everything_killed_as_soon_as_a_stage_runs(scratch, stage):
     go_on(scratch, stage)
 
 
+def test_a_training_killed_between_two_epochs_goes_on_from_there(scratch, untouched):
+    command = ("dvc", "repro", "--force", "--single-item", "train")
+    with scratch.start(*command, start_new_session=True) as process:
+        for line in process.stdout:
+            if line.startswith("epoch   1/2"):
+                break
+        os.killpg(process.pid, signal.SIGKILL)
+    assert (scratch.root / "models" / "unfinished.npz").exists()
+    printed = [line.split() for line in scratch.run(*command).splitlines() if line.startswith("epoch")]
+    assert [line[-3:] for line in printed] == [["taken", "from", "models/unfinished.npz"], ["0", "s", "left"]]
+    assert not (scratch.root / "models" / "unfinished.npz").exists()
+    assert scratch.lock() == untouched
+
+
 def test_the_end_is_as_if_nothing_had_happened(scratch, untouched):
     assert scratch.lock() == untouched
     assert "Data and pipelines are up to date." in scratch.run("dvc", "status")

@@ -82,8 +82,8 @@ def log_dataset(images: np.ndarray, labels: np.ndarray, path: Path, md5: str, co
 def log_model(model: Path) -> None:
     """Enter the ONNX file as the active run's model, with its signature and an input example.
 
-    The model takes (n, 28, 28) uint8 canonical digits and gives `probabilities`, (n, 10) float32. It is loaded
-    and served by ONNX Runtime, without the libraries that trained it.
+    The model takes (n, 28, 28) uint8 canonical digits and gives `probabilities` and `logits`, (n, 10) float32. It is
+    loaded and served by ONNX Runtime, without the libraries that trained it.
     """
     from importlib.metadata import version
 
@@ -92,12 +92,14 @@ def log_model(model: Path) -> None:
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
+    graph = onnx.load(model)
+    answer = np.dtype(np.float32), (-1, len(LABELS))
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, SIDE, SIDE))]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(LABELS)), "probabilities")]),
+        outputs=Schema([TensorSpec(*answer, output.name) for output in graph.graph.output]),
     )
     mlflow.onnx.log_model(
-        onnx.load(model),
+        graph,
         name=MODEL,
         signature=signature,
         onnx_execution_providers=["CPUExecutionProvider"],

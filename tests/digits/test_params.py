@@ -40,6 +40,20 @@ def test_the_shipped_file_holds():
         ("register", {"min_accuracy": 98.5}, ["register.min_accuracy = 98.5 is wrong", "at most 1"]),
         ("train", {"weight_decay": float("inf")}, ["train.weight_decay = inf is wrong"]),
         ("train", {5: 3}, ["train.5"]),
+        ("train", {"convolutions": []}, ["train.convolutions = [] is wrong", "a list of 1 to 20, each a list of 3"]),
+        ("train", {"convolutions": [[16, 5]]}, ["train.convolutions.0 = [16, 5] is wrong", "each a whole number"]),
+        ("train", {"convolutions": [[16, 5, 0]]}, ["train.convolutions.0.2 = 0 is wrong", "a whole number at least 1"]),
+        ("train", {"convolutions": [[8, 5, 9], [8, 4, 1]]}, ["train: convolution 2 is of size 4, but 3 x 3 are left"]),
+        ("train", {"precision": "half"}, ["train.precision = 'half'", "float32 or mixed_bfloat16 or mixed_float16"]),
+        ("train", {"devices": 3}, ["train: batch_size = 100 is not a multiple of devices = 3"]),
+        ("presets", {"quick": 3}, ["presets.quick = 3 is wrong", "a section"]),
+        (
+            "presets",
+            {"quick": {"epoch": 3}},
+            ["presets.quick: train.epoch = 3 is an unknown key"],
+        ),
+        ("presets", {"quick": {"epochs": 0}}, ["presets.quick: train.epochs = 0 is wrong", "at least 1"]),
+        ("presets", {"quick": {"devices": 3}}, ["presets.quick: train: batch_size = 100 is not a multiple"]),
         ("validate", {"on_bad_rows": "ignore"}, ["validate.on_bad_rows = 'ignore' is wrong", "fail or quarantine"]),
         ("validate", {"max_quarantined": 5}, ["validate.max_quarantined = 5 is wrong", "less than 1"]),
         (
@@ -127,6 +141,18 @@ def test_scientific_notation_is_a_number_as_it_is_for_dvc(tmp_path):
     path = write(tmp_path, "train", {})
     path.write_text(path.read_text().replace("learning_rate: 0", "learning_rate: 1e-3 # 0"))
     assert load(path).train.learning_rate == 0.001
+
+
+def test_a_preset_changes_what_it_names_and_nothing_else():
+    params = load(SHIPPED)
+    for name, changes in params.presets.items():
+        assert changes
+        assert params.preset(name) == params.train.model_copy(update=changes)
+
+
+def test_an_unknown_preset_is_told_which_there_are():
+    with pytest.raises(UserError, match=r"there is no preset 'fast'; params\.yaml has quick, standard, best"):
+        load(SHIPPED).preset("fast")
 
 
 def test_flatten_gives_the_names_that_dvc_takes():

@@ -5,6 +5,7 @@ import pytest
 
 from digits import dataset
 from digits.dataset import Digits
+from digits.errors import UserError
 from pipeline import register
 
 
@@ -22,6 +23,14 @@ def test_the_decision_and_its_reason(accuracy, champion, promoted, words):
     decision = register.decide(accuracy, floor=0.985, champion=champion)
     assert decision.promoted is promoted
     assert words in decision.reason
+
+
+def test_a_shipped_file_that_says_something_else_is_refused():
+    register.must_agree(0.0001, bound=0.0001)
+    words = r"digits\.onnx gives logits that lie up to .* from those of .* register\.max_logit_difference = 0\.0001"
+    for difference in (0.00011, float("nan")):
+        with pytest.raises(UserError, match=words):
+            register.must_agree(difference, bound=0.0001)
 
 
 @pytest.fixture

@@ -1,0 +1,200 @@
+"""What the network makes of an NVIDIA GPU, beside the same network in plain PyTorch on the same card, in one run.
+
+    python -m benchmarks.gpu [--mnist FOLDER] [--preset best] [--precision mixed_bfloat16]
+
+Trains with Keras on whatever `KERAS_BACKEND` names, prints digits a second, the share of the card's own peak, the time
+to 99.5 % on the validation split, and the time and the test accuracy at the end; then runs the train stage in a clone
+and prints what MLflow sampled of the card. `--cpu` goes the same way without a card, to try the benchmark itself.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from benchmarks import mnist
+from benchmarks.mnist import ROOT, Splits
+from digits.params import Train, load
+
+GOAL = 0.995  # of the validation split
+
+
+def flops(params: Train) -> int:
+    """Floating-point operations that one digit takes in training: two a multiplication, thrice for back and forth."""
+    side, channels, multiplications = 28, 1, 0
+    for width, size, stride in params.convolutions:
+        side = (side - size) // stride + 1
+        multiplications += side**2 * size**2 * channels * width
+        channels = width
+    return 3 * 2 * (multiplications + side**2 * channels * 10)
+
+
+def with_keras(params: Train, splits: Splits, most: float) -> None:
+    """Train as the train stage does, and print what it took."""
+    from digits import network, training
+
+    with training.prepared(params), tempfile.TemporaryDirectory() as kept:
+        net = network.build(params, splits.train.images)
+        ends, scores = [], []
+
+        def on_epoch(number: int, metrics: dict[str, float], restored: bool) -> None:
+            ends.append(time.perf_counter())
+            scores.append(metrics["val_accuracy"])
+
+        began = time.perf_counter()
+        training.fit(net, splits.train, splits.validation, params, on_epoch, Path(kept) / "unfinished.npz")
+        right = (training.logits(net.inference, splits.test.images).argmax(1) == splits.test.labels).mean()
+    digits = len(splits.train.labels) // params.batch_size * params.batch_size
+    epochs = np.diff([began, *ends])
+    told(f"Keras on {training.BACKEND}", params, digits / min(epochs), most)
+    reached = next((end - began for end, score in zip(ends, scores, strict=True) if score >= GOAL), None)
+    print(f"  to {GOAL:.1%} of the validation split: {f'{reached:.1f} s' if reached else 'not reached'}")
+    print(
+        f"  to the end of {params.epochs} epochs: {ends[-1] - began:.1f} s, {right:.2%} of the test split", flush=True
+    )
+
+
+def with_pytorch(params: Train, splits: Splits, most: float, device: str) -> None:
+    """Train the same layers on the same warped digits in PyTorch, and print how fast."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(params.seed)
+    layers, channels = [], 1
+    for width, size, stride in params.convolutions:
+        convolution = nn.Conv2d(channels, width, size, stride, bias=False)
+        layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
+        channels = width
+    model = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(10)).to(device)
+    images = torch.from_numpy(splits.train.images).to(device)
+    labels = torch.from_numpy(splits.train.labels).to(device)
+    steps = len(labels) // params.batch_size
+    model(torch.zeros(2, 1, 28, 28, device=device))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, params.learning_rate, epochs=params.epochs, steps_per_epoch=steps
+    )
+    loss_of = nn.CrossEntropyLoss(label_smoothing=params.label_smoothing)
+    half = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}.get(params.precision)
+    taken = []
+    for _ in range(min(3, params.epochs)):
+        began = time.perf_counter()
+        for rows in torch.randperm(len(labels), device=device)[: steps * params.batch_size].view(steps, -1):
+            with torch.autocast(device, half or torch.float32, enabled=half is not None):
+                loss = loss_of(model(_warped(images[rows], params)), labels[rows])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        float(loss.detach())  # waits for the card
+        taken.append(time.perf_counter() - began)
+    told("plain PyTorch", params, steps * params.batch_size / min(taken), most)
+
+
+def _warped(images, params: Train):
+    """An affine warp with the bounds of `params`; the elastic one is left out, in PyTorch's favour."""
+    import torch
+    from torch.nn import functional
+
+    dice = torch.rand(6, len(images), device=images.device) * 2 - 1
+    angle, slant = dice[0] * np.deg2rad(params.rotation), torch.tan(dice[1] * np.deg2rad(params.shear))
+    wide, high, shift = 1 + dice[2] * params.zoom, 1 + dice[3] * params.zoom, dice[4:] * params.shift / 14
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    rows = [wide * cos, wide * (cos * slant - sin), shift[0], high * sin, high * (sin * slant + cos), shift[1]]
+    grid = functional.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), (len(images), 1, 28, 28), align_corners=False)
+    return functional.grid_sample(images[:, None].float() / 255, grid, align_corners=False)
+
+
+def told(name: str, params: Train, speed: float, most: float) -> None:
+    """Print a speed, in digits a second in the fastest epoch, and its share of `most`, FLOP/s."""
+    share = speed * flops(params) / most
+    print(f"{name}: {speed:,.0f} digits/s in its fastest epoch, {share:.1%} of the peak", flush=True)
+
+
+def peak(device: str, precision: str) -> float:
+    """FLOP/s of a large matrix product in PyTorch: what the card reaches where nothing else holds it up."""
+    import torch
+
+    kind = torch.float32 if precision == "float32" else torch.bfloat16
+    side = 8192 if device == "cuda" else 1024
+    left, right = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
+    best = 0.0
+    for _ in range(5):
+        began = time.perf_counter()
+        for _ in range(10):
+            product = left @ right
+        float(product[0, 0])
+        best = max(best, 10 * 2 * side**3 / (time.perf_counter() - began))
+    return best
+
+
+def train_stage(params: Train, folder: Path) -> None:
+    """Run the stages up to train in a clone, and print what MLflow sampled of the card."""
+    with tempfile.TemporaryDirectory() as temporary:
+        clone = Path(temporary) / "digits"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        path = clone / "params.yaml"
+        content = yaml.safe_load(path.read_text())
+        content["ingest"].update(source="mnist", mirror=str(folder))
+        content["train"].update(params.model_dump())
+        path.write_text(yaml.safe_dump(content))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}
+        for stage in ("ingest", "validate", "preprocess", "train"):
+            subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=clone, env=kept, check=True)
+        from mlflow import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{clone / 'mlflow.db'}")
+        (run,) = client.search_runs([one.experiment_id for one in client.search_experiments()], max_results=1)
+        sampled = {name: value for name, value in run.data.metrics.items() if name.startswith("system/")}
+        for name in sorted(name for name in sampled if "gpu" in name) or sorted(sampled):
+            most = max(metric.value for metric in client.get_metric_history(run.info.run_id, name))
+            print(f"  {name}: at most {most:,.1f}")
+
+
+def card() -> str | None:
+    """The name of the first NVIDIA GPU, or None."""
+    try:
+        return subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=True
+        ).stdout.splitlines()[0]
+    except (FileNotFoundError, subprocess.CalledProcessError, IndexError):
+        return None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
+    parser.add_argument("--preset", default="best")
+    parser.add_argument("--precision", default="mixed_bfloat16")
+    parser.add_argument("--steps-per-execution", type=int, default=20)
+    parser.add_argument("--epochs", type=int, help="fewer than the preset's, for a look")
+    parser.add_argument("--cpu", action="store_true", help="go the same way without a card")
+    given = parser.parse_args()
+    name = card()
+    if name is None and not given.cpu:
+        sys.exit("error: nvidia-smi shows no NVIDIA GPU here; --cpu tries the benchmark without one")
+    whole = load(ROOT / "params.yaml")
+    params = whole.preset(given.preset)
+    changes = {"precision": given.precision, "steps_per_execution": given.steps_per_execution}
+    params = params.model_copy(update={**changes, "epochs": given.epochs or params.epochs})
+    splits = mnist.full(given.mnist, whole)
+    device = "cpu" if given.cpu else "cuda"
+    most = peak(device, given.precision)
+    print(f"{name or 'CPU'}: {most / 1e12:.2f} TFLOP/s in a large matrix product, {given.precision}", flush=True)
+    print(
+        f"preset {given.preset}: {flops(params) / 1e6:.1f} MFLOP a digit; one TFLOP/s is {1e12 / most:.2%} of the peak"
+    )
+    with_keras(params, splits)
+    with_pytorch(params, splits, device)
+    print("the train stage, as MLflow saw it:", flush=True)
+    train_stage(params, given.mnist.absolute())
+
+
+if __name__ == "__main__":
+    main()

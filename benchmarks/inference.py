@@ -1,0 +1,105 @@
+"""What one answer of the default network costs in each runtime, and print it as a line of JSON, the last.
+
+    python -m benchmarks.inference --threads 1
+
+A process of its own for each number of threads, since TensorFlow takes it once. The weights are fresh ones: what they
+hold changes no time.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.mnist import ROOT
+from digits.params import load
+
+BATCHES = (1, 64, 1024)
+SECONDS = 1.0  # of calls for each figure, after the first few that warm up
+
+
+def timed(call: Callable[[np.ndarray], object], images: np.ndarray) -> float:
+    """Median time of a call, in microseconds."""
+    for _ in range(3):
+        call(images)
+    taken, began = [], time.perf_counter()
+    while len(taken) < 5 or time.perf_counter() - began < SECONDS:
+        start = time.perf_counter()
+        call(images)
+        taken.append(time.perf_counter() - start)
+    return median(taken) * 1e6
+
+
+def onnx_runtime(path: Path, threads: int) -> Callable[[np.ndarray], object]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda images: session.run(["probabilities"], {"images": images})
+
+
+def lite_rt(model, path: Path, threads: int, batch: int) -> Callable[[np.ndarray], object]:
+    """LiteRT plans its memory for one shape: a file for each batch size."""
+    import keras
+    import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
+
+    shaped = keras.Input(batch_shape=(batch, 28, 28), dtype="uint8")
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(keras.Model(shaped, model(shaped))).convert())
+    interpreter = Interpreter(str(path), num_threads=threads)
+    interpreter.allocate_tensors()
+    given, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+
+    def call(images: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(given, images)
+        interpreter.invoke()
+        return interpreter.get_tensor(answer)
+
+    return call
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    threads = parser.parse_args().threads
+    warnings.simplefilter("ignore")
+    from digits import network, onnx_export, training
+
+    import tensorflow as tf  # isort: skip  # after digits.network, which keeps its greetings from the terminal
+
+    params = load(ROOT / "params.yaml").train.model_copy(update={"threads": threads})
+    random = np.random.default_rng(0)
+    found: dict[str, dict[int, float]] = {}
+    with training.prepared(params), tempfile.TemporaryDirectory() as folder:
+        model = network.inference(params)
+        onnx_export.save(model, Path(folder) / "a.onnx")
+        graph = tf.function(lambda images: model(images, training=False), jit_compile=False)
+        for batch in BATCHES:
+            images = random.integers(0, 256, (batch, 28, 28), dtype=np.uint8)
+            calls = {
+                "ONNX Runtime": onnx_runtime(Path(folder) / "a.onnx", threads),
+                "LiteRT": lite_rt(model, Path(folder) / f"{batch}.tflite", threads, batch),
+                "tf.function": lambda images: graph(tf.constant(images)).numpy(),
+                "Keras predict": lambda images, size=batch: model.predict(images, batch_size=size, verbose=0),
+            }
+            for name, call in calls.items():
+                found.setdefault(name, {})[batch] = timed(call, images)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""The network beside the recipes that everyone starts from, on this machine, in one run.
+
+    python -m benchmarks.network [--mnist FOLDER] [--seeds 3] [--only NAME ...]
+
+Each row is trained in processes of its own, one after the other. Prints the table, and writes it to docs/benchmark.md
+and into README.md; with --only, for a look at some rows, it writes nothing.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from statistics import mean, median
+
+import psutil
+
+from benchmarks.mnist import FOLDER, ROOT
+from digits.files import replacing
+from digits.params import load
+
+PEERS = {"keras": "Keras's mnist_convnet", "pytorch": "PyTorch's mnist example"}
+OURS = {
+    "quick": "Digits, preset `quick`",
+    "standard": "Digits, preset `standard`",
+    "best": "Digits, preset `best`",
+    "little": "Digits, default, 4,000 digits",
+}
+PAGE, README = ROOT / "docs" / "benchmark.md", ROOT / "README.md"
+BEGIN, END = "<!-- from docs/benchmark.md, by `make bench` -->", "<!-- end -->"
+
+
+def run(module: str, *arguments: str) -> dict:
+    """Run a benchmark in a process of its own; what it prints last is its result."""
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def trained(names: list[str], seeds: int, mnist: Path) -> dict[str, list[dict]]:
+    """The results of each recipe, one a seed; of a peer one alone, since it is slow and known."""
+    found: dict[str, list[dict]] = {}
+    for name in names:
+        for seed in range(1 if name in PEERS else seeds):
+            result = run("benchmarks.recipes", name, str(seed), "--mnist", str(mnist))
+            found.setdefault(name, []).append(result)
+            last = result["curve"][-1]
+            print(f"{name:10s} seed {seed}  {last['seconds']:7.1f} s  {last['accuracy']:.2%}", flush=True)
+    return found
+
+
+def training_table(found: dict[str, list[dict]]) -> list[str]:
+    lines = [
+        "| trained | parameters | digits × epochs | training time, median | accuracy on 10,000 test digits |",
+        "|---|---|---|---|---|",
+    ]
+    for name, results in found.items():
+        one, finals = results[0], [result["curve"][-1] for result in results]
+        scores = [final["accuracy"] for final in finals]
+        seeds = f"seeds 0 to {len(scores) - 1}: " if len(scores) > 1 else "seed 0"
+        each = seeds + ", ".join(f"{score:.2%}" for score in scores) if len(scores) > 1 else seeds
+        lines.append(
+            f"| {(PEERS | OURS)[name]} | {one['parameters']:,} | {one['digits']:,} × {one['epochs']} "
+            f"| {median(final['seconds'] for final in finals):.0f} s | {mean(scores):.2%} ({each}) |"
+        )
+    return lines
+
+
+def comparisons(found: dict[str, list[dict]]) -> list[str]:
+    """What the rows say of one another, in sentences."""
+    if "keras" not in found:
+        return []
+    peer, lines = found["keras"][0]["curve"][-1], []
+    for name in found.keys() & {"quick", "standard"}:
+        finals = [result["curve"][-1] for result in found[name]]
+        seconds, score = median(final["seconds"] for final in finals), mean(final["accuracy"] for final in finals)
+        lines.append(
+            f"- `{name}` takes {seconds / peer['seconds']:.0%} of the training time of Keras's recipe, and reaches "
+            f"{score:.2%} on average where that reaches {peer['accuracy']:.2%}."
+        )
+    return sorted(lines)
+
+
+def inference_table(found: dict[int, dict]) -> list[str]:
+    sizes = [int(size) for size in next(iter(found[1].values()))]
+    columns = [(threads, size) for threads in found for size in sizes]
+    lines = [
+        "| µs a call | "
+        + " | ".join(f"{size:,}, {threads} thread{'s' * (threads > 1)}" for threads, size in columns)
+        + " |",
+        "|---|" + "---|" * len(columns),
+    ]
+    for name in found[1]:
+        lines.append(f"| {name} | " + " | ".join(f"{found[t][name][str(size)]:,.0f}" for t, size in columns) + " |")
+    shipped, predict = (found[1][name]["1"] for name in ("ONNX Runtime", "Keras predict"))
+    return [
+        *lines,
+        "",
+        f"One picture, one thread: ONNX Runtime is {predict / shipped:,.0f} times as fast as `predict`.",
+    ]
+
+
+def machine() -> str:
+    """What the figures were measured on, in words."""
+    cpu = (
+        re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else None
+    )
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "torch", "onnxruntime"))
+    return (
+        f"{platform.system()} {platform.machine()}, {cpu[1] if cpu else platform.processor()}, {os.cpu_count()} cores, "
+        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU used; Python {platform.python_version()}, {libraries}"
+    )
+
+
+def write(results: list[str], inference: list[str]) -> None:
+    page = [
+        "# The network beside known recipes",
+        "",
+        f"Measured by `make bench` in one run on: {machine()}.",
+        "",
+        "Peers are re-stated in `benchmarks/recipes.py` from their published settings. The clock runs while a recipe",
+        "trains, its own validation included. A preset was chosen on validation digits; the test split scored it once",
+        "a seed. How the presets were found stands in [designs.md](designs.md).",
+        "",
+        *results,
+        "",
+        "## Answers",
+        "",
+        "The default network, one call with 1, 64 and 1,024 digits; medians.",
+        "",
+        *inference,
+    ]
+    with replacing(PAGE) as beside:
+        beside.write_text("\n".join(page) + "\n", encoding="utf-8")
+    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    body = "\n".join([BEGIN, "", *results, "", *inference, "", END])
+    with replacing(README) as beside:
+        beside.write_text(before + body + after, encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mnist", type=Path, default=FOLDER, help="folder of the four original MNIST files")
+    parser.add_argument("--seeds", type=int, default=3, help="of our own networks: 0, 1, …")
+    parser.add_argument("--only", nargs="+", choices=[*PEERS, *OURS, "inference"], help="measure these alone")
+    given = parser.parse_args()
+    mnist = given.mnist.absolute()
+    if not (mnist / "train-images-idx3-ubyte.gz").is_file():
+        sys.exit(
+            f"error: the four original MNIST files are not in {mnist}; name their folder with --mnist or DIGITS_MNIST"
+        )
+    load(ROOT / "params.yaml")  # a mistake in it is said now, not in an hour
+    print(f"{machine()}\n", flush=True)
+    wanted = given.only or [*PEERS, *OURS, "inference"]
+    found = trained([name for name in ["keras", *OURS, "pytorch"] if name in wanted], given.seeds, mnist)
+    results = [*training_table(found), "", *comparisons(found)] if found else []
+    answers = {}
+    if "inference" in wanted:
+        answers = {threads: run("benchmarks.inference", "--threads", str(threads)) for threads in (1, 2)}
+    inference = inference_table(answers) if answers else []
+    print("\n".join(["", *results, "", *inference]))
+    if not given.only:
+        write(results, inference)
+        print(f"\nwritten to {PAGE.relative_to(ROOT)} and {README.name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Train by one recipe with one seed, and print what came of it as a line of JSON, the last.
+
+    python -m benchmarks.recipes RECIPE SEED [--mnist FOLDER]
+
+RECIPE is a preset of params.yaml, `default`, `little` (the default on the default's 4,000 digits), or a peer:
+`keras`, `pytorch`. The clock runs while a recipe trains, its own validation included, and stands while the test split
+is scored. Our own nets are scored on it once, when they are done; the peers after each epoch, to draw their curve.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import mnist
+from digits.params import Params, load
+
+
+class Clock:
+    """Seconds of training so far, and the test accuracy that they bought, by epoch."""
+
+    def __init__(self) -> None:
+        self.seconds, self.curve, self._since = 0.0, [], time.perf_counter()
+
+    def stop(self) -> None:
+        self.seconds += time.perf_counter() - self._since
+
+    def scored(self, accuracy: float) -> None:
+        """Enter what was scored while the clock stood, and let it run again."""
+        self.curve.append({"seconds": round(self.seconds, 2), "accuracy": accuracy})
+        self._since = time.perf_counter()
+
+
+def ours(name: str, seed: int, folder: Path, params: Params) -> dict:
+    """The network of digits/network.py, trained as the train stage trains it."""
+    from digits import network, training
+
+    little = name == "little"
+    chosen = params.train if name in ("default", "little") else params.preset(name)
+    chosen = chosen.model_copy(update={"seed": seed})
+    splits = (mnist.little if little else mnist.full)(folder, params)
+    with training.prepared(chosen), tempfile.TemporaryDirectory() as kept:
+        net = network.build(chosen, splits.train.images)
+        clock = Clock()
+        history = training.fit(
+            net, splits.train, splits.validation, chosen, lambda *_: None, Path(kept) / "unfinished.npz"
+        )
+        clock.stop()
+        clock.scored(float((training.logits(net.inference, splits.test.images).argmax(1) == splits.test.labels).mean()))
+        return {
+            "curve": clock.curve,
+            "validation": history[-1]["val_accuracy"],
+            "parameters": net.inference.count_params(),
+            "digits": len(splits.train.labels),
+            "epochs": chosen.epochs,
+        }
+
+
+def keras_recipe(seed: int, folder: Path) -> dict:
+    """Keras's "Simple MNIST convnet" as published: https://keras.io/examples/vision/mnist_convnet/.
+
+    Two convolutions of 32 and 64 channels, dropout of a half, Adam at its defaults, 12 epochs in batches of 128, a
+    tenth of the training split held out.
+    """
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    learned, test = mnist.idx(folder, "train"), mnist.idx(folder, "t10k")
+    images, unseen = ((one.images[..., None] / np.float32(255)) for one in (learned, test))
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, kernel_size=(3, 3), activation="relu"),
+            layers.MaxPooling2D(pool_size=(2, 2)),
+            layers.Conv2D(64, kernel_size=(3, 3), activation="relu"),
+            layers.MaxPooling2D(pool_size=(2, 2)),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    # On a CPU Keras leaves XLA out by itself; with it this net takes several times as long.
+    model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+    clock = Clock()
+
+    def score(*_) -> None:
+        clock.stop()
+        clock.scored(float((model.predict(unseen, 1000, verbose=0).argmax(1) == test.labels).mean()))
+
+    answers, epochs = keras.utils.to_categorical(learned.labels, 10), 12
+    after = keras.callbacks.LambdaCallback(on_epoch_end=score)
+    model.fit(images, answers, batch_size=128, epochs=epochs, validation_split=0.1, callbacks=[after], verbose=0)
+    return {"curve": clock.curve, "parameters": model.count_params(), "digits": 54_000, "epochs": epochs}
+
+
+def pytorch_recipe(seed: int, folder: Path) -> dict:
+    """PyTorch's "Basic MNIST Example" as published: https://github.com/pytorch/examples/tree/main/mnist.
+
+    Two convolutions of 32 and 64 channels, two dense layers, two dropouts, Adadelta from a rate of 1 that is cut by
+    0.7 each epoch, 14 epochs in batches of 64.
+    """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    learned, test = mnist.idx(folder, "train"), mnist.idx(folder, "t10k")
+
+    def scaled(images: np.ndarray) -> torch.Tensor:
+        return (torch.from_numpy(images[:, None] / np.float32(255)) - 0.1307) / 0.3081
+
+    images, labels, unseen = scaled(learned.images), torch.from_numpy(learned.labels), scaled(test.images)
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(9216, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+        nn.LogSoftmax(dim=1),
+    )
+    optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
+    epochs, clock = 14, Clock()
+    for _ in range(epochs):
+        model.train()
+        for rows in torch.randperm(len(labels)).split(64):
+            optimizer.zero_grad()
+            nn.functional.nll_loss(model(images[rows]), labels[rows]).backward()
+            optimizer.step()
+        schedule.step()
+        clock.stop()
+        model.eval()
+        with torch.no_grad():
+            found = torch.cat([model(batch).argmax(1) for batch in unseen.split(1000)]).numpy()
+        clock.scored(float((found == test.labels).mean()))
+    size = sum(weight.numel() for weight in model.parameters())
+    return {"curve": clock.curve, "parameters": size, "digits": len(labels), "epochs": epochs}
+
+
+PEERS: dict[str, Callable[[int, Path], dict]] = {"keras": keras_recipe, "pytorch": pytorch_recipe}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
+    given = parser.parse_args()
+    if given.recipe in PEERS:
+        result = PEERS[given.recipe](given.seed, given.mnist)
+    else:
+        result = ours(given.recipe, given.seed, given.mnist, load(mnist.ROOT / "params.yaml"))
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
