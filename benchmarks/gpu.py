@@ -13,13 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from benchmarks import mnist
 from benchmarks.mnist import ROOT, Splits
+from benchmarks.processes import run
 from digits.params import Train, load
 
 GOAL = 0.995  # of the validation split
@@ -51,7 +52,7 @@ def with_keras(params: Train, splits: Splits, most: float) -> None:
         training.fit(net, splits.train, splits.validation, params, on_epoch, Path(kept) / "unfinished.npz")
         right = (training.logits(net.inference, splits.test.images).argmax(1) == splits.test.labels).mean()
     digits = len(splits.train.labels) // params.batch_size * params.batch_size
-    epochs = np.diff([began, *ends])
+    epochs = [end - start for start, end in pairwise([began, *ends])]
     told(f"Keras on {training.BACKEND}", params, digits / min(epochs), most)
     reached = next((end - began for end, score in zip(ends, scores, strict=True) if score >= GOAL), None)
     print(f"  to {GOAL:.1%} of the validation split: {f'{reached:.1f} s' if reached else 'not reached'}")
@@ -60,78 +61,10 @@ def with_keras(params: Train, splits: Splits, most: float) -> None:
     )
 
 
-def with_pytorch(params: Train, splits: Splits, most: float, device: str) -> None:
-    """Train the same layers on the same warped digits in PyTorch, and print how fast."""
-    import torch
-    from torch import nn
-
-    torch.manual_seed(params.seed)
-    layers, channels = [], 1
-    for width, size, stride in params.convolutions:
-        convolution = nn.Conv2d(channels, width, size, stride, bias=False)
-        layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
-        channels = width
-    model = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(10)).to(device)
-    images = torch.from_numpy(splits.train.images).to(device)
-    labels = torch.from_numpy(splits.train.labels).to(device)
-    steps = len(labels) // params.batch_size
-    model(torch.zeros(2, 1, 28, 28, device=device))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, params.learning_rate, epochs=params.epochs, steps_per_epoch=steps
-    )
-    loss_of = nn.CrossEntropyLoss(label_smoothing=params.label_smoothing)
-    half = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}.get(params.precision)
-    taken = []
-    for _ in range(min(3, params.epochs)):
-        began = time.perf_counter()
-        for rows in torch.randperm(len(labels), device=device)[: steps * params.batch_size].view(steps, -1):
-            with torch.autocast(device, half or torch.float32, enabled=half is not None):
-                loss = loss_of(model(_warped(images[rows], params)), labels[rows])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-        float(loss.detach())  # waits for the card
-        taken.append(time.perf_counter() - began)
-    told("plain PyTorch", params, steps * params.batch_size / min(taken), most)
-
-
-def _warped(images, params: Train):
-    """An affine warp with the bounds of `params`; the elastic one is left out, in PyTorch's favour."""
-    import torch
-    from torch.nn import functional
-
-    dice = torch.rand(6, len(images), device=images.device) * 2 - 1
-    angle, slant = dice[0] * np.deg2rad(params.rotation), torch.tan(dice[1] * np.deg2rad(params.shear))
-    wide, high, shift = 1 + dice[2] * params.zoom, 1 + dice[3] * params.zoom, dice[4:] * params.shift / 14
-    cos, sin = torch.cos(angle), torch.sin(angle)
-    rows = [wide * cos, wide * (cos * slant - sin), shift[0], high * sin, high * (sin * slant + cos), shift[1]]
-    grid = functional.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), (len(images), 1, 28, 28), align_corners=False)
-    return functional.grid_sample(images[:, None].float() / 255, grid, align_corners=False)
-
-
 def told(name: str, params: Train, speed: float, most: float) -> None:
     """Print a speed, in digits a second in the fastest epoch, and its share of `most`, FLOP/s."""
     share = speed * flops(params) / most
     print(f"{name}: {speed:,.0f} digits/s in its fastest epoch, {share:.1%} of the peak", flush=True)
-
-
-def peak(device: str, precision: str) -> float:
-    """FLOP/s of a large matrix product in PyTorch: what the card reaches where nothing else holds it up."""
-    import torch
-
-    kind = torch.float32 if precision == "float32" else torch.bfloat16
-    side = 8192 if device == "cuda" else 1024
-    left, right = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
-    best = 0.0
-    for _ in range(5):
-        began = time.perf_counter()
-        for _ in range(10):
-            product = left @ right
-        float(product[0, 0])
-        best = max(best, 10 * 2 * side**3 / (time.perf_counter() - began))
-    return best
 
 
 def train_stage(params: Train, folder: Path) -> None:
@@ -185,13 +118,11 @@ def main() -> None:
     params = params.model_copy(update={**changes, "epochs": given.epochs or params.epochs})
     splits = mnist.full(given.mnist, whole)
     device = "cpu" if given.cpu else "cuda"
-    most = peak(device, given.precision)
-    print(f"{name or 'CPU'}: {most / 1e12:.2f} TFLOP/s in a large matrix product, {given.precision}", flush=True)
-    print(
-        f"preset {given.preset}: {flops(params) / 1e6:.1f} MFLOP a digit; one TFLOP/s is {1e12 / most:.2%} of the peak"
-    )
-    with_keras(params, splits)
-    with_pytorch(params, splits, device)
+    pytorch = run("benchmarks.gpu_pytorch", params.model_dump_json(), str(given.mnist.absolute()), device)
+    print(f"{name or 'CPU'}: {pytorch['peak'] / 1e12:.2f} TFLOP/s in a large matrix product, {given.precision}")
+    print(f"preset {given.preset}: {flops(params) / 1e6:.1f} MFLOP a digit", flush=True)
+    with_keras(params, splits, pytorch["peak"])
+    told("plain PyTorch, AdamW", params, pytorch["speed"], pytorch["peak"])
     print("the train stage, as MLflow saw it:", flush=True)
     train_stage(params, given.mnist.absolute())
 

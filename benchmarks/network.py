@@ -7,11 +7,9 @@ and into README.md; with --only, for a look at some rows, it writes nothing.
 """
 
 import argparse
-import json
 import os
 import platform
 import re
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +18,7 @@ from statistics import mean, median
 import psutil
 
 from benchmarks.mnist import FOLDER, ROOT
+from benchmarks.processes import run
 from digits.files import replacing
 from digits.params import load
 
@@ -32,15 +31,6 @@ OURS = {
 }
 PAGE, README = ROOT / "docs" / "benchmark.md", ROOT / "README.md"
 BEGIN, END = "<!-- from docs/benchmark.md, by `make bench` -->", "<!-- end -->"
-
-
-def run(module: str, *arguments: str) -> dict:
-    """Run a benchmark in a process of its own; what it prints last is its result."""
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def trained(names: list[str], seeds: int, mnist: Path) -> dict[str, list[dict]]:

@@ -1,5 +1,6 @@
-"""What a process costs: the time that it takes, and the memory that it and its children hold."""
+"""Benchmarks in processes of their own: what one finds, and what one costs in time and memory."""
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -7,6 +8,17 @@ import time
 from pathlib import Path
 
 import psutil
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(module: str, *arguments: str) -> dict:
+    """Run a benchmark; what it prints last, a line of JSON, is its result."""
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(*command: str, cwd: Path) -> tuple[float, float]:
