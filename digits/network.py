@@ -38,25 +38,20 @@ class Network(NamedTuple):
 
 def build(params: Train, images: np.ndarray) -> Network:
     """The network, with fresh weights, and its training split, (n, 28, 28) uint8, kept on the device."""
-    scaled, body = _scaled(), _body(params)
-    greys = keras.Input((SIDE, SIDE), dtype="uint8", name="images")
+    answers = inference(params)
+    _, scaled, body = answers.layers
     rows = keras.Input((), dtype="int32", name="rows")
     dice = keras.Input((DICE,), dtype="float32", name="dice")
     warped = Warp(params)(Resident(images)(rows), dice)
-    return Network(
-        training=keras.Model([rows, dice], body(scaled(warped))),
-        inference=keras.Model(greys, body(scaled(greys)), name="digits"),
-    )
+    return Network(training=keras.Model([rows, dice], body(scaled(warped))), inference=answers)
 
 
 def inference(params: Train) -> keras.Model:
     """The network for inference alone, with fresh weights, to load trained ones into."""
-    return build(params, np.zeros((1, SIDE, SIDE), np.uint8)).inference
-
-
-def _scaled() -> keras.Model:
+    greys = keras.Input((SIDE, SIDE), dtype="uint8", name="images")
     # Here and nowhere else: nobody can feed the net another range.
-    return keras.Sequential([layers.Reshape((SIDE, SIDE, 1)), layers.Rescaling(1 / 255)], name="scaled")  # 0 to 1
+    scaled = keras.Sequential([layers.Reshape((SIDE, SIDE, 1)), layers.Rescaling(1 / 255)], name="scaled")  # 0 to 1
+    return keras.Model(greys, _body(params)(scaled(greys)), name="digits")
 
 
 def _body(params: Train) -> keras.Model:

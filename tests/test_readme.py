@@ -94,3 +94,9 @@ def test_the_accuracy_is_the_one_that_the_committed_metrics_hold():
     test = json.loads((ROOT / "metrics" / "evaluate.json").read_text())["test"]
     assert f"evaluated: {test['accuracy']:.2%} of 1,000 test digits are read right" in README
     assert f"tested on 1,000 | {test['accuracy'] * 100:.2f} % |" in README
+
+
+def test_the_results_are_those_that_the_benchmark_wrote():
+    results = re.search(r"<!-- from docs/benchmark.md.*?-->(.*?)<!-- end -->", README, re.DOTALL)[1]
+    assert len(results.splitlines()) > 10
+    assert set(results.splitlines()) <= set((ROOT / "docs" / "benchmark.md").read_text().splitlines())
