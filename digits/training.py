@@ -98,7 +98,8 @@ def fit(
     for epoch in range(len(history), params.epochs):
         rows = np.random.default_rng((params.seed, epoch, 1)).permutation(len(train.labels))[: steps * batch]
         dice = network.throw(params.seed, epoch, len(rows))
-        learned = net.training.fit(verbose=0, **_batches((rows.astype(np.int32), dice), answers[rows], batch))
+        batches = _batches((rows.astype(np.int32), dice), answers[rows], batch)
+        learned = net.training.fit(**batches, shuffle=False, verbose=0)
         history.append({name: learned.history[name][0] for name in ("loss", "accuracy")} | _scored(net, validation))
         _keep(unfinished, key, net, history)
         on_epoch(epoch + 1, history[-1], False)
@@ -109,7 +110,7 @@ def fit(
 def _batches(given: tuple[np.ndarray, np.ndarray], answers: np.ndarray, batch: int) -> dict[str, Any]:
     """What `keras.Model.fit` is told of an epoch's batches, in their order."""
     if BACKEND != "tensorflow":
-        return {"x": list(given), "y": answers, "batch_size": batch, "shuffle": False}
+        return {"x": list(given), "y": answers, "batch_size": batch}
     import tensorflow as tf
 
     # As Keras would make it, but for the thread that tunes the pipeline: every third epoch waited a second for its end.

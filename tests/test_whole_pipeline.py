@@ -45,6 +45,7 @@ def test_one_command_leads_from_pictures_to_a_champion(scratch):
     assert "next: `digits predict PICTURE`" in printed
     assert "Traceback" not in printed
     assert "cuda" not in printed
+    assert "Warning" not in printed
     scratch.commit()
 
 
