@@ -1,12 +1,14 @@
 """The network beside the recipes that everyone starts from, on this machine, in one run.
 
-    python -m benchmarks.network [--mnist FOLDER] [--seeds 3] [--only NAME ...]
+    python -m benchmarks.network [--mnist FOLDER] [--seeds 3] [--only NAME ...] [--resume]
 
 Each row is trained in processes of its own, one after the other. Prints the table, and writes it to docs/benchmark.md
-and into README.md; with --only, for a look at some rows, it writes nothing.
+and into README.md; with --only, for a look at some rows, it writes nothing. With --resume a run that was cut off takes
+over the rows that it had finished, and the page says how many.
 """
 
 import argparse
+import json
 import os
 import platform
 import re
@@ -30,15 +32,28 @@ OURS = {
     "little": "Digits, default, 4,000 digits",
 }
 PAGE, README = ROOT / "docs" / "benchmark.md", ROOT / "README.md"
+FINISHED = ROOT / "benchmarks" / "finished.jsonl"
 BEGIN, END = "<!-- from docs/benchmark.md, by `make bench` -->", "<!-- end -->"
 
 
-def trained(names: list[str], seeds: int, mnist: Path) -> dict[str, list[dict]]:
+def finished() -> dict[tuple[str, int], dict]:
+    """The rows, by recipe and seed, of the last run that was cut off."""
+    if not FINISHED.exists():
+        return {}
+    rows = map(json.loads, FINISHED.read_text(encoding="utf-8").splitlines())
+    return {(row["recipe"], row["seed"]): row["result"] for row in rows}
+
+
+def trained(names: list[str], seeds: int, mnist: Path, known: dict[tuple[str, int], dict]) -> dict[str, list[dict]]:
     """The results of each recipe, one a seed; of a peer one alone, since it is slow and known."""
     found: dict[str, list[dict]] = {}
     for name in names:
         for seed in range(1 if name in PEERS else seeds):
-            result = run("benchmarks.recipes", name, str(seed), "--mnist", str(mnist))
+            result = known.get((name, seed))
+            if result is None:
+                result = run("benchmarks.recipes", name, str(seed), "--mnist", str(mnist))
+                with FINISHED.open("a", encoding="utf-8") as kept:
+                    kept.write(json.dumps({"recipe": name, "seed": seed, "result": result}) + "\n")
             found.setdefault(name, []).append(result)
             last = result["curve"][-1]
             print(f"{name:10s} seed {seed}  {last['seconds']:7.1f} s  {last['accuracy']:.2%}", flush=True)
@@ -108,11 +123,12 @@ def machine() -> str:
     )
 
 
-def write(results: list[str], inference: list[str]) -> None:
+def write(results: list[str], inference: list[str], resumed: int) -> None:
+    sitting = f"in one run that was cut off after {resumed} trainings and resumed," if resumed else "in one run"
     page = [
         "# The network beside known recipes",
         "",
-        f"Measured by `make bench` in one run on: {machine()}.",
+        f"Measured by `make bench` {sitting} on: {machine()}.",
         "",
         "Peers are re-stated in `benchmarks/recipes.py` from their published settings. The clock runs while a recipe",
         "trains, its own validation included. A preset was chosen on validation digits; the test split scored it once",
@@ -140,6 +156,7 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path, default=FOLDER, help="folder of the four original MNIST files")
     parser.add_argument("--seeds", type=int, default=3, help="of our own networks: 0, 1, …")
     parser.add_argument("--only", nargs="+", choices=[*PEERS, *OURS, "inference"], help="measure these alone")
+    parser.add_argument("--resume", action="store_true", help="take over what the last run, cut off, had trained")
     given = parser.parse_args()
     mnist = given.mnist.absolute()
     if not (mnist / "train-images-idx3-ubyte.gz").is_file():
@@ -149,7 +166,10 @@ def main() -> None:
     load(ROOT / "params.yaml")  # a mistake in it is said now, not in an hour
     print(f"{machine()}\n", flush=True)
     wanted = given.only or [*PEERS, *OURS, "inference"]
-    found = trained([name for name in ["keras", *OURS, "pytorch"] if name in wanted], given.seeds, mnist)
+    known = finished() if given.resume else {}
+    if not given.resume:
+        FINISHED.unlink(missing_ok=True)
+    found = trained([name for name in ["keras", *OURS, "pytorch"] if name in wanted], given.seeds, mnist, known)
     results = [*training_table(found), "", *comparisons(found)] if found else []
     answers = {}
     if "inference" in wanted:
@@ -157,7 +177,8 @@ def main() -> None:
     inference = inference_table(answers) if answers else []
     print("\n".join(["", *results, "", *inference]))
     if not given.only:
-        write(results, inference)
+        write(results, inference, len(known))
+        FINISHED.unlink(missing_ok=True)
         print(f"\nwritten to {PAGE.relative_to(ROOT)} and {README.name}")
 
 
