@@ -1,7 +1,6 @@
 """params.yaml, typed: every key, its type and its range stand here and nowhere else."""
 
 import difflib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -167,8 +166,34 @@ class Register(Section):
     max_logit_difference: Number = Field(gt=0, le=1)
 
 
+class Range(Section):
+    """Where a search may look: between two numbers, evenly or by their logarithm, or among some values."""
+
+    low: int | Number | None = None  # whole numbers where both are
+    high: int | Number | None = None
+    log: bool = False
+    choices: list[int | float | str] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def bounds_or_choices(self) -> Self:
+        bounds = self.low is not None and self.high is not None
+        if bounds == (self.choices is not None):
+            raise ValueError("either low and high, or choices")
+        if bounds and not self.low < self.high:
+            raise ValueError(f"low = {self.low} is not below high = {self.high}")
+        if self.log and not (bounds and self.low > 0):
+            raise ValueError("log needs a low above 0")
+        return self
+
+
+class Tune(Section):
+    metric: Literal["val_loss", "val_accuracy"]
+    seed: Seed
+    ranges: dict[str, Range] = Field(min_length=1)
+
+
 class Params(Section):
-    """All of params.yaml: one section per stage, and named changes to that of `train`."""
+    """All of params.yaml: one section per stage, where to search, and named changes to the section of `train`."""
 
     ingest: Ingest
     validate_: Validate = Field(alias="validate")  # `validate` itself is a method of every pydantic model
@@ -176,7 +201,12 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     register_: Register = Field(alias="register")
+    tune: Tune
     presets: dict[str, dict[str, Any]]
+
+    def flat(self) -> dict[str, Any]:
+        """The parameters of every stage as `{'train.epochs': 12, ...}`."""
+        return flatten(self.model_dump(by_alias=True, exclude={"presets", "tune"}))
 
     def preset(self, name: str) -> Train:
         """The train section as this preset changes it. Raises UserError where there is none, or a key is wrong."""
@@ -206,21 +236,19 @@ def load(path: Path | str = "params.yaml") -> Params:
         raise UserError("\n".join(_explain(path, one) for one in error.errors())) from None
     for name in params.presets:
         params.preset(name)
+    for name in params.tune.ranges.keys() - Train.model_fields.keys():
+        raise UserError(
+            f"{path}: tune.ranges.{name} is no parameter of train, which has {', '.join(Train.model_fields)}"
+        )
     return params
 
 
-def flatten(params: Params, sections: tuple[str, ...]) -> dict[str, Any]:
-    """The named sections as `{'train.epochs': 12, ...}`, the names that `dvc exp run -S` takes."""
-    nested = params.model_dump(by_alias=True)
-    return dict(pair for section in sections for pair in _flat(section, nested[section]))
-
-
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if not isinstance(value, dict):
-        yield name, value
-        return
-    for key, inner in value.items():
-        yield from _flat(f"{name}.{key}", inner)
+def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections as `{'train.epochs': 12, ...}`, the names that `dvc exp run -S` takes."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def _explain(path: Path | str, error: Any) -> str:

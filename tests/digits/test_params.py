@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from digits.errors import UserError
-from digits.params import flatten, load
+from digits.params import load
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
@@ -155,13 +155,51 @@ def test_an_unknown_preset_is_told_which_there_are():
         load(SHIPPED).preset("fast")
 
 
-def test_flatten_gives_the_names_that_dvc_takes():
-    flat = flatten(load(SHIPPED), ("ingest", "train"))
+def test_flat_gives_every_stages_parameters_by_the_names_that_dvc_takes():
+    flat = load(SHIPPED).flat()
     assert flat["ingest.source"] == "mnist-5k"
-    assert {name.split(".")[0] for name in flat} == {"ingest", "train"}
-    nested = flatten(load(SHIPPED), ("validate",))
-    assert nested["validate.expectations.parts.max"] == 4
-    assert nested["validate.expectations.label.severity"] == "critical"
+    assert flat["validate.expectations.parts.max"] == 4
+    assert flat["validate.expectations.label.severity"] == "critical"
+    assert {name.split(".")[0] for name in flat} == {
+        "ingest",
+        "validate",
+        "preprocess",
+        "train",
+        "evaluate",
+        "register",
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"low": 1}, "either low and high, or choices"),
+        ({"low": 1, "high": 2, "choices": [1]}, "either low and high, or choices"),
+        ({"low": 2, "high": 1}, "low = 2.* is not below high = 1"),
+        ({"low": 0, "high": 1, "log": True}, "log needs a low above 0"),
+        ({"low": 0, "high": 1, "step": 1}, "step = 1 is an unknown key"),
+    ],
+)
+def test_a_wrong_range_of_a_search_is_named(tmp_path, wrong, words):
+    with pytest.raises(UserError, match=rf"tune\.ranges\.shift.*{words}"):
+        load(write(tmp_path, "tune", {"ranges": {"shift": wrong}}))
+
+
+def test_a_range_of_whole_numbers_stays_one(tmp_path):
+    found = load(
+        write(tmp_path, "tune", {"ranges": {"epochs": {"low": 2, "high": 8}, "shift": {"low": 1, "high": 2.5}}})
+    )
+    assert [type(bound) for one in found.tune.ranges.values() for bound in (one.low, one.high)] == [
+        int,
+        int,
+        int,
+        float,
+    ]
+
+
+def test_a_range_of_no_parameter_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"tune\.ranges\.shfit is no parameter of train"):
+        load(write(tmp_path, "tune", {"ranges": {"shfit": {"low": 1, "high": 2}}}))
 
 
 def test_every_value_has_its_reason_beside_it():
