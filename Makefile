@@ -10,7 +10,7 @@ export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro data train evaluate register ui serve test lint format bench bench-gpu bench-stages bench-data lock \
+.PHONY: help setup repro data train evaluate register ui serve server test lint format bench bench-gpu bench-stages bench-data lock \
 	clean
 
 help: ## Show this help
@@ -42,13 +42,16 @@ evaluate: setup ## Run the stages up to the test scores, and print them
 	dvc metrics show
 
 register: setup ## Enter the model in the registry again, say after MLFLOW_TRACKING_URI changed
-	dvc repro --force --single-item register
+	digits sync
 
 ui: setup ## Open MLflow's page of runs and models on http://127.0.0.1:5000
 	digits ui
 
 serve: setup ## Serve the champion on http://127.0.0.1:5001 with MLflow's scoring server
 	digits serve
+
+server: setup ## Run a tracking server for a team, MLflow on PostgreSQL, on http://127.0.0.1:5002
+	digits server
 
 test: lint ## Lint and run the tests
 	pytest -n 2 --dist loadfile
@@ -86,4 +89,4 @@ lock: setup ## Resolve pyproject.toml into requirements.txt
 
 clean: ## Remove what the stages wrote; DVC's cache and MLflow's record stay
 	rm -rf data/raw data/processed data/measurements.parquet data/profile.json data/quarantine.csv \
-		models/digits.* models/unfinished.npz models/registered.json reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs .pytest_cache .ruff_cache
+		models/digits.* models/unfinished.npz models/registered.json models/entered.json reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs .pytest_cache .ruff_cache

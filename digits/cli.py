@@ -60,15 +60,17 @@ def serve(host: str, port: int) -> None:
 @commands.command()
 @click.option("--port", default=5000, show_default=True, help="Port to listen on.")
 def ui(port: int) -> None:
-    """Open MLflow's page of runs and models on this machine."""
-    from digits.tracking import store
+    """Open MLflow's page of runs and models on this machine, with the columns that tell the runs apart."""
+    from digits.tracking import store, view
 
     store.connect()
     address = store.uri()
     if address.startswith("http"):
-        print(f"the record is kept by a server, which has a page of its own: open {address}")
+        print(f"the record is kept by a server, which has a page of its own: open {view.address(store.shown())}")
         return
-    _become_mlflow("server", "--backend-store-uri", address, "--port", str(port), "--workers", "1")
+    page = view.address(f"http://127.0.0.1:{port}")
+    print(f"open {page}\ncharts: {page}{view.CHARTED}", flush=True)
+    _become_mlflow("server", "--backend-store-uri", address, "--port", str(port), "--workers", "1", *store.SAY_LITTLE)
 
 
 @commands.command()
@@ -97,6 +99,101 @@ def preset(name: str) -> None:
     params.preset(name)  # says clearly where there is none
     values = ((key, json.dumps(value, separators=(",", ":"))) for key, value in params.presets[name].items())
     print(" ".join(f"-S train.{key}={value}" for key, value in values))
+
+
+@commands.command()
+@click.option(
+    "--trials",
+    default=20,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Ended trials that the search shall come to.",
+)
+@click.option(
+    "--jobs",
+    "-j",
+    default=1,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Trials that train at a time, on DVC's queue.",
+)
+@click.option("--name", default="tune", show_default=True, help="Name of the search; one that is known goes on.")
+@click.option("--apply/--no-apply", default=True, show_default=True, help="Bring the best into the working tree.")
+def tune(trials: int, jobs: int, name: str, apply: bool) -> None:
+    """Search the ranges of params.yaml for parameters that read the validation digits better.
+
+    Each trial is a DVC experiment and an MLflow run. Ctrl-C stops the search; the same command goes on with it.
+    """
+    from digits import experiments, tuning
+    from digits.params import load
+    from digits.tracking import store
+
+    os.chdir(store.root())
+    params = load()
+    store.connect()
+    with store.answering():
+        search = tuning.Search(name, params)
+        search.run(trials, jobs, lambda line: print(line, flush=True))
+        print(f"\n{search.outcome()}\n\nsee {', '.join(map(str, search.draw()))}")
+    best = search.best()
+    if best is None:
+        print("nothing that was tried is better than what params.yaml says today")
+    elif apply:
+        experiments.apply(best)
+        print(f"{best} is applied to params.yaml and models/; next: `dvc repro` evaluates and registers it")
+    else:
+        print(f"next: `dvc exp apply {best}`, then `dvc repro`")
+
+
+@commands.command()
+def sync() -> None:
+    """Enter in the record what it lacks of the model in models/: its run, its scores, its version.
+
+    For when the tracking server failed, or is a new one; nothing is trained again. `dvc repro` does it too.
+    """
+    from digits import experiments
+    from digits.tracking import receipt, store
+
+    os.chdir(store.root())
+    store.connect()
+    outdated = experiments.outdated("evaluate")
+    if outdated:
+        raise UserError(
+            f"{', '.join(outdated)} would run again, so what is in models/ is not what params.yaml says: "
+            "`dvc repro` brings it up to date, and enters it"
+        )
+    receipt.RECEIPT.unlink(missing_ok=True)
+    print(experiments.dvc("repro", "--single-item", "register"), end="")
+
+
+@commands.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5002, show_default=True, help="Port to listen on.")
+@click.option("--folder", default="server", show_default=True, type=click.Path(path_type=Path), help="What it keeps.")
+def server(host: str, port: int, folder: Path) -> None:
+    """Run a tracking server for a team: MLflow on PostgreSQL, with names and passwords."""
+    from digits.server import Server
+
+    Server(folder).run(host, port)
+
+
+@commands.command()
+@click.argument("target")
+def move(target: str) -> None:
+    """Copy this machine's record of runs and models, mlflow.db, to the tracking server at TARGET.
+
+    What was copied before is left as it is. Example: digits move http://127.0.0.1:5002
+    """
+    from digits.tracking import moving, store
+
+    source = store.root() / "mlflow.db"
+    if not source.exists():
+        raise UserError(f"{source} is not there, so there is nothing to move")
+    os.environ["MLFLOW_TRACKING_URI"] = target
+    store.connect()
+    with store.answering():
+        moving.move(f"sqlite:///{source}", target, print)
+    print(f"the record is on {store.shown()}; next: export MLFLOW_TRACKING_URI={store.shown()}")
 
 
 @commands.group()
@@ -162,7 +259,7 @@ def _become_mlflow(*arguments: str) -> None:
     """Replace this process by MLflow's command, so that Ctrl-C and signals reach it."""
     from digits.tracking import store
 
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": store.uri()}
+    environment = {**os.environ, **store.SERVER, "MLFLOW_TRACKING_URI": store.uri()}
     os.execve(sys.executable, [sys.executable, "-m", "mlflow", *arguments], environment)
 
 

@@ -1,4 +1,4 @@
-"""The repository's revisions: what git holds of each, and what DVC keeps of its data. The one module that knows DVC."""
+"""The repository's revisions: what git holds of each, and what DVC keeps of its data."""
 
 import hashlib
 import subprocess
@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import yaml
 
+from digits import outputs
 from digits.errors import UserError
 
 LOCK = "dvc.lock"
@@ -22,6 +23,38 @@ def commit(revision: str) -> str:
     if found is None:
         raise UserError(f"{revision} is no revision of this repository; `git log --oneline` shows them")
     return found.strip()
+
+
+def head() -> str:
+    """The commit that the working tree stands on. Raises UserError where there is none."""
+    found = _git("rev-parse", "--verify", "--quiet", "HEAD")
+    if found is None:
+        raise UserError(
+            "no git commit to tag the run with: the project must be a git repository, "
+            "so `git clone` it, or `git init && git add -A && git commit -m start` here"
+        )
+    return found.strip()
+
+
+def changed() -> list[str]:
+    """The files that git holds and that are not, in the working tree, what the commit below it says."""
+    return (_git("diff", "--name-only", "HEAD") or "").splitlines()
+
+
+def changes() -> str:
+    """The same as a patch."""
+    return _git("diff", "HEAD") or ""
+
+
+def text(path: str, revision: str) -> str | None:
+    """A text file as git holds it at a revision, or None where that has none of that name."""
+    return _git("show", f"{revision}:{path}")
+
+
+def reference(pattern: str) -> str | None:
+    """The commit that a reference of this pattern points to, or None; of several, the newest."""
+    found = _git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)", "--count=1", pattern)
+    return (found or "").strip() or None
 
 
 def subject(revision: str) -> str:
@@ -47,10 +80,16 @@ def md5(path: str, revision: str | None) -> str | None:
 def lock(revision: str | None) -> dict[str, Any]:
     """dvc.lock's stages as they are at a revision, or in the working tree: what each read and wrote, by its MD5."""
     if revision is None:
-        text = Path(LOCK).read_text(encoding="utf-8") if Path(LOCK).exists() else None
+        content = Path(LOCK).read_text(encoding="utf-8") if Path(LOCK).exists() else None
     else:
-        text = _git("show", f"{revision}:{LOCK}")
-    return (yaml.safe_load(text) or {}).get("stages", {}) if text else {}
+        content = text(LOCK, revision)
+    return (yaml.safe_load(content) or {}).get("stages", {}) if content else {}
+
+
+def data() -> dict[str, str]:
+    """DVC's hash of each file and folder of data/ that the stages read or wrote, as the working tree's lock has it."""
+    entries = [entry for stage in lock(None).values() for kind in ("deps", "outs") for entry in stage.get(kind, [])]
+    return {entry["path"]: entry["md5"] for entry in entries if entry["path"].startswith("data/") and "md5" in entry}
 
 
 def keepers(md5: str) -> Iterator[str | None]:
@@ -60,7 +99,7 @@ def keepers(md5: str) -> Iterator[str | None]:
     """
     found = _git("log", "--all", "--reverse", "--format=%H", f"-S{md5}", "--", LOCK) or ""
     for revision in found.split():
-        if md5 in (_git("show", f"{revision}:{LOCK}") or ""):
+        if md5 in (text(LOCK, revision) or ""):
             yield revision
     if Path(LOCK).exists() and md5 in Path(LOCK).read_text(encoding="utf-8"):
         yield None
@@ -129,6 +168,12 @@ def opened(path: str, revision: str | None) -> Iterator[IO[bytes]]:
         raise UserError(f"{path} of {where[:12]} can't be opened: {type(error).__name__} {error}") from None
     with file:
         yield file
+
+
+def weights(revision: str) -> str:
+    """SHA-256 of the model's weights as DVC keeps them at a revision. Raises UserError where it does not."""
+    with opened(str(outputs.WEIGHTS), revision) as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def _hash_info(md5: str):

@@ -8,17 +8,13 @@ Writes  models/registered.json (what was registered; who is champion is the regi
 from dataclasses import dataclass
 from pathlib import Path
 
-from digits import dataset, drift, scores
+from digits import dataset, drift, scores, versions
 from digits.errors import UserError, run
 from digits.files import digest, read_json, write_json
+from digits.outputs import EVALUATED, ONNX, PROFILE, VALIDATION, WEIGHTS
 from digits.params import load
-from digits.tracking import registry, runs
+from digits.tracking import receipt, record, registry, runs, store
 
-WEIGHTS = Path("models/digits.weights.h5")
-ONNX = Path("models/digits.onnx")
-METRICS = Path("metrics/evaluate.json")
-PROFILE = Path("data/profile.json")
-VALIDATION = [Path("metrics/validate.json"), Path("reports/validation.html"), PROFILE]
 REGISTERED = Path("models/registered.json")
 
 
@@ -55,17 +51,24 @@ def accuracy_today(version: registry.Version) -> float:
 
 def promote(version: registry.Version, accuracy: float, floor: float) -> str:
     """Give the version the alias it has earned; returns what became of it, in words."""
-    champion = registry.champion()
-    if champion is not None and champion.number == version.number:
-        below = "" if accuracy >= floor else f", though {accuracy:.2%} is below register.min_accuracy = {floor:.2%}"
-        return f"version {version.number} is the champion already{below}"
-    decision = decide(accuracy, floor, accuracy_today(champion) if champion else None)
-    if decision.promoted:
-        registry.point(registry.CHAMPION, to=version)
-        registry.drop(registry.CHALLENGER, of=version)
-        return f"version {version.number} is now champion: {decision.reason}"
-    registry.point(registry.CHALLENGER, to=version)
-    return f"version {version.number} stays a challenger: {decision.reason}"
+    below = "" if accuracy >= floor else f", though {accuracy:.2%} is below register.min_accuracy = {floor:.2%}"
+    with registry.claiming(version, accuracy if accuracy >= floor else 0.0):
+        while True:
+            champion = registry.champion()
+            if champion is not None and champion.number == version.number:
+                return f"version {version.number} is the champion already{below}"
+            decision = decide(accuracy, floor, accuracy_today(champion) if champion else None)
+            rival = registry.better_claim(version, accuracy) if decision.promoted else None
+            if rival is not None:
+                decision = Decision(False, f"version {rival.number}, registered at the same time, is as good or better")
+            if registry.is_champion(champion):  # else another was quicker while this one was held against the last
+                break
+        if decision.promoted:
+            registry.point(registry.CHAMPION, to=version)
+            registry.drop(registry.CHALLENGER, of=version)
+            return f"version {version.number} is now champion: {decision.reason}"
+        registry.point(registry.CHALLENGER, to=version)
+        return f"version {version.number} stays a challenger: {decision.reason}"
 
 
 def must_agree(difference: float, bound: float) -> None:
@@ -79,8 +82,14 @@ def must_agree(difference: float, bound: float) -> None:
 
 
 def main() -> None:
-    params = load().register_
-    evaluated = read_json(METRICS)
+    whole = load()
+    known = receipt.valid()
+    if known is not None:
+        write_json(REGISTERED, known)
+        print("registered: the record holds this model already; `make register` enters it again all the same")
+        return
+    params = whole.register_
+    evaluated = read_json(EVALUATED)
     accuracy = evaluated["test"]["accuracy"]
     must_agree(evaluated["logit_difference"], params.max_logit_difference)
     content = {
@@ -91,13 +100,16 @@ def main() -> None:
         "validation_md5": digest(VALIDATION[0], "md5"),
         "accuracy": accuracy,
     }
-    with runs.of_weights(content[runs.WEIGHTS], ONNX) as run_id:
+    run_id = record.enter(whole)
+    with store.answering():
         tags = {name: str(value) for name, value in content.items()}
-        version = registry.register(run_id, {**tags, "git_commit": runs.git_commit()})
+        version = registry.register(run_id, {**tags, "git_commit": versions.head()})
         runs.keep(version.run_id, "validation", VALIDATION)
         outcome = promote(version, accuracy, params.min_accuracy)
         champion = registry.champion()
-    write_json(REGISTERED, {"name": registry.NAME, **content, "meets_floor": accuracy >= params.min_accuracy})
+    entered = {"name": registry.NAME, **content, "meets_floor": accuracy >= params.min_accuracy}
+    write_json(REGISTERED, entered)
+    receipt.write(entered)
     print(f"registered: {outcome}")
     if (
         champion is not None

@@ -6,7 +6,6 @@ Writes  models/digits.weights.h5, models/digits.onnx (the same network, for infe
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from time import monotonic
 
 import pandas as pd
@@ -14,25 +13,18 @@ import pandas as pd
 from digits import dataset, figures
 from digits.errors import run
 from digits.files import digest, replacing, write_json
-from digits.params import Params, flatten, load
-from digits.tracking import runs, store
-
-WEIGHTS = Path("models/digits.weights.h5")
-ONNX = Path("models/digits.onnx")
-METRICS = Path("metrics/train.json")
-HISTORY = Path("reports/plots/history.csv")
-CURVES = Path("reports/figures/learning_curves.png")
-UNFINISHED = Path("models/unfinished.npz")  # the state after each epoch, until the last is done
-RECORDED = ("ingest", "validate", "preprocess", "train")  # what made the data and the model
+from digits.outputs import CURVES, HISTORY, ONNX, TRAINED, UNFINISHED, WEIGHTS
+from digits.params import Train, load
+from digits.tracking import record, runs, store
 
 
-def follow(epochs: int) -> Callable[[int, dict[str, float], bool], None]:
+def follow(epochs: int, recording: runs.Recording) -> Callable[[int, dict[str, float], bool], None]:
     """A function that prints each epoch's figures and the time to the end, and enters them in the run."""
     began, first = monotonic(), 1
 
     def tell(number: int, metrics: dict[str, float], restored: bool) -> None:
         nonlocal first
-        runs.log_epoch(number, metrics)
+        recording.epoch(number, metrics)
         if restored:
             first, end = number + 1, f"taken from {UNFINISHED}"
         else:
@@ -46,21 +38,17 @@ def follow(epochs: int) -> Callable[[int, dict[str, float], bool], None]:
     return tell
 
 
-def learn(params: Params) -> list[dict[str, float]]:
+def learn(params: Train, recording: runs.Recording) -> list[dict[str, float]]:
     """Train and write the model; returns the metrics by epoch."""
     from digits import network, onnx_export, training  # Keras: only once the store has answered
 
-    splits = {name: dataset.read_prepared(name) for name in ("train", "validation")}
-    for name, digits in splits.items():
-        path = dataset.PREPARED / f"{name}.parquet"
-        runs.log_dataset(digits.images, digits.labels, path, digest(path, "md5"), context=name)
-    with training.prepared(params.train):
-        net = network.build(params.train, splits["train"].images)
+    splits = {name: dataset.read_prepared(name) for name in record.SPLITS}
+    with training.prepared(params):
+        net = network.build(params, splits["train"].images)
         size, digits = net.inference.count_params(), len(splits["train"].labels)
         print(f"training {size:,} parameters on {digits:,} digits, with Keras on {training.BACKEND}", flush=True)
-        history = training.fit(
-            net, **splits, params=params.train, on_epoch=follow(params.train.epochs), unfinished=UNFINISHED
-        )
+        tell = follow(params.epochs, recording)
+        history = training.fit(net, **splits, params=params, on_epoch=tell, unfinished=UNFINISHED)
         training.save_weights(net.inference, WEIGHTS)
         onnx_export.save(net.inference, ONNX)
     return history
@@ -69,15 +57,15 @@ def learn(params: Params) -> list[dict[str, float]]:
 def main() -> None:
     params = load()
     store.connect()
-    with runs.training(flatten(params, RECORDED), tags={"source": params.ingest.source}):
-        history = learn(params)
-        write_json(METRICS, {"epochs": len(history), **history[-1]})
+    with runs.training(record.name(params), params.flat(), record.facts(params)) as recording:
+        recording(record.log_inputs)
+        history = learn(params.train, recording)
+        write_json(TRAINED, {"epochs": len(history), **history[-1]})
         with replacing(HISTORY) as beside:
             pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch")).to_csv(beside)
         figures.learning_curves(history, CURVES)
-        runs.log({}, artifacts={"figures": [CURVES], "weights": [WEIGHTS]})
-        runs.log_model(ONNX)
-        runs.tag(runs.WEIGHTS, digest(WEIGHTS, "sha256"))
+        recording(record.log_trained)
+        recording.weights = digest(WEIGHTS, "sha256")
     print(f"trained: {history[-1]['val_accuracy']:.2%} of the validation digits are read right; see {CURVES}")
 
 

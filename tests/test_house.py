@@ -28,7 +28,8 @@ OWNERS = {
     "PIL": "digits/pictures.py",
     "cv2": "digits/pictures.py",
     "jinja2": "digits/pages.py",
-    "dvc": "digits/versions.py",
+    "dvc": ("digits/versions.py", "digits/experiments.py"),
+    "optuna": "digits/tuning.py",
     "click": "digits/cli.py",
 }
 

@@ -19,6 +19,8 @@ OUTPUTS = [
     ("register", "registered.json"),
 ]
 
+UP_TO = {"register": ["evaluate"]}  # DVC always runs `register`: the record is not DVC's to know
+
 # Kills its own process, as the out-of-memory killer would, when an output is written beside its place and not yet
 # renamed. Python runs it at start-up, since its folder is on PYTHONPATH.
 KILLER = """
@@ -57,7 +59,7 @@ def killer(tmp_path_factory):
 def go_on(scratch, stage: str) -> None:
     printed = scratch.run("dvc", "repro", stage)
     assert "Traceback" not in printed
-    assert "Data and pipelines are up to date." in scratch.run("dvc", "status", stage)
+    assert "Data and pipelines are up to date." in scratch.run("dvc", "status", *UP_TO.get(stage, [stage]))
 
 
 @pytest.mark.parametrize(("stage", "output"), OUTPUTS)
@@ -97,7 +99,7 @@ def test_a_training_killed_between_two_epochs_goes_on_from_there(scratch, untouc
 
 def test_the_end_is_as_if_nothing_had_happened(scratch, untouched):
     assert scratch.lock() == untouched
-    assert "Data and pipelines are up to date." in scratch.run("dvc", "status")
+    assert "Data and pipelines are up to date." in scratch.run("dvc", "status", "evaluate")
 
 
 def test_what_was_left_beside_the_outputs_is_swept_when_the_stages_run(scratch, untouched):

@@ -101,7 +101,7 @@ def pictures_of(version: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def assert_nothing_to_do(project: Scratch) -> None:
-    assert NOTHING in project.run("dvc", "status")
+    assert NOTHING in project.run("dvc", "status", "evaluate")
     printed = project.run("dvc", "repro")
     assert NOTHING in printed
     assert "Running stage" not in printed
@@ -229,4 +229,4 @@ def test_both_versions_are_checked_out_without_the_server(published, colleague, 
         colleague.git("checkout", "--quiet", commit)
         colleague.run("dvc", "checkout")
         assert versioned(colleague) == version
-        assert NOTHING in colleague.run("dvc", "status")
+        assert NOTHING in colleague.run("dvc", "status", "evaluate")

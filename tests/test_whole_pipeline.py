@@ -5,6 +5,7 @@ The tests run in their order: each goes on where the one before it ended.
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -71,8 +72,29 @@ def test_train_and_evaluate_and_register_share_one_run(scratch, client):
     assert {one.dataset.digest for one in run.inputs.dataset_inputs} == {
         digest(scratch.root / "data" / "processed" / f"{split}.parquet", "md5") for split in ("train", "validation")
     }
-    figures = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "figures")}
-    assert figures == {f"figures/{name}.png" for name in ("learning_curves", "confusion_matrix", "mistakes")}
+    assert run.info.run_name == "baseline"
+
+
+def test_the_run_carries_whatever_made_it(scratch, client):
+    (run,) = runs_of(client)
+    stages = ("ingest", "validate", "preprocess", "train", "evaluate", "register")
+    assert {key.split(".")[0] for key in run.data.params} == set(stages)
+    assert run.data.tags["git_dirty"] == "no"
+    assert run.data.tags["dvc_experiment"] == "none: dvc repro"
+    lock = yaml.safe_load((scratch.root / "dvc.lock").read_text())["stages"]
+    for path in ("data/raw", "data/processed", "data/profile.json"):
+        (md5,) = {out["md5"] for stage in lock.values() for out in stage["outs"] if out["path"] == path}
+        assert run.data.tags[f"dvc.{path}"] == md5
+    kept = {
+        "figures": {"learning_curves.png", "confusion_matrix.png", "mistakes.png"},
+        "metrics": {"evaluate.json"},
+        "validation": {"validate.json", "validation.html", "profile.json"},
+        "environment": {"requirements.txt", "installed.txt"},
+        "weights": {"digits.weights.h5"},
+    }
+    for folder, names in kept.items():
+        found = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, folder)}
+        assert found == names, folder
 
 
 def test_the_version_carries_signature_example_and_tags(scratch, client):
@@ -185,8 +207,10 @@ def test_new_data_are_held_against_what_the_champion_learned_from(scratch, clien
 
 
 def test_there_is_nothing_more_to_do(scratch):
-    assert "Data and pipelines are up to date." in scratch.run("dvc", "status")
-    assert "Data and pipelines are up to date." in scratch.run("dvc", "repro")
+    assert "Data and pipelines are up to date." in scratch.run("dvc", "status", "evaluate")
+    printed = scratch.run("dvc", "repro")
+    assert re.findall("Running stage '(.+)'", printed) == ["register"]  # the record is not DVC's to know
+    assert "the record holds this model already" in printed
     assert scratch.git("status", "--porcelain") == ""
 
 
@@ -194,13 +218,16 @@ def test_forced_again_it_gives_the_same_bytes_and_registers_nothing_new(scratch,
     before = scratch.lock()
     printed = scratch.run("dvc", "repro", "--force")
     assert scratch.lock() == before
-    assert "version 1 is the champion already" in printed
+    assert "the record holds this model already" in printed
+    (scratch.root / "models" / "entered.json").unlink()
+    assert "version 1 is the champion already" in scratch.run("dvc", "repro")
     assert len(client.search_model_versions("name = 'digits'")) == 1
-    assert len(runs_of(client)) == 2
+    assert len(runs_of(client)) == 1  # one model, one run
 
 
 @pytest.mark.parametrize("stage", ["ingest", "validate", "preprocess", "evaluate", "register"])
 def test_a_stage_imports_only_what_it_uses(scratch, stage):
+    (scratch.root / "models" / "entered.json").unlink(missing_ok=True)
     code = (
         f"import sys, pipeline.{stage} as stage; stage.main(); "
         "print('heavy:', *sorted({'tensorflow', 'mlflow', 'great_expectations'} & set(sys.modules)))"
@@ -215,7 +242,8 @@ def test_an_experiment_is_tried_and_recorded(scratch, client):
     printed = scratch.run("dvc", "exp", "run", "-S", "train.epochs=1", "-S", small, "--name", "short")
     assert "Ran experiment(s): short" in printed
     run = runs_of(client)[-1]
-    assert (run.data.params["train.epochs"], run.info.run_name) == ("1", "short")
+    assert (run.data.params["train.epochs"], run.data.tags["dvc_experiment"]) == ("1", "short")
+    assert run.info.run_name == "convolutions=[[4,5,2],[8,3,2]] epochs=1"
     assert run.data.params["train.convolutions"] == "[[4, 5, 2], [8, 3, 2]]"
     versions = client.search_model_versions("name = 'digits'")
     assert len(versions) == 2
@@ -227,7 +255,7 @@ def test_an_experiment_in_a_temporary_folder_lands_in_the_same_store(scratch, cl
     before = len(runs_of(client))
     scratch.run("dvc", "exp", "run", "--temp", "-S", "train.seed=7", "--name", "elsewhere")
     run = runs_of(client)[-1]
-    assert (len(runs_of(client)), run.info.run_name) == (before + 1, "elsewhere")
+    assert (len(runs_of(client)), run.info.run_name) == (before + 1, "seed=7")
     assert run.info.artifact_uri.startswith(f"file://{scratch.root}/mlartifacts/")
     (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
     answer = mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))
@@ -364,7 +392,7 @@ class TestMistakes:
         assert "version 1 is now champion" in printed
         with sqlite3.connect(tmp_path / "other.db") as database:
             tags = dict(database.execute("select key, value from tags").fetchall())
-        assert (tags["entered"], tags["weights_sha256"]) == ("from files", weights_of(scratch))
+        assert (tags["entered"], tags["weights_sha256"]) == ("later, from the files", weights_of(scratch))
 
     @pytest.mark.parametrize(
         ("content", "words"),

@@ -2,6 +2,9 @@
 
 import logging
 import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,8 @@ from digits.tracking import runs, store
 
 NAME = "digits"
 CHAMPION, CHALLENGER = "champion", "challenger"
+CLAIM = "digits.claim"  # the tag of a version that some process is about to make champion: its accuracy, and when
+CLAIM_HOLDS = 300  # seconds: that of a process that was killed is no longer heeded after them
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,18 @@ def register(run_id: str, tags: dict[str, str]) -> Version:
     (model,) = mlflow.search_logged_models(
         filter_string=f"source_run_id = '{run_id}'", max_results=1, output_format="list"
     )
-    client.create_model_version(NAME, source=model.model_uri, run_id=run_id, tags=tags, model_id=model.model_id)
-    return find(tags[runs.WEIGHTS])
+    made = client.create_model_version(NAME, source=model.model_uri, run_id=run_id, tags=tags, model_id=model.model_id)
+    first = find(tags[runs.WEIGHTS])
+    if first.number != str(made.version):  # somebody else registered the same weights at the same moment
+        client.delete_model_version(NAME, str(made.version))
+    return first
 
 
 def find(weights: str) -> Version | None:
-    """The version whose model has these weights, or None."""
+    """The first version whose model has these weights, or None."""
     client = store.connect()
-    found = client.search_model_versions(f"name = '{NAME}' and tags.{runs.WEIGHTS} = '{weights}'", max_results=1)
+    condition = f"name = '{NAME}' and tags.{runs.WEIGHTS} = '{weights}'"
+    found = client.search_model_versions(condition, max_results=1, order_by=["version_number ASC"])
     return version(found[0].version) if found else None
 
 
@@ -80,6 +89,12 @@ def champion() -> Version | None:
         raise
 
 
+def is_champion(version: Version | None) -> bool:
+    """Whether the alias `champion` points to this version, or, of None, to none."""
+    now = champion()
+    return (now and now.number) == (version and version.number)
+
+
 def behind(uri: str) -> Version:
     """The version behind `models:/digits@ALIAS` or `models:/digits/NUMBER`. Raises UserError where there is none."""
     parsed = re.fullmatch(rf"models:/{NAME}(@(?P<alias>[^/@]+)|/(?P<number>\d+))", uri)
@@ -91,7 +106,7 @@ def behind(uri: str) -> Version:
     try:
         return version(parsed["number"] or client.get_model_version_by_alias(NAME, parsed["alias"]).version)
     except MlflowException as error:
-        raise UserError(f"{uri} is not in the registry at {store.uri()}: {error.message}") from None
+        raise UserError(f"{uri} is not in the registry at {store.shown()}: {error.message}") from None
 
 
 def point(alias: str, to: Version) -> None:
@@ -103,6 +118,31 @@ def drop(alias: str, of: Version) -> None:
     """Take `alias` from this version, if it has it."""
     if alias in of.aliases:
         store.connect().delete_registered_model_alias(NAME, alias)
+
+
+@contextmanager
+def claiming(version: Version, accuracy: float) -> Iterator[None]:
+    """While the block runs, tell all others that this version, of this accuracy, may become champion.
+
+    Of two processes that register at once, each claims before it asks who is champion and who else claims: so one at
+    least sees the other, or finds it to be champion when it asks again.
+    """
+    client = store.connect()
+    client.set_model_version_tag(NAME, version.number, CLAIM, f"{accuracy!r} {time.time():.0f}")
+    try:
+        yield
+    finally:
+        client.delete_model_version_tag(NAME, version.number, CLAIM)
+
+
+def better_claim(version: Version, accuracy: float) -> Version | None:
+    """Another version that is about to become champion and is better than this one, or as good and older; or None."""
+    for found in store.connect().search_model_versions(f"name = '{NAME}' and tags.`{CLAIM}` != ''"):
+        claimed, when = found.tags[CLAIM].split()
+        earlier = int(found.version) < int(version.number)
+        if time.time() - float(when) < CLAIM_HOLDS and (float(claimed), earlier) > (accuracy, False):
+            return Version(str(found.version), (), found.run_id, dict(found.tags))
+    return None
 
 
 class Model:
@@ -118,7 +158,7 @@ class Model:
             self._model: Any = mlflow.pyfunc.load_model(uri)
         except MlflowException as error:
             raise UserError(
-                f"{uri} is not in the registry at {store.uri()} ({error.message}); "
+                f"{uri} is not in the registry at {store.shown()} ({error.message}); "
                 "run `make repro`, or `make register` where the record is new"
             ) from None
 

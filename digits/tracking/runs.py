@@ -1,11 +1,10 @@
 """Runs: one a trained model, found again by the SHA-256 of its weights."""
 
-import os
 import socket
-import subprocess
+import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,55 +16,98 @@ import psutil
 
 from digits.canonical import SIDE
 from digits.dataset import LABELS
-from digits.errors import UserError
 from digits.tracking import store
 
 WEIGHTS = "weights_sha256"  # the tag that a run and a registry version are found by
+TASK = "digits.task"  # the tag by which an interrupted training finds its run again: what it learns from, and how
 PROCESS = "digits.process"  # the tag by which a run that was killed is known
+EXPERIMENT = "dvc_experiment"  # the tag that names DVC's experiment
+LATER = "later"  # the tag of parameters whose value is another since the run began
+SEARCH = "digits_search"  # the tag of the run that a search's runs stand under
 MODEL = "model"  # the model's name within its run
 
 
-def git_commit() -> str:
-    """The commit that the working tree stands on. Raises UserError where there is none."""
-    command = ["git", "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        raise UserError(
-            "no git commit to tag the run with: the project must be a git repository, "
-            "so `git clone` it, or `git init && git add -A && git commit -m start` here"
-        ) from None
+class Recording:
+    """A run that is being written to while the network learns.
+
+    What the store refuses in the meantime costs the record, and never the training: it is said once, and nothing
+    more is sent. The stages after it enter what is missing.
+    """
+
+    def __init__(self, run_id: str, epochs: set[int]) -> None:
+        self.run_id = run_id
+        self.epochs = epochs  # that are entered, also by the process that was interrupted
+        self.weights: str | None = None  # SHA-256, once the model is there
+        self.lost = False
+
+    def __call__(self, enter: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+        """Call `enter` with these arguments, unless the store was lost."""
+        if self.lost:
+            return
+        try:
+            enter(*arguments, **options)
+        except Exception as error:  # whatever the store's driver, network, disk or server raises
+            self.lost = True
+            print(
+                f"warning: the record of this run breaks off, since {store.shown()} failed: {store.reason(error)}\n"
+                "         the training goes on; the next `dvc repro` or `digits sync` enters what is missing",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def name_weights(self) -> bool:
+        """Tag the run with its weights, unless a run of the same weights is there: then it is a double."""
+        import mlflow
+
+        known: list[str | None] = []
+        if self.weights is not None:
+            self(lambda: known.append(find(self.weights)))
+            if known == [None]:
+                self(mlflow.set_tag, WEIGHTS, self.weights)
+        return known not in ([], [None])
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        """Enter one epoch's metrics, unless the process that was interrupted did."""
+        import mlflow
+
+        if number not in self.epochs:
+            self(mlflow.log_metrics, metrics, step=number)
 
 
 @contextmanager
-def training(params: dict[str, Any], tags: dict[str, str]) -> Iterator[str]:
-    """Begin a run, sample the system's load while the block runs, and end it; yields the run's id.
+def training(name: str, params: dict[str, Any], tags: dict[str, str]) -> Iterator[Recording]:
+    """Begin a run, sample the system's load while the block runs, and end it.
 
-    The run ends FINISHED, KILLED on Ctrl-C, or FAILED. What an earlier process left as running, because it was
-    killed with no time to say so, is marked KILLED first.
+    `tags` holds TASK: a run of the same task that was interrupted is gone on with. The run ends FINISHED, KILLED on
+    Ctrl-C, or FAILED. Where the block sets `weights` that a run has already, this one is removed: one model, one run.
     """
     client = store.connect()
     import mlflow
 
-    _end_orphans(client)
     mlflow.set_system_metrics_sampling_interval(2)
     mlflow.set_system_metrics_samples_before_logging(1)
-    name = os.environ.get("DVC_EXP_NAME") or "dvc repro"
-    tags = {**tags, "git_commit": git_commit(), PROCESS: _this_process()}
-    with mlflow.start_run(run_name=name, tags=tags, log_system_metrics=True) as run:
-        mlflow.log_params(params)
-        try:
-            yield run.info.run_id
-        except KeyboardInterrupt:
-            mlflow.end_run("KILLED")
-            raise
-
-
-def log_epoch(number: int, metrics: dict[str, float]) -> None:
-    """Enter one epoch's metrics in the active run."""
-    import mlflow
-
-    mlflow.log_metrics(metrics, step=number)
+    tags = {**tags, PROCESS: this_process()}
+    with store.answering():
+        end_orphans(client)
+        interrupted = find_interrupted(client, tags[TASK])
+        run = mlflow.start_run(run_id=interrupted, run_name=name, tags=tags, log_system_metrics=True)
+        run_id = run.info.run_id
+        recording = Recording(run_id, epochs_of(client, run_id) if interrupted else set())
+        enter_params(client, run_id, params)
+    status = "FAILED"
+    try:
+        yield recording
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        double = recording.name_weights()
+        # Also where the store was lost: the process must let go of the run, or it would try again at its very end.
+        with suppress(Exception):
+            mlflow.end_run(status)
+        if double:
+            recording(client.delete_run, run_id)
 
 
 def log_dataset(images: np.ndarray, labels: np.ndarray, path: Path, md5: str, context: str) -> None:
@@ -108,17 +150,66 @@ def log_model(model: Path) -> None:
     )
 
 
+def enter_params(client, run_id: str, params: dict[str, Any]) -> None:
+    """Every stage's parameters. MLflow keeps the first value: what a later stage ran with afterwards, a tag says."""
+    from mlflow.entities import Param
+
+    known = client.get_run(run_id).data.params
+    wanted = {key: str(value) for key, value in params.items()}
+    client.log_batch(run_id, params=[Param(key, value) for key, value in wanted.items() if key not in known])
+    changed = " ".join(f"{key}={value}" for key, value in wanted.items() if known.get(key, value) != value)
+    if changed:
+        client.set_tag(run_id, LATER, changed)
+
+
 def find(weights: str) -> str | None:
     """Id of the newest run whose model has these weights, or None."""
-    client = store.connect()
-    experiment = client.get_experiment_by_name(store.EXPERIMENT)
-    runs = client.search_runs(
-        [experiment.experiment_id],
-        f"tags.{WEIGHTS} = '{weights}'",
-        order_by=["attributes.start_time DESC"],
-        max_results=1,
+    return _newest(store.connect(), f"tags.{WEIGHTS} = '{weights}'")
+
+
+def find_interrupted(client, task: str) -> str | None:
+    """Id of the newest run of this task that came to no model and is not running, or None."""
+    found = _search(client, f"tags.`{TASK}` = '{task}'")
+    return next(
+        (run.info.run_id for run in found if WEIGHTS not in run.data.tags and run.info.status != "RUNNING"), None
     )
-    return runs[0].info.run_id if runs else None
+
+
+def of_experiment(name: str) -> str | None:
+    """Id of the newest run of a DVC experiment, or None."""
+    return _newest(store.connect(), f"tags.{EXPERIMENT} = '{name}'")
+
+
+def parent(name: str, params: dict[str, str]) -> str:
+    """Id of the run that a search's runs stand under, begun where there is none yet."""
+    client = store.connect()
+    known = _newest(client, f"tags.{SEARCH} = '{name}'")
+    if known is not None:
+        return known
+    experiment = client.get_experiment_by_name(store.EXPERIMENT)
+    run_id = client.create_run(experiment.experiment_id, run_name=name, tags={SEARCH: name}).info.run_id
+    for key, value in params.items():
+        client.log_param(run_id, key, value)
+    client.set_terminated(run_id)
+    return run_id
+
+
+def adopt(run_id: str, parent: str, tags: dict[str, str]) -> None:
+    """Put a run under its parent, where MLflow's page shows it, and tag it."""
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+    for key, value in {**tags, MLFLOW_PARENT_RUN_ID: parent}.items():
+        store.connect().set_tag(run_id, key, value)
+
+
+def curve(run_id: str, metric: str) -> dict[int, float]:
+    """A metric by its step."""
+    return {point.step: point.value for point in store.connect().get_metric_history(run_id, metric)}
+
+
+def epochs_of(client, run_id: str) -> set[int]:
+    """The epochs whose metrics the run holds."""
+    return {point.step for point in client.get_metric_history(run_id, "val_loss")}
 
 
 @dataclass(frozen=True)
@@ -158,63 +249,35 @@ def artifact(run_id: str, path: str) -> Path | None:
         return None
 
 
-@contextmanager
-def of_weights(weights: str, model: Path) -> Iterator[str]:
-    """Go on in the run that trained these weights; yields its id.
-
-    Where this store does not know them (a new server; a result that DVC took from its cache) a run is entered for
-    them, tagged `entered: from files`.
-    """
-    _end_orphans(store.connect())
-    known = find(weights)
-    import mlflow
-
-    if known is not None:
-        with mlflow.start_run(known):
-            mlflow.set_tag(PROCESS, _this_process())
-            yield known
-        return
-    tags = {"git_commit": git_commit(), "entered": "from files", PROCESS: _this_process()}
-    with mlflow.start_run(run_name="from files", tags=tags) as run:
-        log_model(model)
-        tag(WEIGHTS, weights)  # last: a run that is found by its weights holds the model
-        yield run.info.run_id
-
-
-def log(metrics: dict[str, float], artifacts: dict[str, list[Path]] | None = None) -> None:
-    """Enter final metrics, and files by the folder they shall stand in, in the active run."""
-    import mlflow
-
-    mlflow.log_metrics(metrics)
-    for folder, paths in (artifacts or {}).items():
-        for path in paths:
-            mlflow.log_artifact(str(path), folder)
-
-
-def keep(run_id: str, folder: str, paths: list[Path]) -> None:
+def keep(run_id: str, folder: str, paths: tuple[Path, ...]) -> None:
     """Put files into a folder of a run, active or not."""
     for path in paths:
         store.connect().log_artifact(run_id, str(path), folder)
 
 
-def tag(name: str, value: str) -> None:
-    """Tag the active run."""
-    import mlflow
-
-    mlflow.set_tag(name, value)
-
-
-def _this_process() -> str:
-    process = psutil.Process()
-    return f"{socket.gethostname()} {process.pid} {process.create_time():.0f}"
-
-
-def _end_orphans(client) -> None:
-    experiment = client.get_experiment_by_name(store.EXPERIMENT)
-    for run in client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'"):
+def end_orphans(client) -> None:
+    """Mark as KILLED what an earlier process of this machine left as running, being killed with no time to say so."""
+    for run in _search(client, "attributes.status = 'RUNNING'"):
         host, _, rest = run.data.tags.get(PROCESS, "").partition(" ")
         if host == socket.gethostname() and not _alive(*rest.split()):
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _newest(client, condition: str) -> str | None:
+    found = _search(client, condition, most=1)
+    return found[0].info.run_id if found else None
+
+
+def _search(client, condition: str, most: int = 1000) -> list:
+    experiment = client.get_experiment_by_name(store.EXPERIMENT)
+    return client.search_runs(
+        [experiment.experiment_id], condition, order_by=["attributes.start_time DESC"], max_results=most
+    )
+
+
+def this_process() -> str:
+    process = psutil.Process()
+    return f"{socket.gethostname()} {process.pid} {process.create_time():.0f}"
 
 
 def _alive(pid: str, created: str) -> bool:

@@ -2,7 +2,10 @@
 
 import logging
 import os
+import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +14,24 @@ from filelock import FileLock
 from digits.errors import UserError
 
 EXPERIMENT = "digits"
-QUIET = ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics", "mlflow.tracking.fluent")
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's page begins with language models
+PATIENCE = 5  # seconds that a server is given to say that it is there
+# What MLflow would try for four minutes a call is given up after some seconds: a server that is gone stays gone.
+RETRIES = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+# Of MLflow's own server: no schedulers for the language models that this project has none of, and no word a request.
+SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
+SAY_LITTLE = ("--uvicorn-opts", "--log-level warning")
+# Loggers, and from where on they are heard. That the database failed we say ourselves, without its traceback.
+HEARD = {
+    "alembic": logging.WARNING,
+    "mlflow.tracking.fluent": logging.WARNING,
+    "mlflow.system_metrics": logging.CRITICAL,
+    "mlflow.store.db.utils": logging.CRITICAL,
+}
 
 
 def root() -> Path:
@@ -30,6 +50,43 @@ def uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
 
 
+def database() -> Path | None:
+    """The SQLite file that the store is, or None where it is a server."""
+    address = uri()
+    return Path(address.removeprefix("sqlite:///")) if address.startswith("sqlite:///") else None
+
+
+def shown() -> str:
+    """The address as people may see it: without the password."""
+    return masked(uri())
+
+
+def masked(text: str) -> str:
+    """A text without the passwords of the addresses in it."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
+
+
+def reason(error: Exception) -> str:
+    """What the store failed with, in one line: SQLAlchemy says more, the statement and all its values."""
+    lines = [line for line in str(error).splitlines() if line and not line.startswith("(raised as a result of")]
+    return masked(lines[0]) if lines else type(error).__name__
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn what the store's driver, network, disk or server raises within the block into a UserError."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise UserError(
+            f"the tracking store {shown()} failed: {reason(error)}; nothing that was made is lost: mend it, then "
+            "`dvc repro` or `digits sync` enters what is missing"
+        ) from None
+
+
 @cache
 def connect():
     """Join the tracking store, made first where it is a database that is not there yet; return an MlflowClient.
@@ -37,13 +94,16 @@ def connect():
     Raises UserError where the store can't be written or does not answer, before any work is lost to it.
     """
     address = uri()
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name, value in {**RETRIES, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}.items():
+        os.environ.setdefault(name, value)
+    if address.startswith("http"):
+        _must_answer(address)
     import mlflow
 
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if address.startswith("sqlite:///"):
-        _provide_database(Path(address.removeprefix("sqlite:///")))
+    for name, level in HEARD.items():
+        logging.getLogger(name).setLevel(level)
+    if (path := database()) is not None:
+        _provide_database(path)
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
     client = mlflow.MlflowClient()
@@ -54,9 +114,22 @@ def connect():
         raise
     except Exception as error:  # whatever the store's driver, network or server raises
         raise UserError(
-            f"the tracking store {address} does not answer: {error}; start it, or set MLFLOW_TRACKING_URI to another"
+            f"the tracking store {shown()} does not answer: {reason(error)}; start it, or set MLFLOW_TRACKING_URI to "
+            "another; where it asks for a name, set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         ) from None
     return client
+
+
+def _must_answer(address: str) -> None:
+    import requests
+
+    try:
+        requests.get(f"{address.rstrip('/')}/health", timeout=PATIENCE).raise_for_status()
+    except requests.RequestException as error:
+        raise UserError(
+            f"the tracking server {shown()} does not answer ({reason(error)}); start it, "
+            "or set MLFLOW_TRACKING_URI to another"
+        ) from None
 
 
 def _provide_database(path: Path) -> None:
@@ -83,8 +156,10 @@ def _check_writable(path: Path) -> None:
             f"{path} is read-only, and every run is recorded there: `chmod u+w {path}`, or set MLFLOW_TRACKING_URI"
         )
     try:
-        with sqlite3.connect(path) as database:
+        with closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError as error:
+        raise UserError(f"{path} can't be read now ({error}); try again when nothing else holds it") from None
     except sqlite3.DatabaseError as error:
         raise UserError(f"{path} is no SQLite database ({error}): move it away, and a new one is made") from None
 
@@ -96,7 +171,7 @@ def _provide_experiment(client, address: str) -> None:
     # one of DVC's temporary copies. A server chooses for itself.
     artifacts = (root() / "mlartifacts").as_uri() if address.startswith("sqlite:") else None
     try:
-        client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+        client.create_experiment(EXPERIMENT, artifact_location=artifacts, tags=KIND)
     except Exception:
         if client.get_experiment_by_name(EXPERIMENT) is None:  # else another process was quicker
             raise

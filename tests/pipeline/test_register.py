@@ -7,6 +7,7 @@ from digits import dataset
 from digits.dataset import Digits
 from digits.errors import UserError
 from pipeline import register
+from tests.recorded import recorded
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,8 @@ def versions(store, constant_model):
     made = []
     for label in (1, 2):
         weights = str(label) * 64
-        with runs.of_weights(weights, constant_model(label)) as run_id:
-            made.append(registry.register(run_id, {runs.WEIGHTS: weights, "accuracy": "0.5"}))
+        run_id = recorded(weights, constant_model(label))
+        made.append(registry.register(run_id, {runs.WEIGHTS: weights, "accuracy": "0.5"}))
     return made
 
 
@@ -70,3 +71,58 @@ def test_champion_challenger_and_back(versions):
     assert registry.version("2").aliases == ("champion",)
     assert registry.version("1").aliases == ()
     assert register.promote(registry.version("2"), 0.75, floor=0.5) == "version 2 is the champion already"
+
+
+def test_of_two_that_claim_at_once_the_better_one_becomes_champion(versions):
+    from digits.tracking import registry
+
+    first, second = versions
+    write_test_split([1, 1, 2, 2])
+    with registry.claiming(second, 0.75):  # another process is at the same point with a better one
+        words = register.promote(first, 0.5, floor=0.5)
+    assert words == "version 1 stays a challenger: version 2, registered at the same time, is as good or better"
+    with registry.claiming(first, 0.25):  # and now with a worse one
+        assert "version 2 is now champion" in register.promote(second, 0.75, floor=0.5)
+
+
+def test_of_two_equals_that_claim_at_once_the_older_one_becomes_champion(versions):
+    from digits.tracking import registry
+
+    first, second = versions
+    write_test_split([1, 1, 2, 2])
+    with registry.claiming(first, 0.5):
+        assert "version 2 stays a challenger" in register.promote(second, 0.5, floor=0.5)
+    with registry.claiming(second, 0.5):
+        assert "version 1 is now champion" in register.promote(first, 0.5, floor=0.5)
+
+
+def test_who_became_champion_meanwhile_is_held_against_too(versions, constant_model, monkeypatch):
+    from digits.tracking import registry, runs
+
+    first, second = versions
+    weights = "3" * 64
+    third = registry.register(recorded(weights, constant_model(3)), {runs.WEIGHTS: weights, "accuracy": "0.5"})
+    registry.point(registry.CHAMPION, to=first)
+    write_test_split([1, 2, 2, 2])
+    judge, judged = register.accuracy_today, []
+
+    def while_another_is_quicker(champion):
+        judged.append(champion.number)
+        registry.point(registry.CHAMPION, to=second)
+        return judge(champion)
+
+    monkeypatch.setattr(register, "accuracy_today", while_another_is_quicker)
+    words = register.promote(third, 0.5, floor=0.1)
+    assert judged == ["1", "2"]
+    assert words.endswith("its accuracy of 50.00% does not beat the champion's 75.00% on the same test split")
+    assert registry.champion().number == "2"
+
+
+def test_the_claim_of_a_process_that_was_killed_is_forgotten(versions, monkeypatch):
+    from digits.tracking import registry
+
+    first, second = versions
+    write_test_split([1, 1, 2, 2])
+    with registry.claiming(second, 0.75):
+        monkeypatch.setattr(registry, "CLAIM_HOLDS", -1)
+        assert "version 1 is now champion" in register.promote(first, 0.5, floor=0.5)

@@ -1,15 +1,19 @@
 """The record of runs, in a real store."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
 from digits.errors import UserError
 from digits.tracking import registry, runs
 from tests.imports import ROOT
+from tests.loopback import free_port
+from tests.recorded import recorded
 
 
 class TestStore:
@@ -50,6 +54,21 @@ class TestStore:
         assert store.connect().get_experiment_by_name("digits") is not None
         assert not (workspace / ".partial-mlflow.db").exists()
 
+    def test_a_database_that_is_held_is_not_called_broken(self, workspace, store):
+        store.connect()
+        store.connect.cache_clear()
+        with closing(sqlite3.connect(workspace / "mlflow.db", isolation_level=None)) as holder:
+            holder.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(UserError, match=r"can't be read now \(database is locked\); try again"):
+                store.connect()
+
+    def test_a_password_in_the_address_is_never_shown(self, workspace, store, monkeypatch):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{free_port()}")
+        with pytest.raises(UserError, match="does not answer") as error:
+            store.connect()
+        assert "secret" not in str(error.value)
+        assert store.reason(OSError("no http://me:secret@host/a or b")) == "no http://host/a or b"
+
     def test_artifacts_stand_in_the_root_wherever_the_process_runs(self, workspace, store, monkeypatch):
         (workspace / "temporary").mkdir()
         monkeypatch.setenv("DVC_ROOT", str(workspace))
@@ -63,64 +82,110 @@ class TestRuns:
     def client(self, store):
         return store.connect()
 
-    def statuses(self, client):
+    def all(self, client):
         experiment = client.get_experiment_by_name("digits")
-        return {run.info.run_name: run.info.status for run in client.search_runs([experiment.experiment_id])}
+        return client.search_runs([experiment.experiment_id])
 
-    def test_a_run_ends_as_its_block_ends(self, client, monkeypatch):
+    def statuses(self, client):
+        return {run.info.run_name: run.info.status for run in self.all(client)}
+
+    def test_a_run_ends_as_its_block_ends(self, client):
         for name, error in (("done", None), ("stopped", KeyboardInterrupt), ("broken", ZeroDivisionError)):
-            monkeypatch.setenv("DVC_EXP_NAME", name)
             try:
-                with runs.training({"a": 1}, {}):
+                with runs.training(name, {"a": 1}, {runs.TASK: name}):
                     if error:
                         raise error
             except (KeyboardInterrupt, ZeroDivisionError):
                 pass
         assert self.statuses(client) == {"done": "FINISHED", "stopped": "KILLED", "broken": "FAILED"}
 
-    def test_the_run_of_a_process_that_was_killed_is_ended_by_the_next(self, client, workspace, monkeypatch):
+    def test_the_run_of_a_process_that_was_killed_is_ended_by_the_next(self, client, workspace):
         code = (
             "import os, signal; from digits.tracking import runs\n"
-            "with runs.training({}, {}): os.kill(os.getpid(), signal.SIGKILL)"
+            "with runs.training('killed', {}, {runs.TASK: 'a'}): os.kill(os.getpid(), signal.SIGKILL)"
         )
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_EXP_NAME": "killed"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         subprocess.run([sys.executable, "-c", code], cwd=workspace, env=environment, check=False)
         assert self.statuses(client) == {"killed": "RUNNING"}
-        monkeypatch.setenv("DVC_EXP_NAME", "next")
-        with runs.training({}, {}):
+        with runs.training("next", {}, {runs.TASK: "b"}):
             assert self.statuses(client) == {"killed": "KILLED", "next": "RUNNING"}
 
-    def test_the_newest_run_of_the_weights_is_found(self, client, constant_model):
-        assert runs.find("a" * 64) is None
-        with runs.training({}, {runs.WEIGHTS: "a" * 64}):
+    def test_an_interrupted_run_of_the_same_task_is_gone_on_with(self, client):
+        with pytest.raises(KeyboardInterrupt), runs.training("a", {"x": 1}, {runs.TASK: "a"}) as first:
+            first.epoch(1, {"val_loss": 0.5})
+            raise KeyboardInterrupt
+        with runs.training("other", {}, {runs.TASK: "b"}) as other:
             pass
-        with runs.training({}, {runs.WEIGHTS: "a" * 64}) as newest:
+        with runs.training("a", {"x": 1}, {runs.TASK: "a"}) as again:
+            again.epoch(1, {"val_loss": 0.5})
+            again.epoch(2, {"val_loss": 0.25})
+            again.weights = "a" * 64
+        assert again.run_id == first.run_id != other.run_id
+        history = client.get_metric_history(again.run_id, "val_loss")
+        assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.25)]
+        with runs.training("a", {}, {runs.TASK: "a"}) as next_one:
             pass
-        assert runs.find("a" * 64) == newest
-        with runs.of_weights("a" * 64, constant_model(3)) as found:
-            runs.log({"test_accuracy": 0.5})
-        assert found == newest
-        assert client.get_run(newest).data.metrics["test_accuracy"] == 0.5
+        assert next_one.run_id != again.run_id  # that one came to a model
 
-    def test_unknown_weights_are_entered_with_their_model(self, client, constant_model):
-        with runs.of_weights("b" * 64, constant_model(3)) as run_id:
+    def test_a_parameter_that_changed_meanwhile_is_told_by_a_tag(self, client):
+        with pytest.raises(KeyboardInterrupt), runs.training("a", {"x": 1, "y": 1}, {runs.TASK: "a"}) as first:
+            raise KeyboardInterrupt
+        with runs.training("a", {"x": 1, "y": 2, "z": 3}, {runs.TASK: "a"}) as again:
             pass
-        tags = client.get_run(run_id).data.tags
-        assert (tags["entered"], tags[runs.WEIGHTS]) == ("from files", "b" * 64)
-        with runs.of_weights("b" * 64, constant_model(3)) as again:
-            pass
-        assert again == run_id
+        assert again.run_id == first.run_id
+        data = client.get_run(again.run_id).data
+        assert data.params == {"x": "1", "y": "1", "z": "3"}
+        assert data.tags[runs.LATER] == "y=2"
 
-    def test_without_a_commit_it_says_what_to_do(self, workspace, monkeypatch):
-        with pytest.raises(UserError, match=r"no git commit to tag the run with: .*`git clone` it, or `git init"):
-            runs.git_commit()
+    def test_a_store_that_fails_at_the_end_lets_the_training_end(self, client, monkeypatch):
+        def refuse(weights):
+            raise OSError("gone")
+
+        monkeypatch.setattr(runs, "find", refuse)
+        with runs.training("a", {}, {runs.TASK: "a"}) as recording:
+            recording.weights = "a" * 64
+        assert recording.lost
+        assert self.statuses(client) == {"a": "FINISHED"}
+
+    def test_one_model_has_one_run(self, client, constant_model):
+        known = recorded("a" * 64, constant_model(3))
+        assert runs.find("a" * 64) == known
+        assert runs.find("b" * 64) is None
+        recorded("a" * 64, constant_model(3))
+        assert [run.info.run_id for run in self.all(client)] == [known]
+
+    def test_a_store_that_fails_is_told_of_once_and_costs_nothing_but_the_record(self, client, capsys):
+        def refuse():
+            raise OSError("no space left on device\nand more")
+
+        entered = []
+        with runs.training("a", {}, {runs.TASK: "a"}) as recording:
+            recording(entered.append, 1)
+            recording(refuse)
+            recording(refuse)
+            recording(entered.append, 2)
+        assert entered == [1]
+        said = capsys.readouterr().err
+        assert said.count("warning: the record of this run breaks off, since sqlite") == 1
+        assert "no space left on device\n" in said
+        assert "`dvc repro` or `digits sync` enters what is missing" in said
+
+    def test_a_search_is_a_run_that_others_stand_under(self, client, constant_model):
+        parent = runs.parent("search", {"tune.metric": "val_loss"})
+        assert runs.parent("search", {"tune.metric": "val_loss"}) == parent
+        child = recorded("a" * 64, constant_model(3))
+        runs.adopt(child, parent, {"pruned": "no"})
+        found = client.search_runs(
+            [client.get_run(child).info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'"
+        )
+        assert [(run.info.run_id, run.data.tags["pruned"]) for run in found] == [(child, "no")]
 
 
 class TestRegistry:
     def test_a_model_is_registered_once(self, store, constant_model):
-        with runs.of_weights("c" * 64, constant_model(3)) as run_id:
-            first = registry.register(run_id, {runs.WEIGHTS: "c" * 64})
-            again = registry.register(run_id, {runs.WEIGHTS: "c" * 64})
+        run_id = recorded("c" * 64, constant_model(3))
+        first = registry.register(run_id, {runs.WEIGHTS: "c" * 64})
+        again = registry.register(run_id, {runs.WEIGHTS: "c" * 64})
         assert (first.number, again.number) == ("1", "1")
         assert registry.champion() is None
 
@@ -131,8 +196,8 @@ class TestRegistry:
     def test_an_alias_moves(self, store, constant_model):
         made = []
         for label in (1, 2):
-            with runs.of_weights(str(label), constant_model(label)) as run_id:
-                made.append(registry.register(run_id, {runs.WEIGHTS: str(label)}))
+            run_id = recorded(str(label), constant_model(label))
+            made.append(registry.register(run_id, {runs.WEIGHTS: str(label)}))
         for version in made:
             registry.point(registry.CHAMPION, to=version)
             assert registry.champion().number == version.number
@@ -140,8 +205,16 @@ class TestRegistry:
         assert registry.champion() is None
 
     def test_the_champion_reads_digits(self, store, constant_model, mnist_digits):
-        with runs.of_weights("d", constant_model(7)) as run_id:
-            registry.point(registry.CHAMPION, to=registry.register(run_id, {runs.WEIGHTS: "d"}))
+        run_id = recorded("d", constant_model(7))
+        registry.point(registry.CHAMPION, to=registry.register(run_id, {runs.WEIGHTS: "d"}))
         probabilities = registry.Model().probabilities(mnist_digits.images[:4])
         assert probabilities.shape == (4, 10)
         assert probabilities.argmax(axis=1).tolist() == [7] * 4
+
+
+def test_without_a_commit_it_says_what_to_do(tmp_path, monkeypatch):
+    from digits import versions
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"no git commit to tag the run with: .*`git clone` it, or `git init"):
+        versions.head()

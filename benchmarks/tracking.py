@@ -1,0 +1,88 @@
+"""What the record costs: a short training with MLflow and the same one without it, in turn, in one run.
+
+    python -m benchmarks.tracking [--epochs 2] [--pairs 3]
+
+Needs the prepared digits: `make data`. Each training is the train stage in a process of its own, in a clone with a new
+record; the time of importing libraries is left out on both sides.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from statistics import median
+
+from benchmarks.processes import ROOT
+from digits.dataset import PREPARED
+
+
+class Nothing:
+    """A recording that keeps nothing."""
+
+    def __call__(self, *arguments: object, **options: object) -> None: ...
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None: ...
+
+
+def one(epochs: int, recorded: bool) -> float:
+    """Seconds of the train stage, with every library imported before."""
+    import mlflow.onnx
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+    import digits.network
+    import digits.onnx_export
+    import digits.training  # noqa: F401
+    from pipeline import train
+
+    loaded = train.load()
+    train.load = lambda: loaded
+    loaded.train = loaded.train.model_copy(update={"epochs": epochs})
+    if recorded:
+        train.store.connect()  # a new database is made once, not once a run
+    else:
+        train.store.connect = lambda: None
+        train.record.name = train.record.facts = lambda params: None
+        train.runs.training = lambda *_: nullcontext(Nothing())
+    began = time.perf_counter()
+    train.main()
+    return time.perf_counter() - began
+
+
+def measured(epochs: int, recorded: bool) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "digits"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        (clone / PREPARED).symlink_to(ROOT / PREPARED)
+        command = [sys.executable, "-m", "benchmarks.tracking", "--epochs", str(epochs)]
+        side = [*command, "--side", "with" if recorded else "without"]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}
+        done = subprocess.run(side, cwd=clone, env=kept, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(done.stderr)
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--side", choices=["with", "without"], help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.side:
+        print(one(given.epochs, recorded=given.side == "with"))
+        return
+    if not (ROOT / PREPARED / "train.parquet").exists():
+        sys.exit("error: data/processed is not there: `make data` prepares the digits")
+    pairs = [(measured(given.epochs, False), measured(given.epochs, True)) for _ in range(given.pairs)]
+    for without, recorded in pairs:
+        print(f"without MLflow {without:6.2f} s   with {recorded:6.2f} s   {recorded / without - 1:+.1%}")
+    print(f"median {median(recorded / without - 1 for without, recorded in pairs):+.1%}")
+
+
+if __name__ == "__main__":
+    main()

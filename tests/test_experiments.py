@@ -1,0 +1,156 @@
+"""Every way of running lands in one record, with nothing lost: the queue, a grid, a subfolder, DVC's cache.
+
+The tests run in their order: each goes on where the one before it ended.
+"""
+
+import json
+import re
+import shutil
+import sys
+import time
+
+import mlflow
+import numpy as np
+import pytest
+
+from digits.files import digest
+
+SMALL = [[4, 5, 2], [8, 3, 2]]
+
+
+@pytest.fixture(scope="module")
+def project(scratch):
+    """A scratch clone with a small network, its data prepared, and no record yet."""
+    scratch.set_params(train={"convolutions": SMALL})
+    scratch.run("dvc", "repro", "preprocess")
+    scratch.commit()
+    assert not (scratch.root / "mlflow.db").exists()
+    return scratch
+
+
+@pytest.fixture(scope="module")
+def client(project):
+    return mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db")
+
+
+def runs_of(client):
+    experiment = client.get_experiment_by_name("digits")
+    return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+
+
+def answers(client, run) -> np.ndarray:
+    """What the run's model, loaded from its files, says of an empty picture."""
+    (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    return mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))["probabilities"]
+
+
+def wait_for_queue(project) -> None:
+    """Wait until no experiment of the queue waits or runs."""
+    end = time.monotonic() + 900
+    while any(word in (shown := project.run("dvc", "queue", "status")) for word in ("Queued", "Running")):
+        assert time.monotonic() < end, shown
+        time.sleep(2)
+
+
+def test_a_grid_of_eight_on_two_workers_from_a_fresh_database(project, client):
+    grid = ("-S", "train.learning_rate=0.005,0.01,0.02,0.04", "-S", "train.seed=0,1")
+    project.run("dvc", "exp", "run", "--queue", *grid)
+    project.run("dvc", "queue", "start", "-j", "2")
+    wait_for_queue(project)
+    assert project.run("dvc", "queue", "status").count("Success") == 8
+    found = runs_of(client)
+    assert [run.info.status for run in found] == ["FINISHED"] * 8
+    assert {run.info.run_name for run in found} == {
+        " ".join(filter(None, ("" if rate == 0.02 else f"lr={rate}", "seed=1" if seed else ""))) or "baseline"
+        for rate in (0.005, 0.01, 0.02, 0.04)
+        for seed in (0, 1)
+    }
+    assert len({run.data.tags["dvc_experiment"] for run in found}) == 8
+    for run in found:
+        for metric in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            assert [point.step for point in client.get_metric_history(run.info.run_id, metric)] == [1, 2]
+        assert 0 <= run.data.metrics["test_accuracy"] <= 1
+        assert answers(client, run).sum() == pytest.approx(1)
+
+
+def test_all_eight_are_registered_and_the_best_is_champion(project, client):
+    versions = client.search_model_versions("name = 'digits'")
+    assert len(versions) == 8
+    champion = client.get_model_version_by_alias("digits", "champion")
+    assert float(champion.tags["accuracy"]) == max(float(version.tags["accuracy"]) for version in versions)
+
+
+def test_dvc_shows_the_same_figures(project, client):
+    shown = json.loads(project.run("dvc", "exp", "show", "--json"))
+    by_name = {run.data.tags["dvc_experiment"]: run for run in runs_of(client)}
+    compared = 0
+    for entry in (one for commit in shown for one in commit.get("experiments") or []):
+        (revision,) = entry["revs"]
+        metrics = revision["data"]["metrics"]
+        run = by_name[revision["name"]]
+        assert metrics["metrics/evaluate.json"]["data"]["test"]["accuracy"] == run.data.metrics["test_accuracy"]
+        assert metrics["metrics/train.json"]["data"]["val_loss"] == run.data.metrics["val_loss"]
+        compared += 1
+    assert compared == 8
+
+
+def test_an_experiment_from_a_subfolder_lands_in_the_same_record(project, client):
+    # DVC takes both names from the folder that it is called in.
+    command = ("dvc", "exp", "run", "-S", "../params.yaml:train.seed=5", "../dvc.yaml")
+    project.run(*command, cwd=project.root / "pipeline")
+    assert [run.info.run_name for run in runs_of(client)][8:] == ["seed=5"]
+    assert not (project.root / "pipeline" / "mlflow.db").exists()
+
+
+def test_a_result_from_the_cache_is_entered_in_a_new_record(project, client):
+    known = next(run for run in runs_of(client) if run.info.run_name == "seed=5")
+    away = project.root / "away"
+    away.mkdir()
+    for name in ("mlflow.db", "mlartifacts"):
+        shutil.move(project.root / name, away / name)
+    project.run("dvc", "repro")
+    (entered,) = runs_of(mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db"))
+    assert entered.data.tags["entered"] == "later, from the files"
+    assert entered.data.tags["weights_sha256"] == known.data.tags["weights_sha256"]
+    assert entered.data.params == known.data.params
+    of_system = "system/"
+    assert entered.data.metrics == {k: v for k, v in known.data.metrics.items() if not k.startswith(of_system)}
+    assert entered.info.run_name == known.info.run_name
+    assert {one.dataset.digest for one in entered.inputs.dataset_inputs} == {
+        one.dataset.digest for one in known.inputs.dataset_inputs
+    }
+
+
+def test_where_it_is_known_no_second_run_appears(project):
+    client = mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db")
+    for command in (("dvc", "repro"), ("digits", "sync"), ("dvc", "exp", "run", "--name", "again")):
+        project.run(*command)
+        (run,) = runs_of(client)
+        assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
+        assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1
+        assert len(client.search_model_versions("name = 'digits'")) == 1
+
+
+def test_with_nothing_to_do_mlflow_is_not_loaded(project):
+    looked = project.run(sys.executable, "-X", "importtime", "-m", "pipeline.register")
+    assert "the record holds this model already" in looked
+    assert not re.search(r"\| +mlflow$", looked, re.MULTILINE)
+
+
+def test_a_version_that_is_gone_is_entered_again(project):
+    client = mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db")
+    client.delete_model_version("digits", "1")
+    assert "is now champion" in project.run("dvc", "repro")
+    (version,) = client.search_model_versions("name = 'digits'")
+    assert version.tags["weights_sha256"] == digest(project.root / "models" / "digits.weights.h5", "sha256")
+    assert len(runs_of(client)) == 1
+
+
+def test_the_model_is_fetched_by_its_name_and_revision(project, tmp_path):
+    project.commit()
+    known = (project.root / "models" / "digits.onnx").read_bytes()
+    project.run("dvc", "exp", "run", "-S", "train.seed=6", "train")
+    assert (project.root / "models" / "digits.onnx").read_bytes() != known
+    fetched = tmp_path / "digits.onnx"
+    project.run("dvc", "artifacts", "get", str(project.root), "digits", "--rev", "HEAD", "--out", str(fetched))
+    assert fetched.read_bytes() == known
