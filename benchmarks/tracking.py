@@ -39,9 +39,9 @@ def one(epochs: int, recorded: bool) -> float:
     import digits.training  # noqa: F401
     from pipeline import train
 
-    loaded = train.load()
-    train.load = lambda: loaded
-    loaded.train = loaded.train.model_copy(update={"epochs": epochs})
+    params = train.load()
+    short = params.model_copy(update={"train": params.train.model_copy(update={"epochs": epochs})})
+    train.load = lambda: short
     if recorded:
         train.store.connect()  # a new database is made once, not once a run
     else:
