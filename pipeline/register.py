@@ -5,17 +5,33 @@ Reads   models/digits.onnx, models/digits.weights.h5, metrics/evaluate.json, dat
 Writes  models/registered.json (what was registered; who is champion is the registry's own to say)
 """
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from digits import dataset, drift, scores, versions
 from digits.errors import UserError, run
 from digits.files import digest, read_json, write_json
-from digits.outputs import EVALUATED, ONNX, PROFILE, VALIDATION, WEIGHTS
-from digits.params import load
-from digits.tracking import receipt, record, registry, runs, store
+from digits.tracking import receipt
 
 REGISTERED = Path("models/registered.json")
+
+
+def leave_if_entered() -> None:
+    """End here where the record holds the model already: DVC runs this stage each time."""
+    known = receipt.valid()
+    if known is not None:
+        write_json(REGISTERED, known)
+        print("registered: the record holds this model already; `make register` enters it again all the same")
+        sys.exit()
+
+
+if __name__ == "__main__":
+    run(leave_if_entered)  # before the rest is loaded, which takes a second
+
+from digits import dataset, drift, scores, versions
+from digits.outputs import EVALUATED, ONNX, PROFILE, VALIDATION, WEIGHTS
+from digits.params import load
+from digits.tracking import record, registry, runs, store
 
 
 @dataclass(frozen=True)
@@ -83,11 +99,6 @@ def must_agree(difference: float, bound: float) -> None:
 
 def main() -> None:
     whole = load()
-    known = receipt.valid()
-    if known is not None:
-        write_json(REGISTERED, known)
-        print("registered: the record holds this model already; `make register` enters it again all the same")
-        return
     params = whole.register_
     evaluated = read_json(EVALUATED)
     accuracy = evaluated["test"]["accuracy"]

@@ -227,7 +227,6 @@ def test_forced_again_it_gives_the_same_bytes_and_registers_nothing_new(scratch,
 
 @pytest.mark.parametrize("stage", ["ingest", "validate", "preprocess", "evaluate", "register"])
 def test_a_stage_imports_only_what_it_uses(scratch, stage):
-    (scratch.root / "models" / "entered.json").unlink(missing_ok=True)
     code = (
         f"import sys, pipeline.{stage} as stage; stage.main(); "
         "print('heavy:', *sorted({'tensorflow', 'mlflow', 'great_expectations'} & set(sys.modules)))"

@@ -22,4 +22,6 @@ def _short(key: str) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"  # a search proposes many more digits than tell two runs apart
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -46,6 +46,7 @@ def _charts() -> dict[str, object]:
             "type": "LINE" if section == "By epoch" else "BAR",
             "metricKey": metric,
             "selectedMetricKeys": [metric],
+            "lineSmoothness": 0,
             "metricSectionId": section,
             "deleted": False,
             "isGenerated": False,
@@ -54,10 +55,4 @@ def _charts() -> dict[str, object]:
         for section, metrics in CHARTS.items()
         for metric in metrics
     ]
-    as_measured = {"lineSmoothness": 0, "xAxisKey": "step", "selectedXAxisMetricKey": ""}
-    return {
-        "compareRunCharts": charts,
-        "compareRunSections": sections,
-        "isAccordionReordered": True,
-        "globalLineChartConfig": as_measured,
-    }
+    return {"compareRunCharts": charts, "compareRunSections": sections, "isAccordionReordered": True}

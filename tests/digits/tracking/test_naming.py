@@ -21,6 +21,7 @@ BASE = {
         ({"train.seed": 1, "preprocess.seed": 2}, "seed=1 preprocess.seed=2"),
         ({"ingest.source": "mnist"}, "ingest.source=mnist"),
         ({"train.convolutions": [[4, 5, 2], [8, 3, 1]]}, "convolutions=[[4,5,2],[8,3,1]]"),
+        ({"train.learning_rate": 0.0312866475521}, "lr=0.03129"),
         ({"train.learning_rate": 0.02, "train.epochs": 14.0}, "baseline"),
     ],
 )
