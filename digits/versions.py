@@ -15,6 +15,8 @@ from digits.errors import UserError
 
 LOCK = "dvc.lock"
 WORKSPACE = "the working tree"
+# What git compares to know of a change that people made: all but what the stages write as they run.
+MADE_BY_PEOPLE = ("--", ":/", f":(top,exclude){LOCK}", ":(top,exclude)metrics")
 
 
 def commit(revision: str) -> str:
@@ -37,13 +39,13 @@ def head() -> str:
 
 
 def changed() -> list[str]:
-    """The files that git holds and that are not, in the working tree, what the commit below it says."""
-    return (_git("diff", "--name-only", "HEAD") or "").splitlines()
+    """The files that git holds and that are not what the commit below them says, but for what the stages write."""
+    return (_git("diff", "--name-only", "HEAD", *MADE_BY_PEOPLE) or "").splitlines()
 
 
 def changes() -> str:
     """The same as a patch."""
-    return _git("diff", "HEAD") or ""
+    return _git("diff", "HEAD", *MADE_BY_PEOPLE) or ""
 
 
 def text(path: str, revision: str) -> str | None:
@@ -87,9 +89,18 @@ def lock(revision: str | None) -> dict[str, Any]:
 
 
 def data() -> dict[str, str]:
-    """DVC's hash of each file and folder of data/ that the stages read or wrote, as the working tree's lock has it."""
-    entries = [entry for stage in lock(None).values() for kind in ("deps", "outs") for entry in stage.get(kind, [])]
-    return {entry["path"]: entry["md5"] for entry in entries if entry["path"].startswith("data/") and "md5" in entry}
+    """DVC's hash of each file and folder of data/ that the stages wrote, as the working tree's lock has it.
+
+    Of what they read, only what no stage wrote, as the first of them read it: while DVC runs, the lock says of the
+    stages to come what they read the time before.
+    """
+    stages = list(lock(None).values())[::-1]  # of several that read a path the first comes last, and holds
+    wrote, read = (
+        {entry["path"]: entry["md5"] for stage in stages for entry in stage.get(kind, []) if "md5" in entry}
+        for kind in ("outs", "deps")
+    )
+    brought = {path: md5 for path, md5 in read.items() if not {path, *map(str, Path(path).parents)} & wrote.keys()}
+    return {path: md5 for path, md5 in {**brought, **wrote}.items() if path.startswith("data/")}
 
 
 def keepers(md5: str) -> Iterator[str | None]:

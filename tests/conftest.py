@@ -57,8 +57,10 @@ def scratch(tmp_path_factory, mnist_digits):
 
 @pytest.fixture
 def store(workspace, monkeypatch):
-    """A tracking store of the test's own, in its workspace."""
+    """A tracking store of the test's own, in its workspace; MLflow forgets it afterwards."""
     import subprocess
+
+    import mlflow
 
     from digits.tracking import store
 
@@ -66,10 +68,13 @@ def store(workspace, monkeypatch):
     subprocess.run(["git", "init", "--quiet"], cwd=workspace, check=True)
     identity = ["-c", "user.name=Scratch", "-c", "user.email=scratch@localhost"]
     subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "start"], cwd=workspace, check=True)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow sets it for its children
+    for name in ("TRACKING_URI", "REGISTRY_URI", "EXPERIMENT_ID"):  # MLflow sets them, for its children
+        monkeypatch.delenv(f"MLFLOW_{name}", raising=False)
     store.connect.cache_clear()
     yield store
     store.connect.cache_clear()
+    mlflow.set_tracking_uri(None)
+    mlflow.set_registry_uri(None)
 
 
 @pytest.fixture

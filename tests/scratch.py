@@ -1,8 +1,10 @@
 """A scratch copy of the project, as a fresh clone would be, with a tiny set of real digits to run on."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -44,9 +46,10 @@ class Scratch:
         return {**kept, **who, "PATH": path, "HOME": str(self.root.parent)}
 
     def start(self, *command: str, **options) -> subprocess.Popen:
+        """Start a command. It heeds Ctrl-C also where the tests themselves run in the background, and don't."""
         settings = {"cwd": self.root, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         environment = {**self.environment, **options.pop("env", {})}
-        return subprocess.Popen(command, env=environment, **{**settings, **options})
+        return subprocess.Popen(command, env=environment, preexec_fn=_heed_ctrl_c, **{**settings, **options})
 
     def run(self, *command: str, fails: bool = False, **options) -> str:
         """Run a command to its end and return what it printed; it must succeed, or fail where `fails`."""
@@ -85,7 +88,30 @@ class Scratch:
         return (self.root / "dvc.lock").read_bytes()
 
 
+class Clone(Scratch):
+    """What `git clone` makes of a scratch repository, with the user's key for its remote where there is one."""
+
+    def __init__(self, origin: Scratch, root: Path, key: Path | None = None) -> None:
+        self.root = root
+        root.mkdir(parents=True)
+        self.git("clone", "--quiet", str(origin.root), ".")
+        if key:
+            self.run("dvc", "remote", "modify", "--local", "team", "keyfile", str(key))
+
+
+def wait_for_queue(project: Scratch) -> None:
+    """Wait until no experiment of the queue waits or runs."""
+    end = time.monotonic() + 900
+    while any(word in (shown := project.run("dvc", "queue", "status")) for word in ("Queued", "Running")):
+        assert time.monotonic() < end, shown
+        time.sleep(2)
+
+
 _NOBODY = {"NAME": "Scratch", "EMAIL": "scratch@localhost"}
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _output(*command: str, cwd: Path) -> str:

@@ -5,15 +5,13 @@ The tests run in their order: each goes on where the one before it ended.
 
 import json
 import re
-import shutil
 import sys
-import time
 
-import mlflow
-import numpy as np
 import pytest
 
 from digits.files import digest
+from tests.recorded import answers, client_of, runs_of
+from tests.scratch import Clone, wait_for_queue
 
 SMALL = [[4, 5, 2], [8, 3, 2]]
 
@@ -28,36 +26,23 @@ def project(scratch):
     return scratch
 
 
+def record_of(project):
+    return client_of(f"sqlite:///{project.root}/mlflow.db")
+
+
 @pytest.fixture(scope="module")
 def client(project):
-    return mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db")
+    return record_of(project)
 
 
-def runs_of(client):
-    experiment = client.get_experiment_by_name("digits")
-    return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
-
-
-def answers(client, run) -> np.ndarray:
-    """What the run's model, loaded from its files, says of an empty picture."""
-    (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
-    return mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))["probabilities"]
-
-
-def wait_for_queue(project) -> None:
-    """Wait until no experiment of the queue waits or runs."""
-    end = time.monotonic() + 900
-    while any(word in (shown := project.run("dvc", "queue", "status")) for word in ("Queued", "Running")):
-        assert time.monotonic() < end, shown
-        time.sleep(2)
-
-
-def test_a_grid_of_eight_on_two_workers_from_a_fresh_database(project, client):
+def test_a_grid_of_eight_on_two_workers_from_a_fresh_database(project):
     grid = ("-S", "train.learning_rate=0.005,0.01,0.02,0.04", "-S", "train.seed=0,1")
+    assert not (project.root / "mlflow.db").exists()
     project.run("dvc", "exp", "run", "--queue", *grid)
     project.run("dvc", "queue", "start", "-j", "2")
     wait_for_queue(project)
     assert project.run("dvc", "queue", "status").count("Success") == 8
+    client = record_of(project)
     found = runs_of(client)
     assert [run.info.status for run in found] == ["FINISHED"] * 8
     assert {run.info.run_name for run in found} == {
@@ -102,14 +87,20 @@ def test_an_experiment_from_a_subfolder_lands_in_the_same_record(project, client
     assert not (project.root / "pipeline" / "mlflow.db").exists()
 
 
-def test_a_result_from_the_cache_is_entered_in_a_new_record(project, client):
+@pytest.fixture(scope="module")
+def elsewhere(project, tmp_path_factory):
+    """A fresh clone that has the results in its cache, as after `dvc pull --run-cache`, and no record."""
+    clone = Clone(project, tmp_path_factory.mktemp("elsewhere") / "digits")
+    clone.run("dvc", "cache", "dir", "--local", str(project.root / ".dvc" / "cache"))
+    return clone
+
+
+def test_a_result_from_the_cache_is_entered_in_a_new_record(client, elsewhere):
     known = next(run for run in runs_of(client) if run.info.run_name == "seed=5")
-    away = project.root / "away"
-    away.mkdir()
-    for name in ("mlflow.db", "mlartifacts"):
-        shutil.move(project.root / name, away / name)
-    project.run("dvc", "repro")
-    (entered,) = runs_of(mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db"))
+    printed = elsewhere.run("dvc", "exp", "run", "-S", "train.seed=5")
+    assert printed.count("is cached - skipping run") == 2
+    assert "epoch" not in printed
+    (entered,) = runs_of(record_of(elsewhere))
     assert entered.data.tags["entered"] == "later, from the files"
     assert entered.data.tags["weights_sha256"] == known.data.tags["weights_sha256"]
     assert entered.data.params == known.data.params
@@ -121,36 +112,41 @@ def test_a_result_from_the_cache_is_entered_in_a_new_record(project, client):
     }
 
 
-def test_where_it_is_known_no_second_run_appears(project):
-    client = mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db")
+def test_where_it_is_known_no_second_run_appears(elsewhere):
+    record = record_of(elsewhere)
     for command in (("dvc", "repro"), ("digits", "sync"), ("dvc", "exp", "run", "--name", "again")):
-        project.run(*command)
-        (run,) = runs_of(client)
-        assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
-        assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1
-        assert len(client.search_model_versions("name = 'digits'")) == 1
+        elsewhere.run(*command)
+        (run,) = runs_of(record)
+        assert [point.step for point in record.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
+        assert len(record.get_metric_history(run.info.run_id, "test_accuracy")) == 1
+        assert len(record.search_model_versions("name = 'digits'")) == 1
 
 
-def test_with_nothing_to_do_no_heavy_library_is_loaded(project):
-    looked = project.run(sys.executable, "-X", "importtime", "-m", "pipeline.register")
+def test_with_nothing_to_do_no_heavy_library_is_loaded(elsewhere):
+    looked = elsewhere.run(sys.executable, "-X", "importtime", "-m", "pipeline.register")
     assert "the record holds this model already" in looked
     assert not re.search(r"\| +(mlflow|pandas|numpy|scipy|pydantic)$", looked, re.MULTILINE)
 
 
-def test_a_version_that_is_gone_is_entered_again(project):
-    client = mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db")
-    client.delete_model_version("digits", "1")
-    assert "is now champion" in project.run("dvc", "repro")
-    (version,) = client.search_model_versions("name = 'digits'")
-    assert version.tags["weights_sha256"] == digest(project.root / "models" / "digits.weights.h5", "sha256")
-    assert len(runs_of(client)) == 1
+def test_a_version_that_is_gone_is_entered_again(elsewhere):
+    record = record_of(elsewhere)
+    record.delete_model_version("digits", "1")
+    assert "is now champion" in elsewhere.run("dvc", "repro")
+    (version,) = record.search_model_versions("name = 'digits'")
+    assert version.tags["weights_sha256"] == digest(elsewhere.root / "models" / "digits.weights.h5", "sha256")
+    assert len(runs_of(record)) == 1
 
 
-def test_the_model_is_fetched_by_its_name_and_revision(project, tmp_path):
-    project.commit()
-    known = (project.root / "models" / "digits.onnx").read_bytes()
-    project.run("dvc", "exp", "run", "-S", "train.seed=6", "train")
-    assert (project.root / "models" / "digits.onnx").read_bytes() != known
-    fetched = tmp_path / "digits.onnx"
-    project.run("dvc", "artifacts", "get", str(project.root), "digits", "--rev", "HEAD", "--out", str(fetched))
-    assert fetched.read_bytes() == known
+def test_the_model_is_fetched_by_its_name_and_revision(elsewhere, tmp_path):
+    elsewhere.commit()
+    elsewhere.git("tag", "--annotate", "digits@v1.0.0", "--message", "the first")
+    model, fetched = elsewhere.root / "models" / "digits.onnx", tmp_path / "digits.onnx"
+    first, here = model.read_bytes(), str(elsewhere.root)
+    elsewhere.run("dvc", "exp", "run", "-S", "train.seed=6", "--name", "six", "train")
+    second = model.read_bytes()
+    assert second != first
+    elsewhere.run("dvc", "artifacts", "get", here, "digits", "--rev", "v1.0.0", "--out", str(fetched))
+    assert fetched.read_bytes() == first
+    for revision, content in (("HEAD", first), ("six", second)):
+        elsewhere.run("dvc", "get", "--force", here, "models/digits.onnx", "--rev", revision, "--out", str(fetched))
+        assert fetched.read_bytes() == content

@@ -13,11 +13,11 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from digits.files import digest
 from tests.loopback import free_port, wait_for
+from tests.recorded import client_of
 
 EPOCHS = 6
 LOST = "warning: the record of this run breaks off"
@@ -134,24 +134,24 @@ def test_a_server_that_dies_in_the_middle_costs_nothing(untrained, tmp_path):
         assert (untrained.root / "metrics" / "evaluate.json").exists()
     with tracking_server(tmp_path, port):
         enter_the_rest(untrained, uri)
-        whole(mlflow.MlflowClient(uri, uri), untrained)
+        whole(client_of(uri), untrained)
 
 
-def test_a_database_that_another_process_holds_costs_nothing(untrained):
-    path = untrained.root / "mlflow.db"
-    holder = []
+def test_a_database_that_another_process_holds_costs_nothing(untrained, tmp_path):
+    path = tmp_path / "mlflow.db"
+    uri, holder = f"sqlite:///{path}", []
 
     def hold():
         held = sqlite3.connect(path, isolation_level=None, timeout=0)
         held.execute("BEGIN EXCLUSIVE")
         holder.append(held)
 
-    said = train(untrained, hold)
+    said = train(untrained, hold, MLFLOW_TRACKING_URI=uri)
     assert said.count(LOST) == 1
     assert "database is locked" in said
     holder[0].close()
-    enter_the_rest(untrained, f"sqlite:///{path}")
-    whole(mlflow.MlflowClient(f"sqlite:///{path}"), untrained)
+    enter_the_rest(untrained, uri)
+    whole(client_of(uri), untrained)
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_a_disk_that_fills_costs_nothing(untrained, small_disk):
     assert "Traceback" not in said
     ballast.unlink()
     enter_the_rest(untrained, uri)
-    whole(mlflow.MlflowClient(uri), untrained)
+    whole(client_of(uri), untrained)
 
 
 def test_ctrl_c_marks_the_run_as_killed_and_the_next_goes_on_with_it(untrained):
@@ -195,7 +195,7 @@ def test_ctrl_c_marks_the_run_as_killed_and_the_next_goes_on_with_it(untrained):
             if line.startswith(f"epoch   1/{long}"):
                 os.killpg(process.pid, signal.SIGINT)
     assert process.returncode != 0
-    client = mlflow.MlflowClient(f"sqlite:///{untrained.root}/mlflow.db")
+    client = client_of(f"sqlite:///{untrained.root}/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "KILLED"
@@ -222,7 +222,7 @@ def test_two_who_register_at_once_have_both_versions_and_one_champion(untrained,
     ]
     said = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0, 0], said
-    client = mlflow.MlflowClient(uri)
+    client = client_of(uri)
     versions = client.search_model_versions("name = 'digits'")
     assert len(versions) == 2
     champion = client.get_model_version_by_alias("digits", "champion")

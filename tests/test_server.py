@@ -10,11 +10,11 @@ import signal
 import tempfile
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from tests.loopback import free_port, wait_for
-from tests.test_experiments import answers, runs_of, wait_for_queue
+from tests.recorded import answers, client_of, runs_of
+from tests.scratch import wait_for_queue
 
 if not (shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
     pytest.skip("PostgreSQL is not installed here: apt install postgresql", allow_module_level=True)
@@ -54,7 +54,7 @@ def server(project):
 def client(server, monkeypatch):
     for name, value in server.items():
         monkeypatch.setenv(name, value)
-    return mlflow.MlflowClient(server["MLFLOW_TRACKING_URI"], server["MLFLOW_TRACKING_URI"])
+    return client_of(server["MLFLOW_TRACKING_URI"])
 
 
 def test_without_a_password_nobody_is_let_in(project, server):
@@ -89,7 +89,7 @@ def test_its_registry_has_one_champion_that_reads_digits(project, server, client
 
 def test_a_local_record_moves_there_whole_and_once(project, server, client):
     project.run("dvc", "exp", "run", "-S", "train.seed=9")  # in mlflow.db
-    local = mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db", f"sqlite:///{project.root}/mlflow.db")
+    local = client_of(f"sqlite:///{project.root}/mlflow.db")
     (known,) = runs_of(local)
     for _ in range(2):
         project.run("digits", "move", server["MLFLOW_TRACKING_URI"], env=server)

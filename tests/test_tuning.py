@@ -7,10 +7,11 @@ import os
 import re
 import signal
 
-import mlflow
 import optuna
 import pytest
 import yaml
+
+from tests.recorded import client_of
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def project(scratch):
 
 @pytest.fixture(scope="module")
 def client(project):
-    return mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db")
+    return client_of(f"sqlite:///{project.root}/mlflow.db")
 
 
 def study(project) -> optuna.Study:

@@ -20,17 +20,13 @@ import yaml
 from digits import pictures
 from digits.files import digest
 from tests.loopback import free_port, wait_for
+from tests.recorded import client_of, runs_of
 
 
 @pytest.fixture(scope="module")
 def client(scratch):
     """MLflow's client on the scratch clone's store."""
-    return mlflow.MlflowClient(f"sqlite:///{scratch.root}/mlflow.db")
-
-
-def runs_of(client):
-    experiment = client.get_experiment_by_name("digits")
-    return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+    return client_of(f"sqlite:///{scratch.root}/mlflow.db")
 
 
 def weights_of(scratch) -> str:
@@ -254,7 +250,8 @@ def test_an_experiment_in_a_temporary_folder_lands_in_the_same_store(scratch, cl
     before = len(runs_of(client))
     scratch.run("dvc", "exp", "run", "--temp", "-S", "train.seed=7", "--name", "elsewhere")
     run = runs_of(client)[-1]
-    assert (len(runs_of(client)), run.info.run_name) == (before + 1, "seed=7")
+    assert len(runs_of(client)) == before + 1
+    assert run.info.run_name == "convolutions=[[4,5,2],[8,3,2]] epochs=1 seed=7"  # DVC goes on from the working tree
     assert run.info.artifact_uri.startswith(f"file://{scratch.root}/mlartifacts/")
     (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
     answer = mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))
@@ -358,14 +355,18 @@ class TestMistakes:
     def test_a_database_that_is_none(self, scratch, tmp_path):
         (tmp_path / "mlflow.db").write_text("not a database, but long enough to be taken for one " * 10)
         uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
-        printed = scratch.run("python", "-m", "pipeline.evaluate", fails=True, env=uri)
-        assert f"{tmp_path}/mlflow.db is no SQLite database" in printed
+        for stage in ("train", "register"):
+            printed = scratch.run("python", "-m", f"pipeline.{stage}", fails=True, env=uri)
+            assert f"error: {tmp_path}/mlflow.db is no SQLite database" in printed
+            assert "Traceback" not in printed
+        printed = scratch.run("python", "-m", "pipeline.evaluate", env=uri)  # its scores are kept
+        assert f"warning: {tmp_path}/mlflow.db is no SQLite database" in printed
         assert "Traceback" not in printed
 
     def test_a_tracking_server_that_is_not_there(self, scratch):
         uri = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
         printed = scratch.run("python", "-m", "pipeline.train", fails=True, env=uri)
-        assert f"the tracking store {uri['MLFLOW_TRACKING_URI']} does not answer" in printed
+        assert f"the tracking server {uri['MLFLOW_TRACKING_URI']} does not answer" in printed
         assert "Traceback" not in printed
 
     def test_no_git_repository(self, scratch):

@@ -4,7 +4,7 @@ import mlflow
 
 from digits.tracking import moving, registry, runs
 from digits.tracking import store as record
-from tests.recorded import recorded
+from tests.recorded import client_of, recorded
 
 
 def test_what_runs_yet_and_what_was_deleted_stays_behind(store, tmp_path, constant_model):
@@ -16,7 +16,7 @@ def test_what_runs_yet_and_what_was_deleted_stays_behind(store, tmp_path, consta
     origin = source.get_experiment_by_name(record.EXPERIMENT).experiment_id
     under_way = source.create_run(origin, run_name="under way")
     mlflow.set_tracking_uri(target)  # as `digits move` does
-    goal = mlflow.MlflowClient(target, target)
+    goal = client_of(target)
     experiment = goal.create_experiment(record.EXPERIMENT, artifact_location=(tmp_path / "files").as_uri())
     told = []
     moving.move(f"sqlite:///{tmp_path}/mlflow.db", target, told.append)
