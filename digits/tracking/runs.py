@@ -140,14 +140,31 @@ def log_model(model: Path) -> None:
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, SIDE, SIDE))]),
         outputs=Schema([TensorSpec(*answer, output.name) for output in graph.graph.output]),
     )
-    mlflow.onnx.log_model(
-        graph,
-        name=MODEL,
-        signature=signature,
-        onnx_execution_providers=["CPUExecutionProvider"],
-        input_example=np.zeros((1, SIDE, SIDE), np.uint8),
-        pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
-    )
+    with _no_survey_of_packages():
+        mlflow.onnx.log_model(
+            graph,
+            name=MODEL,
+            signature=signature,
+            onnx_execution_providers=["CPUExecutionProvider"],
+            input_example=np.zeros((1, SIDE, SIDE), np.uint8),
+            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
+        )
+
+
+@contextmanager
+def _no_survey_of_packages() -> Iterator[None]:
+    """Save a second of each run: MLflow would read the files of all packages, to check that what we pin is installed.
+
+    We pin what is installed. Where another MLflow keeps its survey elsewhere, this does nothing.
+    """
+    from mlflow.utils import requirements_utils
+
+    place, known = "_MODULES_TO_PACKAGES", getattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
+    setattr(requirements_utils, place, {})
+    try:
+        yield
+    finally:
+        setattr(requirements_utils, place, known)
 
 
 def enter_params(client, run_id: str, params: dict[str, Any]) -> None:
