@@ -32,7 +32,9 @@ class Nothing:
 def one(epochs: int, recorded: bool) -> float:
     """Seconds of the train stage, with every library imported before."""
     import mlflow.onnx
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+    import mlflow.pyfunc.loaders
+    import mlflow.store.tracking.sqlalchemy_store
+    import onnxruntime  # noqa: F401  (MLflow tries the model's example on it)
 
     import digits.network
     import digits.onnx_export

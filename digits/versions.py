@@ -85,7 +85,8 @@ def lock(revision: str | None) -> dict[str, Any]:
         content = Path(LOCK).read_text(encoding="utf-8") if Path(LOCK).exists() else None
     else:
         content = text(LOCK, revision)
-    return (yaml.safe_load(content) or {}).get("stages", {}) if content else {}
+    loaded = yaml.load(content, Loader=yaml.CSafeLoader) if content else None  # a tenth of the time of Python's own
+    return (loaded or {}).get("stages", {})
 
 
 def data() -> dict[str, str]:
