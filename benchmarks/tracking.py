@@ -1,6 +1,6 @@
 """What the record costs: a short training with MLflow and the same one without it, in turn, in one run.
 
-    python -m benchmarks.tracking [--epochs 2] [--pairs 3]
+    python -m benchmarks.tracking [--epochs 2] [--pairs 10]
 
 Needs the prepared digits: `make data`. Each training is the train stage in a process of its own, in a clone with a new
 record; the time of importing libraries is left out on both sides.
@@ -33,7 +33,7 @@ def one(epochs: int, recorded: bool) -> float:
     """Seconds of the train stage, with every library imported before."""
     import mlflow.onnx
     import mlflow.pyfunc.loaders
-    import mlflow.store.tracking.sqlalchemy_store
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
     import onnxruntime  # noqa: F401  (MLflow tries the model's example on it)
 
     import digits.network
@@ -72,7 +72,7 @@ def measured(epochs: int, recorded: bool) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--side", choices=["with", "without"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.side:
@@ -80,10 +80,14 @@ def main() -> None:
         return
     if not (ROOT / PREPARED / "train.parquet").exists():
         sys.exit("error: data/processed is not there: `make data` prepares the digits")
-    pairs = [(measured(given.epochs, False), measured(given.epochs, True)) for _ in range(given.pairs)]
-    for without, recorded in pairs:
-        print(f"without MLflow {without:6.2f} s   with {recorded:6.2f} s   {recorded / without - 1:+.1%}")
-    print(f"median {median(recorded / without - 1 for without, recorded in pairs):+.1%}")
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    for pair in range(given.pairs):
+        for recorded in (False, True) if pair % 2 else (True, False):  # neither side is always the first
+            seconds[recorded].append(measured(given.epochs, recorded))
+        without, recorded = seconds[False][-1], seconds[True][-1]
+        print(f"without MLflow {without:6.2f} s   with {recorded:6.2f} s", flush=True)
+    without, recorded = median(seconds[False]), median(seconds[True])
+    print(f"median         {without:6.2f} s   with {recorded:6.2f} s   {recorded / without - 1:+.1%}")
 
 
 if __name__ == "__main__":
