@@ -24,7 +24,7 @@ from digits.errors import UserError
 from digits.files import replacing
 from digits.outputs import HISTORY
 from digits.params import Params, Range
-from digits.tracking import runs, store
+from digits.tracking import record, runs, store
 
 STAGE = "train"
 POLL = 2.0  # seconds between two looks at what runs
@@ -126,7 +126,10 @@ class Search:
                     if not self._complete(trial, tell):
                         raise UserError(f"experiment {name} is done, but DVC shows no result of it: `dvc exp show`")
                     del self.running[name]
-                case experiments.FAILED | None:
+                case experiments.FAILED | None as status:
+                    # DVC looks at the parts of its queue in turn: what moves on in the meantime is in none of them.
+                    if experiments.statuses().get(name) != status:
+                        continue
                     del self.running[name]
                     self.study.tell(trial, state=TrialState.FAIL)
                     raise UserError(f"experiment {name} failed, or was removed; `dvc queue logs {name}` shows why")
@@ -170,9 +173,8 @@ class Search:
         with versions.opened(str(HISTORY), revision) as file:
             history = list(csv.DictReader(io.TextIOWrapper(file, encoding="utf-8")))
         value = float(history[-1][self.params.tune.metric])
-        run_id = runs.of_experiment(name) or runs.find(versions.weights(revision))
-        if run_id is not None:  # else DVC had it in its cache, or the record broke off
-            runs.adopt(run_id, self.parent, {})
+        known = runs.of_experiment(name) or runs.find(versions.weights(revision))
+        runs.adopt(known or record.enter_experiment(name, revision), self.parent, {})
         self.study.tell(trial.number, value)
         tell(f"{name}  {self.params.tune.metric} {value:.5f}  {self._said(trial.params)}")
         return True

@@ -2,10 +2,11 @@
 
 import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import yaml
@@ -180,6 +181,18 @@ def opened(path: str, revision: str | None) -> Iterator[IO[bytes]]:
         raise UserError(f"{path} of {where[:12]} can't be opened: {type(error).__name__} {error}") from None
     with file:
         yield file
+
+
+@contextmanager
+def checked_out(revision: str, paths: Iterable[Path]) -> Iterator[Path]:
+    """A temporary folder with files that DVC or git keeps, as they are at a revision. Raises UserError."""
+    with TemporaryDirectory() as folder:
+        for path in paths:
+            with opened(path.as_posix(), revision) as file:
+                target = Path(folder, path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(file.read())
+        yield Path(folder)
 
 
 def weights(revision: str) -> str:

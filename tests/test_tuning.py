@@ -6,12 +6,15 @@ The tests run in their order: each goes on where the one before it ended.
 import os
 import re
 import signal
+import time
 
 import optuna
+import psutil
 import pytest
 import yaml
 
-from tests.recorded import client_of
+from digits.files import digest
+from tests.recorded import answers, client_of, runs_of
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,7 @@ def test_the_same_command_goes_on_and_applies_the_best(project):
     today, found = map(float, re.search(r"^val_loss +(\S+) +(\S+)$", printed, re.MULTILINE).groups())
     assert (today, found) == (pytest.approx(ended[0].value, abs=1e-5), pytest.approx(best.value, abs=1e-5))
     assert found < today
+    assert project.git("status", "--porcelain", "data") == ""
 
 
 def test_each_trial_is_an_experiment_and_a_run_under_one_parent(project, client):
@@ -86,6 +90,50 @@ def test_it_draws_what_it_found(project):
     import cv2
 
     assert min(cv2.imread(str(project.root / "reports" / "tuning" / "history.png")).shape[:2]) > 300
+
+
+def test_a_trial_from_the_cache_is_entered_in_a_new_record(project, tmp_path):
+    """Today's parameters, the best that was found, are in DVC's cache; the record is a new one."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    printed = project.run("digits", "tune", "--trials", "1", "--name", "again", env={"MLFLOW_TRACKING_URI": uri})
+    assert "nothing that was tried is better" in printed
+    client = client_of(uri)
+    run, parent = runs_of(client)[::-1]
+    assert parent.data.tags["digits_search"] == "again"
+    assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert (run.data.tags["entered"], run.data.tags["dvc_experiment"]) == ("later, from the files", "again-0")
+    assert run.data.tags["weights_sha256"] == digest(project.root / "models" / "digits.weights.h5", "sha256")
+    today = yaml.safe_load((project.root / "params.yaml").read_text())["train"]["learning_rate"]
+    assert run.data.params["train.learning_rate"] == str(today)
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2, 3]
+    assert answers(client, run).sum() == pytest.approx(1)
+
+
+def at_work(project) -> list[psutil.Process]:
+    """The queue's worker and what it started, once the network learns."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        found = {}
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            words = " ".join(process.info["cmdline"] or ())
+            if (process.info["cwd"] or "").startswith(str(project.root)):
+                found |= {part: process for part in ("queue-worker", "exec-run", "-m pipeline.train") if part in words}
+        if len(found) == 3:
+            return list(found.values())
+        time.sleep(0.1)
+    raise AssertionError(f"no training on the queue, only {sorted(found)}")
+
+
+def test_a_trial_that_the_queue_lost_is_tried_again(project):
+    """The queue's processes are killed, as the out-of-memory killer would: DVC calls the trial running for ever."""
+    project.set_params(train={"epochs": 30})
+    with project.start("digits", "tune", "--trials", "1", "--name", "lost") as process:
+        for one in at_work(project):
+            one.kill()
+        printed, _ = process.communicate()
+    assert process.returncode == 0, printed
+    assert "lost-0  was lost by the queue, and is tried again" in printed
+    assert "lost-1  val_loss" in printed
 
 
 def test_other_ranges_are_another_search(project):

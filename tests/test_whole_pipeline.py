@@ -252,6 +252,9 @@ def test_an_experiment_in_a_temporary_folder_lands_in_the_same_store(scratch, cl
     run = runs_of(client)[-1]
     assert len(runs_of(client)) == before + 1
     assert run.info.run_name == "convolutions=[[4,5,2],[8,3,2]] epochs=1 seed=7"  # DVC goes on from the working tree
+    # DVC keeps the pictures, and git the link to them.
+    revision = scratch.git("for-each-ref", "--format=%(objectname)", "refs/exps/*/*/elsewhere").strip()
+    assert scratch.git("ls-tree", "-r", revision, "data") == scratch.git("ls-tree", "-r", "HEAD", "data")
     assert run.info.artifact_uri.startswith(f"file://{scratch.root}/mlartifacts/")
     (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
     answer = mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))

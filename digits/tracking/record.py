@@ -14,9 +14,11 @@ import yaml
 
 from digits import dataset, outputs, versions
 from digits.files import digest, read_json
-from digits.params import Params, flatten
+from digits.params import Params, flatten, load
 from digits.tracking import naming, runs, store
 
+HERE = Path()
+PARAMS = Path("params.yaml")
 LOCK = Path("requirements.txt")
 SPLITS = ("train", "validation")
 EVALUATED = "evaluation_md5"
@@ -76,13 +78,13 @@ def _log_environment() -> None:
         mlflow.log_artifact(str(LOCK), "environment")
 
 
-def log_trained(onnx: Path = outputs.ONNX) -> None:
+def log_trained(root: Path = HERE) -> None:
     """Enter in the active run what training wrote: the curves, the weights, and the model that is shipped."""
     import mlflow
 
-    mlflow.log_artifact(str(outputs.CURVES), "figures")
-    mlflow.log_artifact(str(outputs.WEIGHTS), "weights")
-    runs.log_model(onnx)
+    mlflow.log_artifact(str(root / outputs.CURVES), "figures")
+    mlflow.log_artifact(str(root / outputs.WEIGHTS), "weights")
+    runs.log_model(root / outputs.ONNX)
 
 
 def enter(params: Params) -> str:
@@ -102,7 +104,22 @@ def enter(params: Params) -> str:
     return run_id
 
 
-def _enter_training(client, params: Params, weights: str) -> str:
+def enter_experiment(name: str, revision: str) -> str:
+    """Enter the training of a DVC experiment from what DVC keeps of it; returns the id of the run.
+
+    For a result that DVC took from its cache while the store knew nothing of it. Raises UserError.
+    """
+    client = store.connect()
+    files = (PARAMS, outputs.HISTORY, outputs.CURVES, outputs.WEIGHTS, outputs.ONNX)
+    with store.answering(), versions.checked_out(revision, files) as root:
+        params = load(root / PARAMS)
+        run_id = _enter_training(client, params, digest(root / outputs.WEIGHTS, "sha256"), root)
+        client.set_tag(run_id, runs.EXPERIMENT, name)
+        runs.enter_params(client, run_id, params.flat())
+    return run_id
+
+
+def _enter_training(client, params: Params, weights: str, root: Path = HERE) -> str:
     import mlflow
 
     tags = {**facts(params), runs.PROCESS: runs.this_process(), "entered": "later, from the files"}
@@ -110,9 +127,9 @@ def _enter_training(client, params: Params, weights: str) -> str:
     with mlflow.start_run(run_id=interrupted, run_name=name(params), tags=tags) as run:
         run_id = run.info.run_id
         try:
-            _enter_epochs(client, run_id)
+            _enter_epochs(client, run_id, root)
             log_inputs()
-            log_trained()
+            log_trained(root)
             mlflow.set_tag(runs.WEIGHTS, weights)  # last: a run that is found by its weights holds the model
         except KeyboardInterrupt:
             mlflow.end_run("KILLED")
@@ -120,11 +137,11 @@ def _enter_training(client, params: Params, weights: str) -> str:
     return run_id
 
 
-def _enter_epochs(client, run_id: str) -> None:
+def _enter_epochs(client, run_id: str, root: Path) -> None:
     from mlflow.entities import Metric
 
     now, known = int(time.time() * 1000), runs.epochs_of(client, run_id)
-    history = pd.read_csv(outputs.HISTORY).set_index("epoch").drop(index=list(known), errors="ignore")
+    history = pd.read_csv(root / outputs.HISTORY).set_index("epoch").drop(index=list(known), errors="ignore")
     points = [
         Metric(key, float(value), now, int(epoch)) for epoch, row in history.iterrows() for key, value in row.items()
     ]
