@@ -192,7 +192,7 @@ def move(target: str) -> None:
     os.environ["MLFLOW_TRACKING_URI"] = target
     store.connect()
     with store.answering():
-        moving.move(f"sqlite:///{source}", target, print)
+        moving.move(f"{store.SQLITE}{source}", store.uri(), print)
     print(f"the record is on {store.shown()}; next: export MLFLOW_TRACKING_URI={store.shown()}")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 WEIGHTS = Path("models/digits.weights.h5")  # its SHA-256 is the model's name everywhere
 ONNX = Path("models/digits.onnx")  # the same network, for inference
-UNFINISHED = Path("models/unfinished.npz")  # the state after each epoch of training, until the last is done
+UNFINISHED = Path("models/unfinished.npz")  # the state after each epoch of training, until all is written
 
 TRAINED = Path("metrics/train.json")
 HISTORY = Path("reports/plots/history.csv")

@@ -51,10 +51,10 @@ class Server:
             raise UserError(f"another server uses {self.folder}: stop it, or give --folder another") from None
 
     def _serve(self, host: str, port: int) -> None:
-        self._start_database()
+        signal.signal(signal.SIGTERM, _interrupt)
         try:
+            self._start_database()
             process = subprocess.Popen(self._command(host, port), env=self._environment())
-            signal.signal(signal.SIGTERM, _interrupt)
             print(
                 f"MLflow on PostgreSQL: http://{host}:{port}  (admin, password in {self.folder / 'secrets.json'})\n"
                 f"next: export MLFLOW_TRACKING_URI=http://{host}:{port} MLFLOW_TRACKING_USERNAME=admin "
@@ -69,7 +69,8 @@ class Server:
             else:
                 raise UserError(f"MLflow's server ended with status {process.returncode}; what it said stands above")
         finally:
-            self._control("stop", "-m", "fast")
+            with suppress(UserError):  # it may not have come up
+                self._control("stop", "-m", "fast")
 
     def _command(self, host: str, port: int) -> list[str]:
         files = (self.folder / "artifacts").as_uri()
@@ -106,7 +107,8 @@ class Server:
         with suppress(UserError):
             self._control("stop", "-m", "fast")  # what runs still, since the server before this one was killed
         try:
-            self._control("start", "-l", str(data / "server.log"), "-o", f"-p {self.port} -h 127.0.0.1 -k ''")
+            settings = f"-p {self.port} -h 127.0.0.1 -k '' -c lc_messages=C"
+            self._control("start", "-l", str(data / "server.log"), "-o", settings)
         except UserError as error:
             raise UserError(f"PostgreSQL did not start: {error}; see {data / 'server.log'}") from None
         for name in DATABASES:
@@ -137,7 +139,8 @@ class Server:
         """Run one of PostgreSQL's programs, as the user `postgres` where this is root, whom it refuses."""
         command = [_program(program), *arguments]
         user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-        environment = {**os.environ, "PGPASSWORD": self.secrets["database"]}
+        # In English, whatever the machine speaks: `known` is.
+        environment = {**os.environ, "LC_ALL": "C", "PGPASSWORD": self.secrets["database"]}
         # PostgreSQL stays, and would keep a pipe open: so what it says goes to a file.
         with (self.folder / "postgres.said").open("w+") as said:
             streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}

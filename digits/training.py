@@ -14,7 +14,7 @@ from scipy.special import log_softmax
 from digits import network
 from digits.dataset import LABELS, Digits
 from digits.errors import UserError
-from digits.files import remove, replacing
+from digits.files import replacing
 from digits.network import Muon, Network, OneCycle, keras
 from digits.params import Train
 
@@ -80,8 +80,8 @@ def fit(
     """Train `net` in place on the split that it was built with; after each epoch call `on_epoch`.
 
     `on_epoch` is given the epoch's number, from 1, its metrics, and whether it was restored from `unfinished`, where
-    each epoch's state is kept until the last is done: an interrupted training goes on from there, and ends with the
-    same bytes as one that was not interrupted.
+    each epoch's state is kept: an interrupted training goes on from there, and ends with the same bytes as one that was
+    not interrupted. Whoever has written the model removes the file.
 
     Returns the metrics by epoch: `loss`, `accuracy`, `val_loss` and `val_accuracy`. Those of the training split are
     measured on warped digits and smoothed labels while the network still learns, so they are worse than the
@@ -103,7 +103,6 @@ def fit(
         history.append({name: learned.history[name][0] for name in ("loss", "accuracy")} | _scored(net, validation))
         _keep(unfinished, key, net, history)
         on_epoch(epoch + 1, history[-1], False)
-    remove(unfinished)
     return history
 
 

@@ -45,19 +45,22 @@ class Search:
             study_name=name,
             storage=f"sqlite:///{store.root() / 'tuning.db'}",
             direction="minimize" if params.tune.metric.endswith("loss") else "maximize",
-            sampler=optuna.samplers.TPESampler(
-                seed=params.tune.seed, n_startup_trials=4, multivariate=True, constant_liar=True
-            ),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=params.train.epochs // 3),
             load_if_exists=True,
         )
         self._must_match()
-        self.parent = runs.parent(name, {"tune.metric": params.tune.metric, **self._described()})
+        # Another seed each time that the search goes on, or the first values would be drawn again.
+        seed = params.tune.seed + len(self.study.trials)
+        self.study.sampler = optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=4, multivariate=True, constant_liar=True
+        )
+        self.parent = runs.parent(name, self._described(), self.study.user_attrs.get("parent"))
+        self.study.set_user_attr("parent", self.parent)
         self.running: dict[str, optuna.Trial] = {}
         self.looks, self.stood = 0, 0  # at what runs, and how often running that nobody worked on it
 
     def _must_match(self) -> None:
-        """Refuse to go on with a search of other ranges, or with experiments that this study knows nothing of."""
+        """Refuse to go on with a search for something else, or with experiments that this study knows nothing of."""
         for key, one in self.ranges.items():
             if one.choices is not None and self.today[key] not in one.choices:
                 raise UserError(f"params.yaml: tune.ranges: choices of {key} lack today's value {self.today[key]!r}")
@@ -66,19 +69,26 @@ class Search:
                 f"experiments of a search {self.name!r} are there, but tuning.db knows nothing of it: give --name "
                 f"another, or `dvc exp remove` those that `dvc exp list` shows"
             )
-        known = self.study.user_attrs.get("ranges")
-        if known not in (None, self._described()):
-            raise UserError(f"the search {self.name!r} was begun with other ranges: give --name another")
-        self.study.set_user_attr("ranges", self._described())
+        # What a trial's result hangs on, but for what is searched: results of different ones can't be compared.
+        stages = ("ingest.", "validate.", "preprocess.", "train.")
+        fixed = {key: value for key, value in self.params.flat().items() if key.startswith(stages)}
+        now = self._described() | {key: str(value) for key, value in fixed.items() if key not in self.ranges}
+        known = self.study.user_attrs.get("fixed", now) if self._ended() else now
+        other = ", ".join(sorted(key for key in known.keys() | now.keys() if known.get(key) != now.get(key)))
+        if other:
+            raise UserError(f"the search {self.name!r} was begun with another {other}: give --name another")
+        self.study.set_user_attr("fixed", now)
 
     def _described(self) -> dict[str, str]:
-        return {f"tune.{key}": json.dumps(one.model_dump(exclude_none=True)) for key, one in self.ranges.items()}
+        ranges = {f"tune.{key}": json.dumps(one.model_dump(exclude_none=True)) for key, one in self.ranges.items()}
+        return {"tune.metric": self.params.tune.metric, **ranges}
 
     def run(self, trials: int, jobs: int, tell: Callable[[str], None]) -> None:
         """Bring the study to so many ended trials, `jobs` at a time."""
         self._take_up(tell)
-        if not self.study.trials:
-            self.study.enqueue_trial(self.today)  # what there is comes first: the rest is held against it
+        if not self._tried(self.today):  # what there is comes first: the rest is held against it
+            self.study.enqueue_trial(self.today)
+            trials = max(trials, self._ended() + 1)
         try:
             while self._ended() < trials:
                 while len(self.running) < jobs and self._ended() + len(self.running) < trials:
@@ -90,6 +100,11 @@ class Search:
         finally:
             if self.running:
                 experiments.stop(self.running)
+
+    def _tried(self, values: dict[str, Any]) -> bool:
+        """Whether a trial of these values has ended, or waits for its turn."""
+        trials = self.study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING))
+        return values in [trial.params or trial.system_attrs.get("fixed_params") for trial in trials]
 
     def _ended(self) -> int:
         return len(self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
@@ -150,19 +165,22 @@ class Search:
     def _watch(self, name: str, trial: optuna.Trial, tell: Callable[[str], None]) -> None:
         try:
             with store.answering():
-                run_id = runs.of_experiment(name)
+                run_id = runs.of_running(name)
                 curve = runs.curve(run_id, self.params.tune.metric) if run_id else {}
         except UserError:
             return  # what trains goes on without the record: so does the search
-        known = self.study.trials[trial.number].intermediate_values
-        for epoch in sorted(curve.keys() - known.keys()):
-            trial.report(curve[epoch], epoch)
+        self._report(trial, curve)
         if curve and trial.should_prune():
             experiments.stop([name])
             runs.adopt(run_id, self.parent, {"pruned": "yes"})
             self.study.tell(trial, state=TrialState.PRUNED)
             del self.running[name]
             tell(f"{name}  pruned after epoch {max(curve)}  {self._said(trial.params)}")
+
+    def _report(self, trial: optuna.Trial, curve: dict[int, float]) -> None:
+        known = self.study.trials[trial.number].intermediate_values
+        for epoch in sorted(curve.keys() - known.keys()):
+            trial.report(curve[epoch], epoch)
 
     def _complete(self, trial: optuna.Trial | FrozenTrial, tell: Callable[[str], None]) -> bool:
         """Take in the result of an experiment that is done; False where there is none."""
@@ -172,9 +190,12 @@ class Search:
             return False
         with versions.opened(str(HISTORY), revision) as file:
             history = list(csv.DictReader(io.TextIOWrapper(file, encoding="utf-8")))
-        value = float(history[-1][self.params.tune.metric])
-        known = runs.of_experiment(name) or runs.find(versions.weights(revision))
-        runs.adopt(known or record.enter_experiment(name, revision), self.parent, {})
+        curve = {int(row["epoch"]): float(row[self.params.tune.metric]) for row in history}
+        if isinstance(trial, optuna.Trial):  # the last epochs passed between two looks; one taken up can't be told them
+            self._report(trial, curve)
+        value = curve[max(curve)]
+        run_id = runs.find(versions.weights(revision)) or record.enter_experiment(name, revision)
+        runs.adopt(run_id, self.parent, {})
         self.study.tell(trial.number, value)
         tell(f"{name}  {self.params.tune.metric} {value:.5f}  {self._said(trial.params)}")
         return True

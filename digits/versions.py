@@ -44,9 +44,9 @@ def changed() -> list[str]:
     return (_git("diff", "--name-only", "HEAD", *MADE_BY_PEOPLE) or "").splitlines()
 
 
-def changes() -> str:
-    """The same as a patch."""
-    return _git("diff", "HEAD", *MADE_BY_PEOPLE) or ""
+def changes() -> bytes:
+    """The same as a patch, in whatever encodings the files have."""
+    return _git_bytes("diff", "HEAD", *MADE_BY_PEOPLE) or b""
 
 
 def text(path: str, revision: str) -> str | None:
@@ -75,8 +75,7 @@ def md5(path: str, revision: str | None) -> str | None:
     if revision is None:
         content = Path(path).read_bytes() if Path(path).is_file() else None
     else:
-        done = subprocess.run(["git", "show", f"{revision}:{path}"], capture_output=True)
-        content = done.stdout if done.returncode == 0 else None
+        content = _git_bytes("show", f"{revision}:{path}")
     return None if content is None else hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
@@ -208,8 +207,13 @@ def _hash_info(md5: str):
 
 
 def _git(*arguments: str) -> str | None:
+    said = _git_bytes(*arguments)
+    return None if said is None else said.decode(errors="replace")
+
+
+def _git_bytes(*arguments: str) -> bytes | None:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True)
+        done = subprocess.run(["git", *arguments], capture_output=True)
     except FileNotFoundError:
         raise UserError("git is not installed, and revisions are its") from None
     return done.stdout if done.returncode == 0 else None

@@ -12,7 +12,7 @@ import pandas as pd
 
 from digits import dataset, figures
 from digits.errors import run
-from digits.files import digest, replacing, write_json
+from digits.files import digest, remove, replacing, write_json
 from digits.outputs import CURVES, HISTORY, ONNX, TRAINED, UNFINISHED, WEIGHTS
 from digits.params import Train, load
 from digits.tracking import record, runs, store
@@ -66,6 +66,7 @@ def main() -> None:
         figures.learning_curves(history, CURVES)
         recording(record.log_trained)
         recording.weights = digest(WEIGHTS, "sha256")
+        remove(UNFINISHED)  # no sooner: an error on the way here costs no epoch
     print(f"trained: {history[-1]['val_accuracy']:.2%} of the validation digits are read right; see {CURVES}")
 
 

@@ -98,6 +98,16 @@ def test_a_training_killed_between_two_epochs_goes_on_from_there(scratch, untouc
     assert scratch.lock() == untouched
 
 
+def test_a_training_killed_when_it_had_learned_is_not_repeated(scratch, killer, untouched):
+    command = ("dvc", "repro", "--force", "--single-item", "train")
+    kill = {"PYTHONPATH": str(killer), "KILL": "train@.partial-learning_curves.png"}
+    scratch.run(*command, fails=True, env=kill)
+    printed = [line for line in scratch.run(*command).splitlines() if line.startswith("epoch")]
+    assert [line.endswith("taken from models/unfinished.npz") for line in printed] == [True, True]
+    assert not (scratch.root / "models" / "unfinished.npz").exists()
+    assert scratch.lock() == untouched
+
+
 def test_the_end_is_as_if_nothing_had_happened(scratch, untouched):
     assert scratch.lock() == untouched
     assert "Data and pipelines are up to date." in scratch.run("dvc", "status", "evaluate")

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,23 +31,32 @@ def project(scratch):
 
 @pytest.fixture(scope="module")
 def server(project):
-    """What the environment of a running server's client holds."""
-    port = free_port()
+    """What the environment of a running server's client holds. It was started before, and speaks German."""
     # Not in pytest's own folder: it is closed to the user that PostgreSQL runs as where root runs the tests.
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)
         folder = Path(place) / "server"
-        command = ("digits", "server", "--port", str(port), "--folder", str(folder))
-        with project.start(*command, start_new_session=True) as process:
-            wait_for(port, seconds=120)
+        with serving(project, folder):
+            pass
+        with serving(project, folder) as port:
             password = json.loads((folder / "secrets.json").read_text())["admin"]
             yield {
                 "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}",
                 "MLFLOW_TRACKING_USERNAME": "admin",
                 "MLFLOW_TRACKING_PASSWORD": password,
             }
-            os.killpg(process.pid, signal.SIGTERM)
-            printed = process.communicate()[0]
+
+
+@contextmanager
+def serving(project, folder):
+    """Start `digits server`, give its port, and end it as a system's manager would."""
+    port, german = free_port(), {"LANGUAGE": "de", "LC_ALL": "C.UTF-8"}
+    command = ("digits", "server", "--port", str(port), "--folder", str(folder))
+    with project.start(*command, start_new_session=True, env=german) as process:
+        wait_for(port, seconds=120)
+        yield port
+        os.killpg(process.pid, signal.SIGTERM)
+        printed = process.communicate()[0]
     assert "Traceback" not in printed
 
 

@@ -6,7 +6,9 @@ The tests run in their order: each goes on where the one before it ended.
 import os
 import re
 import signal
+import sqlite3
 import time
+from contextlib import closing
 
 import optuna
 import psutil
@@ -136,8 +138,52 @@ def test_a_trial_that_the_queue_lost_is_tried_again(project):
     assert "lost-1  val_loss" in printed
 
 
-def test_other_ranges_are_another_search(project):
-    project.set_params(tune={"ranges": {"learning_rate": {"low": 0.001, "high": 0.01}}})
+def test_a_trial_whose_record_broke_off_is_gone_on_with(project, tmp_path):
+    """The database is held from the first epoch on, until the search itself gives up."""
+    project.set_params(train={"seed": 7})
+    uri, command = f"sqlite:///{tmp_path}/mlflow.db", ("digits", "tune", "--trials", "1", "--name", "broken")
+    with project.start(*command, env={"MLFLOW_TRACKING_URI": uri}) as process:
+        at_work(project)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as holder:
+            while not holder.execute("SELECT count(*) FROM metrics WHERE key = 'val_loss'").fetchone()[0]:
+                time.sleep(0.1)
+            holder.execute("BEGIN EXCLUSIVE")
+            printed, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "database is locked" in printed
+    assert "Traceback" not in printed
+    printed = project.run(*command, env={"MLFLOW_TRACKING_URI": uri})
+    assert "broken-0  val_loss" in printed
+    client = client_of(uri)
+    (run,) = [run for run in runs_of(client) if "digits_search" not in run.data.tags]
+    assert (run.info.status, run.data.tags["entered"]) == ("FINISHED", "later, from the files")
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == list(range(1, 31))
+    assert answers(client, run).sum() == pytest.approx(1)
+
+
+def test_what_failed_is_tried_again_once_it_is_mended(project):
+    """Today's parameters are those that all others are held against."""
+    project.set_params(train={"epochs": 3, "devices": 2})
+    said = project.run("digits", "tune", "--trials", "1", "--name", "mended", fails=True)
+    assert "experiment mended-0 failed" in said
+    project.set_params(train={"devices": 1})
+    printed = project.run("digits", "tune", "--trials", "1", "--name", "mended")
+    assert "mended-1  val_loss" in printed
+    assert "nothing that was tried is better than what params.yaml says today" in printed
+
+
+def test_values_that_were_changed_by_hand_are_tried_too(project):
+    project.set_params(train={"learning_rate": 0.0002})
+    printed = project.run("digits", "tune", "--trials", "1", "--name", "mended", "--no-apply")
+    assert "mended-2  val_loss" in printed
+    assert "learning_rate=0.0002" in printed
+    assert "next: `dvc exp apply mended-1`" in printed
+
+
+def test_what_cannot_be_compared_is_another_search(project):
+    ranges = {"learning_rate": {"low": 0.001, "high": 0.01}}
+    project.set_params(train={"epochs": 4, "seed": 7}, tune={"ranges": ranges, "metric": "val_accuracy"})
     said = project.run("digits", "tune", "--trials", "4", fails=True)
-    assert "the search 'tune' was begun with other ranges: give --name another" in said
+    changed = "train.epochs, train.seed, tune.metric, tune.train.learning_rate"
+    assert f"the search 'tune' was begun with another {changed}: give --name another" in said
     assert "Traceback" not in said

@@ -68,11 +68,11 @@ def _log_environment() -> None:
         # The folders' names say it at once; `importlib.metadata` would parse each package's description.
         found = (path.stem for folder in sys.path for path in Path(folder).glob("*.dist-info"))
         installed = sorted({"==".join(name.split("-")[:2]) for name in found}, key=str.lower)
-        files = {"installed.txt": "\n".join(installed) + "\n"}
+        files = {"installed.txt": ("\n".join(installed) + "\n").encode()}
         if versions.changed():
             files["changes.patch"] = versions.changes()
         for file, content in files.items():
-            (Path(folder) / file).write_text(content, encoding="utf-8")
+            (Path(folder) / file).write_bytes(content)
         mlflow.log_artifacts(folder, "environment")
     if LOCK.exists():
         mlflow.log_artifact(str(LOCK), "environment")
@@ -107,11 +107,13 @@ def enter(params: Params) -> str:
 def enter_experiment(name: str, revision: str) -> str:
     """Enter the training of a DVC experiment from what DVC keeps of it; returns the id of the run.
 
-    For a result that DVC took from its cache while the store knew nothing of it. Raises UserError.
+    For a result that DVC took from its cache while the store knew nothing of it, or whose run broke off as the store
+    failed. Raises UserError.
     """
     client = store.connect()
     files = (PARAMS, outputs.HISTORY, outputs.CURVES, outputs.WEIGHTS, outputs.ONNX)
     with store.answering(), versions.checked_out(revision, files) as root:
+        runs.end_orphans(client)
         params = load(root / PARAMS)
         run_id = _enter_training(client, params, digest(root / outputs.WEIGHTS, "sha256"), root)
         client.set_tag(run_id, runs.EXPERIMENT, name)

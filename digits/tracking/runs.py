@@ -181,7 +181,8 @@ def enter_params(client, run_id: str, params: dict[str, Any]) -> None:
 
 def find(weights: str) -> str | None:
     """Id of the newest run whose model has these weights, or None."""
-    return _newest(store.connect(), f"tags.{WEIGHTS} = '{weights}'")
+    found = _search(store.connect(), f"tags.{WEIGHTS} = '{weights}'", most=1)
+    return found[0].info.run_id if found else None
 
 
 def find_interrupted(client, task: str) -> str | None:
@@ -192,17 +193,20 @@ def find_interrupted(client, task: str) -> str | None:
     )
 
 
-def of_experiment(name: str) -> str | None:
-    """Id of the newest run of a DVC experiment, or None."""
-    return _newest(store.connect(), f"tags.{EXPERIMENT} = '{name}'")
+def of_running(name: str) -> str | None:
+    """Id of the run that a DVC experiment of this name writes to now, in this project, or None.
+
+    Others may have experiments of the same name in the same store, and so may an earlier search.
+    """
+    found = _search(store.connect(), f"tags.{EXPERIMENT} = '{name}' AND attributes.status = 'RUNNING'")
+    return next((run.info.run_id for run in found if _works_here(run.data.tags.get(PROCESS, ""))), None)
 
 
-def parent(name: str, params: dict[str, str]) -> str:
-    """Id of the run that a search's runs stand under, begun where there is none yet."""
-    client = store.connect()
-    known = _newest(client, f"tags.{SEARCH} = '{name}'")
-    if known is not None:
+def parent(name: str, params: dict[str, str], known: str | None) -> str:
+    """Id of the run that a search's runs stand under: the known one, or a new one where the store has it not."""
+    if known is not None and describe(known):
         return known
+    client = store.connect()
     experiment = client.get_experiment_by_name(store.EXPERIMENT)
     run_id = client.create_run(experiment.experiment_id, run_name=name, tags={SEARCH: name}).info.run_id
     for key, value in params.items():
@@ -276,13 +280,8 @@ def end_orphans(client) -> None:
     """Mark as KILLED what an earlier process of this machine left as running, being killed with no time to say so."""
     for run in _search(client, "attributes.status = 'RUNNING'"):
         host, _, rest = run.data.tags.get(PROCESS, "").partition(" ")
-        if host == socket.gethostname() and not _alive(*rest.split()):
+        if host == socket.gethostname() and not _process(*rest.split()):
             client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _newest(client, condition: str) -> str | None:
-    found = _search(client, condition, most=1)
-    return found[0].info.run_id if found else None
 
 
 def _search(client, condition: str, most: int = 1000) -> list:
@@ -297,8 +296,20 @@ def this_process() -> str:
     return f"{socket.gethostname()} {process.pid} {process.create_time():.0f}"
 
 
-def _alive(pid: str, created: str) -> bool:
+def _process(pid: str, created: str) -> psutil.Process | None:
+    """The process that was meant, if it is alive: its number may be another's by now."""
     try:
-        return f"{psutil.Process(int(pid)).create_time():.0f}" == created
+        found = psutil.Process(int(pid))
+        return found if f"{found.create_time():.0f}" == created else None
     except psutil.NoSuchProcess:
+        return None
+
+
+def _works_here(tag: str) -> bool:
+    """Whether a run's PROCESS is alive on this machine, in the project or one of DVC's copies in it."""
+    host, _, rest = tag.partition(" ")
+    process = _process(*rest.split()) if host == socket.gethostname() else None
+    try:
+        return process is not None and Path(process.cwd()).is_relative_to(store.root())
+    except psutil.Error:  # it ended just now
         return False

@@ -15,6 +15,7 @@ from digits.errors import UserError
 
 EXPERIMENT = "digits"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's page begins with language models
+SQLITE = "sqlite:///"  # and a path
 PATIENCE = 5  # seconds that a server is given to say that it is there
 # What MLflow would try for four minutes a call is given up after some seconds: a server that is gone stays gone.
 RETRIES = {
@@ -46,14 +47,19 @@ def root() -> Path:
 
 
 def uri() -> str:
-    """The tracking store's address: `MLFLOW_TRACKING_URI`, or `mlflow.db` in the project's root."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
+    """The tracking store's address: `MLFLOW_TRACKING_URI`, or `mlflow.db` in the project's root.
+
+    A relative path is one from the root: an experiment of DVC's runs in a copy, which is thrown away.
+    """
+    address = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
+    path = Path(address.removeprefix(SQLITE))
+    return f"{SQLITE}{root() / path}" if address.startswith(SQLITE) and not path.is_absolute() else address
 
 
 def database() -> Path | None:
     """The SQLite file that the store is, or None where it is a server."""
     address = uri()
-    return Path(address.removeprefix("sqlite:///")) if address.startswith("sqlite:///") else None
+    return Path(address.removeprefix(SQLITE)) if address.startswith(SQLITE) else None
 
 
 def shown() -> str:
@@ -106,8 +112,8 @@ def connect():
         _provide_database(path)
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
-    client = mlflow.MlflowClient()
     try:
+        client = mlflow.MlflowClient()
         _provide_experiment(client, address)
         mlflow.set_experiment(EXPERIMENT)
     except UserError:

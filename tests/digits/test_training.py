@@ -125,7 +125,15 @@ def test_a_killed_training_goes_on_from_its_last_epoch_to_the_same_bytes(once, t
     assert [restored for _, _, restored in told(folder)["told"]] == [True, True, False, False]
     assert told(folder)["history"] == told(once[backend])["history"]
     assert hashes(folder) == hashes(once[backend])
-    assert not (folder / "unfinished.npz").exists()
+
+
+def test_a_training_whose_model_was_lost_in_the_writing_is_not_repeated(once, train):
+    folder = train()
+    for name in ("a.weights.h5", "a.onnx", "told.json"):
+        (folder / name).unlink()
+    train(into=folder)
+    assert [restored for _, _, restored in told(folder)["told"]] == [True] * 4
+    assert hashes(folder) == hashes(once["tensorflow"])
 
 
 def test_a_training_with_other_parameters_begins_anew(once, train):

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -14,6 +14,8 @@ from digits.tracking import registry, runs
 from tests.imports import ROOT
 from tests.loopback import free_port
 from tests.recorded import recorded
+
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 
 
 class TestStore:
@@ -29,6 +31,23 @@ class TestStore:
     def test_the_environment_overrides_it(self, workspace, store, monkeypatch):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
         assert store.uri() == "http://127.0.0.1:1"
+
+    def test_a_relative_path_in_it_is_one_from_the_root(self, workspace, store, monkeypatch):
+        """An experiment of DVC's runs in a copy, which is thrown away with what it holds."""
+        copy = workspace / ".dvc" / "tmp" / "copy"
+        copy.mkdir(parents=True)
+        monkeypatch.chdir(copy)
+        monkeypatch.setenv("DVC_ROOT", str(workspace))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///ours.db")
+        store.connect()
+        assert (workspace / "ours.db").is_file()
+        assert list(copy.iterdir()) == []
+
+    @pytest.mark.parametrize("address", ["localhost:5000", "postgres://localhost/digits"])
+    def test_an_address_that_mlflow_does_not_know_is_refused(self, store, monkeypatch, address):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        with pytest.raises(UserError, match=f"the tracking store {address} does not answer: .*set MLFLOW_TRACKING_URI"):
+            store.connect()
 
     def test_outside_the_project_it_says_so(self, tmp_path, store, monkeypatch):
         monkeypatch.chdir("/")
@@ -171,14 +190,42 @@ class TestRuns:
         assert "`dvc repro` or `digits sync` enters what is missing" in said
 
     def test_a_search_is_a_run_that_others_stand_under(self, client, constant_model):
-        parent = runs.parent("search", {"tune.metric": "val_loss"})
-        assert runs.parent("search", {"tune.metric": "val_loss"}) == parent
+        parent = runs.parent("search", {"tune.metric": "val_loss"}, known=None)
+        assert runs.parent("search", {"tune.metric": "val_loss"}, known=parent) == parent
+        assert runs.parent("search", {"tune.metric": "val_loss"}, known=None) != parent  # another's, of the same name
         child = recorded("a" * 64, constant_model(3))
         runs.adopt(child, parent, {"pruned": "no"})
         found = client.search_runs(
             [client.get_run(child).info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'"
         )
         assert [(run.info.run_id, run.data.tags["pruned"]) for run in found] == [(child, "no")]
+
+    def test_the_run_of_an_experiment_is_that_of_this_project(self, store, workspace, tmp_path_factory):
+        """Others may search on the same server at the same time, and call their experiments the same."""
+        store.connect()
+        code = (
+            "import sys; from digits.tracking import runs\n"
+            "with runs.training('a', {}, {runs.TASK: sys.argv[1], runs.EXPERIMENT: 'tune-4'}) as recording:\n"
+            "    print(recording.run_id, flush=True); sys.stdin.read()"
+        )
+        copy, elsewhere = workspace / ".dvc" / "tmp" / "copy", tmp_path_factory.mktemp("theirs")
+        copy.mkdir(parents=True)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": store.uri()}
+        with ExitStack() as stack:
+            ours, theirs = (
+                stack.enter_context(
+                    subprocess.Popen(
+                        [sys.executable, "-c", code, str(folder)], cwd=folder, env=environment, text=True, **PIPES
+                    )
+                )
+                for folder in (copy, elsewhere)
+            )
+            run_id = ours.stdout.readline().strip()
+            assert theirs.stdout.readline().strip()  # it has begun too
+            assert runs.of_running("tune-4") == run_id
+            assert runs.of_running("tune-5") is None
+            ours.communicate()
+            assert runs.of_running("tune-4") is None
 
 
 class TestRegistry:
