@@ -107,6 +107,7 @@ class Server:
         with suppress(UserError):
             self._control("stop", "-m", "fast")  # what runs still, since the server before this one was killed
         try:
+            # It answers in English, whatever the machine speaks: what is there already is known by its words.
             settings = f"-p {self.port} -h 127.0.0.1 -k '' -c lc_messages=C"
             self._control("start", "-l", str(data / "server.log"), "-o", settings)
         except UserError as error:
@@ -139,8 +140,7 @@ class Server:
         """Run one of PostgreSQL's programs, as the user `postgres` where this is root, whom it refuses."""
         command = [_program(program), *arguments]
         user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-        # In English, whatever the machine speaks: `known` is.
-        environment = {**os.environ, "LC_ALL": "C", "PGPASSWORD": self.secrets["database"]}
+        environment = {**os.environ, "PGPASSWORD": self.secrets["database"]}
         # PostgreSQL stays, and would keep a pipe open: so what it says goes to a file.
         with (self.folder / "postgres.said").open("w+") as said:
             streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}

@@ -43,7 +43,7 @@ class Search:
         self.today = {key: value for key, value in params.flat().items() if key in self.ranges}
         self.study = optuna.create_study(
             study_name=name,
-            storage=f"sqlite:///{store.root() / 'tuning.db'}",
+            storage=f"{store.SQLITE}{store.root() / 'tuning.db'}",
             direction="minimize" if params.tune.metric.endswith("loss") else "maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=params.train.epochs // 3),
             load_if_exists=True,
@@ -69,17 +69,21 @@ class Search:
                 f"experiments of a search {self.name!r} are there, but tuning.db knows nothing of it: give --name "
                 f"another, or `dvc exp remove` those that `dvc exp list` shows"
             )
-        # What a trial's result hangs on, but for what is searched: results of different ones can't be compared.
-        stages = ("ingest.", "validate.", "preprocess.", "train.")
-        fixed = {key: value for key, value in self.params.flat().items() if key.startswith(stages)}
-        now = self._described() | {key: str(value) for key, value in fixed.items() if key not in self.ranges}
+        now = self._fixed()
         known = self.study.user_attrs.get("fixed", now) if self._ended() else now
         other = ", ".join(sorted(key for key in known.keys() | now.keys() if known.get(key) != now.get(key)))
         if other:
             raise UserError(f"the search {self.name!r} was begun with another {other}: give --name another")
         self.study.set_user_attr("fixed", now)
 
+    def _fixed(self) -> dict[str, str]:
+        """What a trial's result hangs on, but for what is searched: results of different ones can't be compared."""
+        stages = tuple(f"{name}." for name in ("ingest", "validate", "preprocess", STAGE))
+        given = {key: str(value) for key, value in self.params.flat().items() if key.startswith(stages)}
+        return self._described() | {key: value for key, value in given.items() if key not in self.ranges}
+
     def _described(self) -> dict[str, str]:
+        """What is searched for, and where."""
         ranges = {f"tune.{key}": json.dumps(one.model_dump(exclude_none=True)) for key, one in self.ranges.items()}
         return {"tune.metric": self.params.tune.metric, **ranges}
 
