@@ -33,8 +33,8 @@ def client(project):
     return client_of(f"sqlite:///{project.root}/mlflow.db")
 
 
-def study(project) -> optuna.Study:
-    return optuna.load_study(study_name="tune", storage=f"sqlite:///{project.root}/tuning.db")
+def study(project, name: str = "tune") -> optuna.Study:
+    return optuna.load_study(study_name=name, storage=f"sqlite:///{project.root}/tuning.db")
 
 
 def children(client):
@@ -58,7 +58,7 @@ def test_the_same_command_goes_on_and_applies_the_best(project):
     before = yaml.safe_load((project.root / "params.yaml").read_text())["train"]["learning_rate"]
     printed = project.run("digits", "tune", "--trials", "3")
     ended = [trial for trial in study(project).trials if trial.state.name in ("COMPLETE", "PRUNED")]
-    assert len(ended) == 3
+    assert len({trial.params["train.learning_rate"] for trial in ended}) == len(ended) == 3
     assert ended[0].params == {"train.learning_rate": before}  # today's parameters come first
     best = study(project).best_trial
     assert best.number > 0
@@ -136,6 +136,8 @@ def test_a_trial_that_the_queue_lost_is_tried_again(project):
     assert process.returncode == 0, printed
     assert "lost-0  was lost by the queue, and is tried again" in printed
     assert "lost-1  val_loss" in printed
+    lost, again = study(project, "lost").trials
+    assert (lost.state.name, again.params) == ("FAIL", lost.params)
 
 
 def test_a_trial_whose_record_broke_off_is_gone_on_with(project, tmp_path):
