@@ -1,4 +1,4 @@
-# The front door. A line's help is the comment behind its target.
+# A target's help is the comment behind it.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,8 +10,8 @@ export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro data train evaluate register ui serve server test lint format bench bench-gpu bench-stages bench-data lock \
-	clean
+.PHONY: help setup repro data train evaluate register ui serve test test-slow test-all lint format \
+	bench bench-gpu bench-stages bench-data lock clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
@@ -30,8 +30,10 @@ $(BIN)/.ready: requirements.txt pyproject.toml
 
 repro: setup ## Run the whole pipeline: from the pictures to a registered model
 	dvc repro
+	@git diff --quiet HEAD -- dvc.lock metrics || echo "dvc.lock and metrics/ differ from the committed ones: expected on" \
+		"another kind of CPU, which gives other bytes, and after a change; \`git checkout dvc.lock metrics\` restores them"
 
-data: setup ## Run the stages up to the prepared digits: ingest, validate, preprocess
+data: setup ## Run the stages up to the processed digits: ingest, validate, preprocess
 	dvc repro preprocess
 
 train: setup ## Run the stages up to the trained network
@@ -41,7 +43,7 @@ evaluate: setup ## Run the stages up to the test scores, and print them
 	dvc repro evaluate
 	dvc metrics show
 
-register: setup ## Enter the model in the registry again, say after MLFLOW_TRACKING_URI changed
+register: setup ## Log and register the model in models/ again, say after MLFLOW_TRACKING_URI changed
 	digits sync
 
 ui: setup ## Open MLflow's page of runs and models on http://127.0.0.1:5000
@@ -50,21 +52,25 @@ ui: setup ## Open MLflow's page of runs and models on http://127.0.0.1:5000
 serve: setup ## Serve the champion on http://127.0.0.1:5001 with MLflow's scoring server
 	digits serve
 
-server: setup ## Run a tracking server for a team, MLflow on PostgreSQL, on http://127.0.0.1:5002
-	digits server
+test: lint ## Lint, and run the fast tests: the default pipeline once, and all that needs no second one
+	pytest -n auto -m "not slow" --durations 10
 
-test: lint ## Lint and run the tests
-	pytest -n 2 --dist loadfile
+test-slow: setup ## Run the slow tests: experiments, killed processes, servers, a remote, a browser
+	pytest -n auto -m slow --durations 10
 
-lint: setup ## Check the code's style
+test-all: test test-slow ## Lint, and run all tests
+
+lint: setup ## Check the code's style, its types, and that imports go down only
 	ruff check .
 	ruff format --check .
+	mypy
+	lint-imports --no-logo
 
 format: setup ## Put the code in its style
 	ruff check --fix .
 	ruff format .
 
-# What stands beside the network in its benchmarks; PyTorch alone is 5 GB.
+# What the benchmarks compare the network with; PyTorch alone is 5 GB.
 $(BIN)/.bench: benchmarks/requirements.txt $(BIN)/.ready
 	$(BIN)/pip install --quiet --require-hashes -r benchmarks/requirements.txt
 	@touch $@
@@ -87,6 +93,7 @@ lock: setup ## Resolve pyproject.toml into requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra bench --constraint requirements.txt --output-file benchmarks/requirements.txt pyproject.toml
 
-clean: ## Remove what the stages wrote; DVC's cache and MLflow's record stay
-	rm -rf data/raw data/processed data/measurements.parquet data/profile.json data/quarantine.csv \
-		models/digits.* models/unfinished.npz models/registered.json models/entered.json reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs .pytest_cache .ruff_cache
+clean: ## Remove what the stages wrote; DVC's cache and the tracking store stay
+	rm -rf data/raw data/interim data/processed models/digits.* models/checkpoint.npz models/registered.json \
+		reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs \
+		.pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""What the stages before training cost by the number of pictures, and decoding and normalising beside a Pillow loop.
+"""What the stages before training cost by the number of pictures, and decoding and normalising temporary a Pillow loop.
 
     python -m benchmarks.data [--sizes 5000 70000 1000000] [--folder FOLDER]
 
@@ -27,7 +27,7 @@ import numpy as np
 import yaml
 from PIL import Image, ImageOps
 
-from benchmarks.processes import measure
+from benchmarks.processes import compute_statistics
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("ingest", "validate", "preprocess")
@@ -75,7 +75,7 @@ def stages(clone: Path, count: int) -> dict[str, float]:
     """Run the stages before training, print a row each, and return the microseconds a picture."""
     costs = {}
     for name in STAGES:
-        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
+        seconds, memory = compute_statistics(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
         costs[name] = seconds / count * 1e6
         print(
             f"{count:10,d} {name:11s} {seconds:8.1f} s {memory:8,.0f} MiB {count / seconds:10,.0f} pictures/s",
@@ -104,16 +104,17 @@ def compare(clone: Path) -> None:
     """Decode and normalise all pictures of the clone by the stage's own function, and by the Pillow loop."""
     os.chdir(clone)
     sys.path.insert(0, str(clone))
-    from digits import dataset, parallel
+    from digits import processes
+    from digits.data import dataset
     from pipeline.preprocess import Work, prepare
 
     encoded = [example.data for split in dataset.raw_splits() for example in dataset.read_raw(split)]
-    work = [Work(piece, np.arange(piece.rows)) for piece in dataset.pieces()]
+    work = [Work(piece, np.arange(piece.rows)) for piece in dataset.row_groups()]
     times: dict[str, list[float]] = {"Pillow loop": [], "Digits": []}
     for _ in range(ROUNDS):
         for name, run in {
             "Pillow loop": lambda: [plainly(data) for data in encoded],
-            "Digits": lambda: list(parallel.each(prepare, work, len(encoded))),
+            "Digits": lambda: list(processes.parallel_map(prepare, work, len(encoded))),
         }.items():
             began = time.perf_counter()
             run()

@@ -1,4 +1,4 @@
-"""What the network makes of an NVIDIA GPU, beside the same network in plain PyTorch on the same card, in one run.
+"""What the network makes of an NVIDIA GPU, temporary the same network in plain PyTorch on the same card, in one run.
 
     python -m benchmarks.gpu [--mnist FOLDER] [--preset best] [--precision mixed_bfloat16]
 
@@ -38,7 +38,7 @@ def flops(params: Train) -> int:
 
 def with_keras(params: Train, splits: Splits, most: float) -> None:
     """Train as the train stage does, and print what it took."""
-    from digits import network, training
+    from digits.model import network, training
 
     with training.prepared(params), tempfile.TemporaryDirectory() as kept:
         net = network.build(params, splits.train.images)

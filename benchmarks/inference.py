@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     threads = parser.parse_args().threads
     warnings.simplefilter("ignore")
-    from digits import network, onnx_export, training
+    from digits.model import network, export, training
 
     import tensorflow as tf  # isort: skip  # after digits.network, which keeps its greetings from the terminal
 
@@ -86,7 +86,7 @@ def main() -> None:
     found: dict[str, dict[int, float]] = {}
     with training.prepared(params), tempfile.TemporaryDirectory() as folder:
         model = network.inference(params)
-        onnx_export.save(model, Path(folder) / "a.onnx")
+        export.save(model, Path(folder) / "a.onnx")
         graph = tf.function(lambda images: model(images, training=False), jit_compile=False)
         for batch in BATCHES:
             images = random.integers(0, 256, (batch, 28, 28), dtype=np.uint8)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits import pictures, sources
-from digits.dataset import Digits
+from digits.data import pictures, sources
+from digits.data.dataset import Digits
 from digits.params import Params
-from digits.splits import stratified
+from digits.data.splits import stratified
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist"))
@@ -39,7 +39,7 @@ def full(folder: Path, params: Params) -> Splits:
 def little(folder: Path, params: Params) -> Splits:
     """3,600 and 400 of the default's 4,000, and MNIST's 10,000 test digits."""
     examples = sources.examples(params.ingest.model_copy(update={"source": "mnist-5k"}))
-    learned = [(pictures.digit(one.data), one.label) for one in examples if one.split == "train"]
+    learned = [(pictures.decode_canonical(one.data), one.label) for one in examples if one.split == "train"]
     images, labels = zip(*learned, strict=True)
     return _dealt(Digits(np.stack(images), np.array(labels)), idx(folder, "t10k"), params)
 

@@ -1,4 +1,4 @@
-"""The network beside the recipes that everyone starts from, on this machine, in one run.
+"""The network temporary the recipes that everyone starts from, on this machine, in one run.
 
     python -m benchmarks.network [--mnist FOLDER] [--seeds 3] [--only NAME ...] [--resume]
 
@@ -21,7 +21,7 @@ import psutil
 
 from benchmarks.mnist import FOLDER, ROOT
 from benchmarks.processes import run
-from digits.files import replacing
+from digits.files import atomic_write
 from digits.params import load
 
 PEERS = {"keras": "Keras's mnist_convnet", "pytorch": "PyTorch's mnist example"}
@@ -142,12 +142,12 @@ def write(results: list[str], inference: list[str], resumed: int) -> None:
         "",
         *inference,
     ]
-    with replacing(PAGE) as beside:
+    with atomic_write(PAGE) as temporary:
         beside.write_text("\n".join(page) + "\n", encoding="utf-8")
     before, rest = README.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     body = "\n".join([BEGIN, "", *results, "", *inference, "", END])
-    with replacing(README) as beside:
+    with atomic_write(README) as temporary:
         beside.write_text(before + body + after, encoding="utf-8")
 
 

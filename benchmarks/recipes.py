@@ -37,7 +37,7 @@ class Clock:
 
 def ours(name: str, seed: int, folder: Path, params: Params) -> dict:
     """The network of digits/network.py, trained as the train stage trains it."""
-    from digits import network, training
+    from digits.model import network, training
 
     little = name == "little"
     chosen = params.train if name in ("default", "little") else params.preset(name)

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.processes import ROOT
-from digits.dataset import PREPARED
+from digits.data.dataset import PREPARED
 
 
 class Nothing:
@@ -36,9 +36,9 @@ def one(epochs: int, recorded: bool) -> float:
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
     import onnxruntime  # noqa: F401  (MLflow tries the model's example on it)
 
-    import digits.network
-    import digits.onnx_export
-    import digits.training  # noqa: F401
+    import digits.model.network
+    import digits.model.export
+    import digits.model.training  # noqa: F401
     from pipeline import train
 
     params = train.load()

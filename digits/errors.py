@@ -1,12 +1,11 @@
-"""A mistake that the user can mend ends in one clear message and exit status 1, never in a traceback."""
+"""An error that the user can fix ends in one clear message and exit status 1, never in a traceback."""
 
-import gc
 import sys
 from collections.abc import Callable
 
 
 class UserError(Exception):
-    """Says which file, row or key is wrong, what was found and expected, and how to mend it."""
+    """Says which file, row or key is wrong, what was found and expected, and how to fix it."""
 
 
 def printable(name: object) -> str:
@@ -23,13 +22,9 @@ def printable(name: object) -> str:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`, the whole of a stage or command, and exit: 0 done, 1 a user's mistake, 130 interrupted."""
-    # The hundreds of thousands of objects that the libraries make on import all live to the end: looking through them
-    # for garbage, again and again and once more on the way out, cost a stage with TensorFlow a fifth of its time.
-    gc.set_threshold(100_000, 50, 100)
+    """Call `main`, the whole of a stage or command, and exit: 0 done, 1 a user's error, 130 interrupted."""
     try:
         main()
-        gc.freeze()
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
@@ -38,5 +33,5 @@ def run(main: Callable[[], None]) -> None:
             raise
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        print("interrupted: nothing half-written is left; run the same command again", file=sys.stderr)
+        print("interrupted: no incomplete file is left; run the same command again", file=sys.stderr)
         sys.exit(130)

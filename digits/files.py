@@ -1,4 +1,4 @@
-"""Files are written beside their place and then renamed, so that a reader never meets half of one."""
+"""Files are written to a temporary path and then renamed, so that a reader never meets half of one."""
 
 import hashlib
 import json
@@ -10,23 +10,23 @@ from typing import Any
 
 
 @contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
-    """Yield a path beside `path` to write a file or a folder to; put it in place only if the block succeeds.
+def atomic_write(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path, in the folder of `path`, to write a file or a folder to; rename it if the block succeeds.
 
     The file's suffixes are kept, since some libraries choose the format by them. What an earlier, killed
     attempt left is removed first.
     """
     path = Path(path)
-    beside = path.with_name(f".partial-{path.name}")
+    temporary = path.with_name(f".partial-{path.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove(beside)
+    remove(temporary)
     try:
-        yield beside
+        yield temporary
         if path.is_dir():
             shutil.rmtree(path)
-        beside.replace(path)
+        temporary.replace(path)
     finally:
-        remove(beside)
+        remove(temporary)
 
 
 def remove(path: Path) -> None:
@@ -39,8 +39,8 @@ def remove(path: Path) -> None:
 
 def write_json(path: Path | str, content: dict[str, Any]) -> None:
     """Write `content` as JSON, indented, in its own order: the same content gives the same bytes."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path | str) -> dict[str, Any]:

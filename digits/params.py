@@ -20,6 +20,15 @@ def _number(value: Any) -> Any:
     return value
 
 
+# Keys of version 0.1, and where their values are now
+RENAMED = {
+    "validate.expectations.lowest_level": "validate.expectations.min_pixel_value",
+    "validate.expectations.highest_level": "validate.expectations.max_pixel_value",
+    "validate.expectations.looks_like_label": "validate.expectations.class_typical",
+    "validate.expectations.no_copies": "validate.expectations.no_duplicates",
+    "register.max_logit_difference": "train.max_logit_difference",
+}
+
 Number = Annotated[float, BeforeValidator(_number)]
 Fraction = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_number)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -65,7 +74,7 @@ class Between(Fact):
 
 
 class Expectations(Section):
-    """The bounds of what is expected of the data, and how much each matters; digits/expectations.py says of what."""
+    """The bound and severity of each expectation that digits/validation/suite.py lists."""
 
     pictures: AtLeast
     readable: Fact
@@ -75,8 +84,8 @@ class Expectations(Section):
     width: Between
     height: Between
     aspect: AtMost
-    lowest_level: AtLeast
-    highest_level: AtMost
+    min_pixel_value: AtLeast
+    max_pixel_value: AtMost
     contrast: AtLeast
     ink_colour: Fact
     ink: Between
@@ -92,8 +101,8 @@ class Expectations(Section):
     every_digit: Fact
     balance: AtMost
     one_label: Fact
-    looks_like_label: AtMost
-    no_copies: Fact
+    class_typical: AtMost
+    no_duplicates: Fact
     no_leak: Fact
     no_near_leak: AtLeast
     drift: AtMost
@@ -139,6 +148,7 @@ class Train(Section):
     steps_per_execution: int = Field(ge=1, le=1000)
     devices: int = Field(ge=1, le=64)
     threads: int = Field(ge=1, le=1024)
+    max_logit_difference: Number = Field(gt=0, le=1)
     seed: Seed
 
     @model_validator(mode="after")
@@ -163,7 +173,6 @@ class Evaluate(Section):
 
 class Register(Section):
     min_accuracy: Number = Field(ge=0, le=1)
-    max_logit_difference: Number = Field(gt=0, le=1)
 
 
 class Range(Section):
@@ -176,12 +185,15 @@ class Range(Section):
 
     @model_validator(mode="after")
     def bounds_or_choices(self) -> Self:
-        bounds = self.low is not None and self.high is not None
-        if bounds == (self.choices is not None):
+        if (self.low is None or self.high is None) == (self.choices is None):
             raise ValueError("either low and high, or choices")
-        if bounds and not self.low < self.high:
+        if self.low is None or self.high is None:
+            if self.log:
+                raise ValueError("log needs a low above 0")
+            return self
+        if not self.low < self.high:
             raise ValueError(f"low = {self.low} is not below high = {self.high}")
-        if self.log and not (bounds and self.low > 0):
+        if self.log and self.low <= 0:
             raise ValueError("log needs a low above 0")
         return self
 
@@ -216,7 +228,7 @@ class Params(Section):
             return Train.model_validate({**self.train.model_dump(), **self.presets[name]})
         except ValidationError as error:
             wrong = ({**one, "loc": ("train", *one["loc"])} for one in error.errors())
-            raise UserError("\n".join(_explain(f"presets.{name}", one) for one in wrong)) from None
+            raise UserError("\n".join(_format(f"presets.{name}", one) for one in wrong)) from None
 
 
 def load(path: Path | str = "params.yaml") -> Params:
@@ -230,10 +242,12 @@ def load(path: Path | str = "params.yaml") -> Params:
         raise UserError(f"{path} is not here: run from the project's root") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {error}") from None
+    if isinstance(content, dict):
+        _check_renamed(path, content)
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
-        raise UserError("\n".join(_explain(path, one) for one in error.errors())) from None
+        raise UserError("\n".join(_format(path, one) for one in error.errors())) from None
     for name in params.presets:
         params.preset(name)
     for name in params.tune.ranges.keys() - Train.model_fields.keys():
@@ -251,56 +265,27 @@ def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _explain(path: Path | str, error: Any) -> str:
-    key = ".".join(map(str, error["loc"]))
-    if error["type"] == "invalid_key":
-        return f"{path}: {key} is no text, as every key must be"
+def _format(path: Path | str, error: Any) -> str:
+    """One of pydantic's errors in a line: the file, the key, what was found, and what is allowed."""
+    key = ".".join(map(str, error["loc"])) or "the file"
+    if error["type"] == "missing":
+        return f"{path}: {key} is missing"
     if error["type"] == "value_error":
         return f"{path}: {key}: {error['ctx']['error']}"
-    if error["type"] == "missing":
-        return f"{path}: {key} is missing; allowed: {_allowed(error['loc'])}"
     if error["type"] == "extra_forbidden":
-        known = _keys(error["loc"][:-1])
-        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        return f"{path}: {key} = {error['input']!r} is an unknown key; {hint}allowed: {', '.join(known)}"
-    return f"{path}: {key or 'the file'} = {error['input']!r} is wrong; allowed: {_allowed(error['loc'])}"
+        schema = Params.model_json_schema(by_alias=True)
+        known = [key for section in (schema, *schema["$defs"].values()) for key in section.get("properties", ())]
+        similar = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"; did you mean {similar[0]}?" if similar else ""
+        return f"{path}: {key} = {error['input']!r} is an unknown key{hint}"
+    return f"{path}: {key} = {error['input']!r} is wrong: {error['msg']}"
 
 
-def _schema(location: tuple[Any, ...]) -> dict[str, Any]:
-    schema = root = Params.model_json_schema(by_alias=True)
-    for part in location:
-        if isinstance(part, int):
-            schema = schema["items"]
-        else:
-            schema = schema.get("properties", {}).get(part) or schema["additionalProperties"]
-        if "$ref" in schema:
-            schema = root["$defs"][schema["$ref"].split("/")[-1]]
-    return schema
-
-
-def _keys(location: tuple[Any, ...]) -> list[str]:
-    return list(_schema(location)["properties"])
-
-
-def _allowed(location: tuple[Any, ...]) -> str:
-    schema = _schema(location)
-    if "enum" in schema:
-        return " or ".join(schema["enum"])
-    if schema["type"] == "array":
-        count = " to ".join(str(bound) for bound in sorted({schema["minItems"], schema["maxItems"]}))
-        return f"a list of {count}, each {_allowed((*location, 0))}"
-    if schema["type"] == "object" and "properties" in schema:
-        return f"a section with the keys {', '.join(schema['properties'])}"
-    words = {
-        "minimum": "at least",
-        "exclusiveMinimum": "more than",
-        "maximum": "at most",
-        "exclusiveMaximum": "less than",
-        "minLength": "of a length of at least",
-    }
-    bounds = [f"{word} {schema[name]:g}" for name, word in words.items() if name in schema]
-    kind = {"integer": "a whole number", "number": "a number", "string": "a text", "object": "a section"}[
-        schema["type"]
+def _check_renamed(path: Path | str, content: dict[str, Any]) -> None:
+    """Raise UserError naming every key that a params.yaml of an earlier version has, with its new place."""
+    present = [*flatten(content)]
+    renamed = [
+        f"{old} is now {new}" for old, new in RENAMED.items() if any(f"{key}.".startswith(f"{old}.") for key in present)
     ]
-    return " ".join([kind, " and ".join(bounds)]).strip()
+    if renamed:
+        raise UserError(f"{path} is of version 0.1: {'; '.join(renamed)}. See Upgrading in CHANGELOG.md")

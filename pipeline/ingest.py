@@ -1,6 +1,6 @@
-"""Ingest: take the pictures of the source that params.yaml names, exactly as they are.
+"""Ingest: take the pictures of the source that params.yaml names, unchanged, and assign the test split.
 
-Reads   the source: mnist-5k, mnist or folder (digits/sources.py)
+Reads   the source: mnist-5k, mnist or folder (digits/data/sources.py)
 Writes  data/raw/train.parquet, data/raw/test.parquet
 """
 
@@ -8,7 +8,7 @@ import os
 
 from tqdm import tqdm
 
-from digits import dataset, sources
+from digits.data import dataset, sources
 from digits.errors import UserError, run
 from digits.params import load
 
@@ -21,12 +21,10 @@ def main() -> None:
     except UserError as error:
         if "DVC_STAGE" not in os.environ:
             raise
-        # DVC takes a stage's outputs out of the tree before it runs it.
-        raise UserError(f"{error}\nwhat was ingested before is in DVC's cache: `dvc checkout ingest`") from None
-    total = sum(rows.values())
-    print(
-        f"ingested {total:,} pictures from {params.source}: " + ", ".join(f"{n:,} {split}" for split, n in rows.items())
-    )
+        # DVC removes a stage's outputs before it runs the stage.
+        raise UserError(f"{error}\nthe last ingested data is in DVC's cache: `dvc checkout ingest`") from None
+    by_split = ", ".join(f"{count:,} {split}" for split, count in rows.items())
+    print(f"ingested {sum(rows.values()):,} pictures from {params.source}: {by_split}")
 
 
 if __name__ == "__main__":

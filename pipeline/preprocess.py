@@ -1,97 +1,94 @@
-"""Preprocess: turn every picture into the canonical 28 x 28 digit, and deal the splits.
+"""Preprocess: convert every picture to the canonical 28 x 28 digit, and assign the validation split.
 
-Reads   data/raw/, data/quarantine.csv (what to leave out), metrics/validate.json (nothing walks on unless the
-        expectations hold)
+Reads   data/raw/, data/interim/quarantine.csv (pictures to leave out), metrics/validate.json (which must be a success)
 Writes  data/processed/train.parquet, validation.parquet and test.parquet, reports/figures/samples.png
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from digits import dataset, figures, parallel, pictures
-from digits.canonical import SIDE, by_shape, canonical
-from digits.dataset import Digits, Example, Piece
+from digits import paths
+from digits.data import dataset, pictures
+from digits.data.dataset import Digits, RowGroup
+from digits.data.splits import stratified
 from digits.errors import UserError, printable, run
 from digits.files import read_json
 from digits.params import Preprocess, load
-from digits.splits import stratified
-
-VERDICT = Path("metrics/validate.json")
-QUARANTINE = Path("data/quarantine.csv")
-SAMPLES = Path("reports/figures/samples.png")
-NOTHING = np.zeros((1, 1), np.uint8)  # stands for a picture that can't be read
+from digits.processes import parallel_map
+from digits.visualization import figures
 
 
-class Work(NamedTuple):
-    """A piece of the raw data, and which of its rows, (k,) counted from its first, are to be prepared."""
+class Selection(NamedTuple):
+    """A row group of the raw data and the rows to convert, (k,) counted from its first."""
 
-    piece: Piece
+    group: RowGroup
     rows: np.ndarray
 
 
-def prepare(work: Work) -> Digits:
-    """The chosen rows as canonical digits. Raises UserError naming a picture that holds none."""
-    examples = dataset.read_piece(work.piece)
-    chosen = [examples[row] for row in work.rows]
-    images = [np.zeros((0, SIDE, SIDE), np.uint8)]
-    for decoded in pictures.read_all(example.data for example in chosen):
-        greys = [one.grey if isinstance(one, pictures.Picture) else NOTHING for one in decoded]
-        images.append(np.zeros((len(greys), SIDE, SIDE), np.uint8))
-        for places, stack in by_shape(greys):
-            images[-1][places] = canonical(stack)
-    digits = Digits(np.concatenate(images), np.array([example.label for example in chosen], np.int64))
-    empty = ~digits.images.any(axis=(1, 2))
-    if empty.any():
-        _explain(chosen[int(empty.argmax())])
-    return digits
+def convert(selection: Selection) -> Digits:
+    """The selected rows as canonical digits. Raises UserError naming a picture without one."""
+    examples = dataset.read_row_group(selection.group)
+    chosen = [examples[row] for row in selection.rows]
+    images = pictures.decode_canonical_batch(example.data for example in chosen)
+    for row in np.flatnonzero(~images.any(axis=(1, 2))):
+        try:
+            pictures.decode_canonical(chosen[row].data)
+        except pictures.PictureError as error:
+            raise UserError(f"{printable(chosen[row].path)} of the {chosen[row].split} split: {error}") from None
+    return Digits(images, np.array([example.label for example in chosen], np.int64))
 
 
-def _explain(example: Example) -> None:
-    try:
-        pictures.digit(example.data)
-    except pictures.PictureError as error:
-        raise UserError(f"{printable(example.path)} of the {example.split} split: {error}") from None
+def select_rows(quarantine: pd.DataFrame) -> dict[str, np.ndarray]:
+    """(n,) bool by raw split: which rows are not quarantined."""
+    selected = {}
+    for split in dataset.raw_splits():
+        selected[split] = np.ones(dataset.count_rows(paths.RAW / f"{split}.parquet"), bool)
+        selected[split][quarantine.loc[quarantine["split"] == split, "row"].to_numpy(int)] = False
+    return selected
 
 
-def canonical_digits(params: Preprocess) -> Iterator[tuple[str, Digits]]:
-    """Every raw picture that was not set aside, in order, in blocks of its final split."""
-    out = pd.read_csv(QUARANTINE)
-    pieces = dataset.pieces()
-    kept = {split: np.ones(dataset.count(dataset.RAW / f"{split}.parquet"), bool) for split in dataset.raw_splits()}
-    for split, rows in kept.items():
-        rows[out.loc[out["split"] == split, "row"].to_numpy(int)] = False
-    aside = np.zeros(len(kept["train"]), bool)
-    labels = dataset.read_raw_labels("train")[kept["train"]]
+def assign_validation(selected: np.ndarray, params: Preprocess) -> np.ndarray:
+    """(n,) bool: which rows of the raw training split go to the validation split."""
+    held_out = np.zeros(len(selected), bool)
+    labels = dataset.read_raw_labels("train")[selected]
     name = "preprocess.validation_fraction"
-    aside[kept["train"]] = stratified(labels, params.validation_fraction, params.seed, name)
+    held_out[selected] = stratified(labels, params.validation_fraction, params.seed, name)
+    return held_out
 
-    work = [Work(one, np.flatnonzero(kept[one.split][one.first_row : one.first_row + one.rows])) for one in pieces]
+
+def canonical_digits(selected: dict[str, np.ndarray], held_out: np.ndarray) -> Iterator[tuple[str, Digits]]:
+    """The selected raw pictures in order, as blocks of canonical digits, each with its split."""
+    groups = dataset.row_groups()
+    work = [
+        Selection(one, np.flatnonzero(selected[one.split][one.first_row : one.first_row + one.rows])) for one in groups
+    ]
     total = sum(len(one.rows) for one in work)
-    effort = dataset.work(pieces)
     with tqdm(desc="preprocess", total=total, unit=" pictures", disable=None) as progress:
-        for one, digits in zip(work, parallel.each(prepare, work, effort), strict=True):
-            progress.update(len(one.rows))
-            if one.piece.split != "train":
-                yield one.piece.split, digits
+        for (group, rows), digits in zip(work, parallel_map(convert, work, dataset.workload(groups)), strict=True):
+            progress.update(len(rows))
+            if group.split != "train":
+                yield group.split, digits
                 continue
-            held_out = aside[one.piece.first_row + one.rows]
-            for split, chosen in (("train", ~held_out), ("validation", held_out)):
+            validation = held_out[group.first_row + rows]
+            for split, chosen in (("train", ~validation), ("validation", validation)):
                 if chosen.any():
                     yield split, Digits(digits.images[chosen], digits.labels[chosen])
 
 
 def main() -> None:
     params = load().preprocess
-    if not read_json(VERDICT)["success"]:
-        raise UserError(f"{VERDICT} says that the data do not meet the expectations: run `dvc repro validate`")
-    rows = dataset.write_prepared(canonical_digits(params))
-    figures.samples(dataset.first_prepared("train", figures.PER_LABEL), rows["train"], SAMPLES)
-    print("prepared " + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + f"; see {SAMPLES}")
+    if not read_json(paths.VALIDATION)["success"]:
+        raise UserError(f"{paths.VALIDATION}: the data fails a critical expectation; run `dvc repro validate`")
+    selected = select_rows(pd.read_csv(paths.QUARANTINE))
+    held_out = assign_validation(selected["train"], params)
+    rows = dataset.write_processed(canonical_digits(selected, held_out))
+    samples = dataset.read_first_processed("train", figures.SAMPLES_PER_LABEL)
+    figures.samples(samples, rows["train"], paths.SAMPLES)
+    print("preprocessed " + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + f"; see {paths.SAMPLES}")
 
 
 if __name__ == "__main__":

@@ -1,73 +1,81 @@
-"""Train: fit the network on the training split, watch it on the validation split, and enter both in MLflow.
+"""Train: fit the network on the training split, export it as ONNX, and measure that the two agree.
 
 Reads   data/processed/train.parquet, data/processed/validation.parquet
 Writes  models/digits.weights.h5, models/digits.onnx (the same network, for inference), metrics/train.json,
-        reports/plots/history.csv, reports/figures/learning_curves.png; a run in MLflow
+        reports/plots/history.csv, reports/figures/learning_curves.png
+
+MLflow shows the run while it trains; that observes, and changes no output.
 """
 
 from collections.abc import Callable
 from time import monotonic
 
+import numpy as np
 import pandas as pd
 
-from digits import dataset, figures
-from digits.errors import run
-from digits.files import digest, remove, replacing, write_json
-from digits.outputs import CURVES, HISTORY, ONNX, TRAINED, UNFINISHED, WEIGHTS
+from digits.data import dataset
+from digits.errors import UserError, run
+from digits.files import atomic_write, digest, remove, write_json
 from digits.params import Train, load
-from digits.tracking import record, runs, store
+from digits.paths import CHECKPOINT, HISTORY, LEARNING_CURVES, ONNX, TRAINING, WEIGHTS
+from digits.tracking import live
+from digits.visualization import figures
+
+Metrics = dict[str, float]
 
 
-def follow(epochs: int, recording: runs.Recording) -> Callable[[int, dict[str, float], bool], None]:
-    """A function that prints each epoch's figures and the time to the end, and enters them in the run."""
-    began, first = monotonic(), 1
+def printed(epochs: int, log_epoch: Callable[[int, Metrics], None]) -> Callable[[int, Metrics, bool], None]:
+    """A callback that prints each epoch's metrics and the time that is left, and logs them."""
+    start, first = monotonic(), 1
 
-    def tell(number: int, metrics: dict[str, float], restored: bool) -> None:
+    def on_epoch(number: int, metrics: Metrics, restored: bool) -> None:
         nonlocal first
-        recording.epoch(number, metrics)
+        log_epoch(number, metrics)
         if restored:
-            first, end = number + 1, f"taken from {UNFINISHED}"
+            first, end = number + 1, f"restored from {CHECKPOINT}"
         else:
-            end = f"{(monotonic() - began) / (number + 1 - first) * (epochs - number):3.0f} s left"
+            end = f"{(monotonic() - start) / (number + 1 - first) * (epochs - number):3.0f} s left"
         print(
             f"epoch {number:3d}/{epochs}  loss {metrics['loss']:.4f}  accuracy {metrics['accuracy']:.2%}  "
             f"validation {metrics['val_accuracy']:.2%}  {end}",
             flush=True,
         )
 
-    return tell
+    return on_epoch
 
 
-def learn(params: Train, recording: runs.Recording) -> list[dict[str, float]]:
-    """Train and write the model; returns the metrics by epoch."""
-    from digits import network, onnx_export, training  # Keras: only once the store has answered
+def fit_and_export(params: Train, on_epoch: Callable[[int, Metrics, bool], None]) -> tuple[list[Metrics], float]:
+    """Write the trained network; returns the metrics by epoch, and how far the ONNX file's logits are from Keras's."""
+    from digits.model import classifier, export, network, training  # Keras: only once the tracking store has answered
 
-    splits = {name: dataset.read_prepared(name) for name in record.SPLITS}
-    with training.prepared(params):
-        net = network.build(params, splits["train"].images)
-        size, digits = net.inference.count_params(), len(splits["train"].labels)
-        print(f"training {size:,} parameters on {digits:,} digits, with Keras on {training.BACKEND}", flush=True)
-        tell = follow(params.epochs, recording)
-        history = training.fit(net, **splits, params=params, on_epoch=tell, unfinished=UNFINISHED)
+    train, validation = (dataset.read_processed(split) for split in ("train", "validation"))
+    with training.reproducible(params):
+        net = network.build(params, train.images)
+        size, backend = net.inference.count_params(), training.BACKEND
+        print(f"training {size:,} parameters on {len(train.labels):,} digits, with Keras on {backend}", flush=True)
+        history = training.fit(net, train, validation, params, on_epoch, CHECKPOINT)
         training.save_weights(net.inference, WEIGHTS)
-        onnx_export.save(net.inference, ONNX)
-    return history
+        export.save(net.inference, ONNX)
+        exported = classifier.Classifier(ONNX).predict(validation.images).logits
+        return history, float(np.abs(exported - training.logits(net.inference, validation.images)).max())
 
 
 def main() -> None:
     params = load()
-    store.connect()
-    with runs.training(record.name(params), params.flat(), record.facts(params)) as recording:
-        recording(record.log_inputs)
-        history = learn(params.train, recording)
-        write_json(TRAINED, {"epochs": len(history), **history[-1]})
-        with replacing(HISTORY) as beside:
-            pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch")).to_csv(beside)
-        figures.learning_curves(history, CURVES)
-        recording(record.log_trained)
-        recording.weights = digest(WEIGHTS, "sha256")
-        remove(UNFINISHED)  # no sooner: an error on the way here costs no epoch
-    print(f"trained: {history[-1]['val_accuracy']:.2%} of the validation digits are read right; see {CURVES}")
+    with live.training_run(params) as live_run:
+        history, difference = fit_and_export(params.train, printed(params.train.epochs, live_run.log_epoch))
+        if not difference <= params.train.max_logit_difference:
+            raise UserError(
+                f"{ONNX} gives logits that are up to {difference:.2g} from the Keras model's, more than "
+                f"train.max_logit_difference = {params.train.max_logit_difference:.2g}: the export is wrong"
+            )
+        write_json(TRAINING, {"epochs": len(history), **history[-1], "max_logit_difference": difference})
+        with atomic_write(HISTORY) as temporary:
+            pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch")).to_csv(temporary)
+        figures.learning_curves(history, LEARNING_CURVES)
+        live_run.set_model(digest(WEIGHTS, "sha256"))
+        remove(CHECKPOINT)  # last: an error before this costs no epoch
+    print(f"trained: {history[-1]['val_accuracy']:.2%} of the validation digits are read right; see {LEARNING_CURVES}")
 
 
 if __name__ == "__main__":

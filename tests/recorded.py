@@ -1,4 +1,4 @@
-"""The record, for tests: read from outside, or given a run with a model of its own."""
+"""The tracking store, for tests: read from outside, or given a run with a model of its own."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def client_of(uri: str) -> mlflow.MlflowClient:
-    """MLflow's client on one store, whichever this process joined. A file that was replaced needs a name of its own."""
+    """MLflow's client on one store, whichever this process is connected to."""
     return mlflow.MlflowClient(uri, uri)
 
 
@@ -17,18 +17,32 @@ def runs_of(client: mlflow.MlflowClient) -> list:
     return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
 
 
-def answers(client: mlflow.MlflowClient, run) -> np.ndarray:
-    """What the run's model, loaded from its files, says of an empty picture."""
+def predictions_of(client: mlflow.MlflowClient, run) -> np.ndarray:
+    """What the run's model, loaded from its files, predicts for an empty picture."""
     (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
-    return mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))["probabilities"]
+    images = np.zeros((1, 28, 28), np.uint8)
+    return mlflow.pyfunc.load_model(model.artifact_location).predict(images)["probabilities"]
 
 
-def recorded(weights: str, model: Path, task: str | None = None) -> str:
-    """Enter a run whose model, an ONNX file, has these weights; returns its id."""
-    from digits.tracking import runs
+def recorded(weights: str, model: Path) -> str:
+    """Log a finished run whose model, an ONNX file, has these weights; returns its id."""
+    import onnx
 
-    with runs.training("recorded", {}, {runs.TASK: task or weights}) as recording:
-        recording(runs.log_model, model)
-        recording.weights = weights
-    assert not recording.lost
-    return recording.run_id
+    from digits.tracking import store, tags
+
+    store.connect()
+    with mlflow.start_run(run_name="recorded", tags={tags.WEIGHTS: weights}) as run:
+        mlflow.onnx.log_model(
+            onnx.load(model), name="model", pip_requirements=["onnxruntime"], save_as_external_data=False
+        )
+    return run.info.run_id
+
+
+def registered(weights: str, model: Path, **tags: str):
+    """Log a run of this model and register it, with these tags; returns the registry's version."""
+    from digits.tracking import model_run, registry
+    from digits.tracking.tags import WEIGHTS
+
+    run_id = recorded(weights, model)
+    found = model_run.find_model(run_id)
+    return registry.register(run_id, found.model_uri, found.model_id, {WEIGHTS: weights, **tags})

@@ -1,55 +1,50 @@
-"""A scratch copy of the project, as a fresh clone would be, with a tiny set of real digits to run on."""
+"""Scratch copies of the project with a tiny set of real digits, and the commands that users run in them."""
 
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import yaml
+from filelock import FileLock
 
-from digits import pictures
+from digits.data import pictures
 from tests.imports import ROOT
 
 TINY = {
     "ingest": {"source": "folder"},
-    "train": {"epochs": 2, "batch_size": 20},
+    "train": {"convolutions": [[4, 5, 2], [8, 3, 2]], "epochs": 2, "batch_size": 20},
     "register": {"min_accuracy": 0.0},
 }
+_IDENTITY = {"NAME": "Scratch", "EMAIL": "scratch@localhost"}
 
 
-class Scratch:
-    """A git repository with the working tree's files; commands run in it as a user would run them."""
+class Project:
+    """A git repository with the project's files; commands run in it as a user would run them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
-        listed = _output("git", "ls-files", "-coz", "--exclude-standard", cwd=ROOT)
-        for name in filter(None, listed.split("\0")):
-            source, target = ROOT / name, root / name
-            if source.is_symlink() or source.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if source.is_symlink():
-                    target.symlink_to(source.readlink())
-                else:
-                    target.write_bytes(source.read_bytes())
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.commit()
 
     @property
     def environment(self) -> dict[str, str]:
         """What the commands see: this Python first, nothing of the caller's own DVC, MLflow or git settings."""
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("DVC_", "MLFLOW_", "GIT_", "PYTEST_"))}
-        who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _NOBODY.items()}
+        identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _IDENTITY.items()}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-        return {**kept, **who, "PATH": path, "HOME": str(self.root.parent)}
+        home = str(self.root.parent)
+        return {**kept, **identity, "PATH": path, "HOME": home, "DVC_SITE_CACHE_DIR": f"{home}/.dvc-site-cache"}
 
     def start(self, *command: str, **options) -> subprocess.Popen:
-        """Start a command. It heeds Ctrl-C also where the tests themselves run in the background, and don't."""
+        """Start a command. It obeys Ctrl-C also where the tests run in the background and ignore it."""
         settings = {"cwd": self.root, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         environment = {**self.environment, **options.pop("env", {})}
-        return subprocess.Popen(command, env=environment, preexec_fn=_heed_ctrl_c, **{**settings, **options})
+        return subprocess.Popen(command, env=environment, preexec_fn=_obey_ctrl_c, **{**settings, **options})
 
     def run(self, *command: str, fails: bool = False, **options) -> str:
         """Run a command to its end and return what it printed; it must succeed, or fail where `fails`."""
@@ -73,13 +68,13 @@ class Scratch:
             content[section].update(changes)
         path.write_text(yaml.safe_dump(content, sort_keys=False))
 
-    def bring_pictures(self, digits, each: int = 20) -> None:
-        """Put real digits in data/external and let DVC keep them, as the README says."""
+    def add_pictures(self, digits, each: int = 20) -> None:
+        """Put real digits in data/external and let DVC track them, as the README says."""
         for label in range(10):
             folder = self.root / "data" / "external" / str(label)
             folder.mkdir(parents=True)
             for number, image in enumerate(digits.images[digits.labels == label][:each]):
-                (folder / f"{number:03d}.png").write_bytes(pictures.write(image))
+                (folder / f"{number:03d}.png").write_bytes(pictures.encode_png(image))
         self.run("dvc", "add", "--quiet", "data/external")
         self.set_params(**TINY)
         self.commit()
@@ -88,31 +83,71 @@ class Scratch:
         return (self.root / "dvc.lock").read_bytes()
 
 
-class Clone(Scratch):
+def from_working_tree(root: Path) -> Project:
+    """A new repository with the files of the working tree, as a fresh clone would have them."""
+    project = Project(root)
+    listed = subprocess.check_output(["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, text=True)
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_symlink() or (ROOT / name).exists():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name, follow_symlinks=False)
+    project.git("init", "--quiet", "--initial-branch=main")
+    project.commit()
+    return project
+
+
+def clone(origin: Project, root: Path, key: Path | None = None) -> Project:
     """What `git clone` makes of a scratch repository, with the user's key for its remote where there is one."""
+    root.mkdir(parents=True)
+    project = Project(root)
+    project.git("clone", "--quiet", str(origin.root), ".")
+    if key:
+        project.run("dvc", "remote", "modify", "--local", "team", "keyfile", str(key))
+    return project
 
-    def __init__(self, origin: Scratch, root: Path, key: Path | None = None) -> None:
-        self.root = root
-        root.mkdir(parents=True)
-        self.git("clone", "--quiet", str(origin.root), ".")
-        if key:
-            self.run("dvc", "remote", "modify", "--local", "team", "keyfile", str(key))
+
+def copy(origin: Path, root: Path) -> Project:
+    """A copy with DVC's cache and the tracking store, whose absolute paths are those of the copy."""
+    shutil.copytree(origin, root, symlinks=True, dirs_exist_ok=True)
+    paths = str(origin), str(root)
+    if (root / "mlflow.db").exists():
+        with closing(sqlite3.connect(root / "mlflow.db")) as database, database:
+            for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                for _, column, kind, *_ in database.execute(f"PRAGMA table_info({table})").fetchall():
+                    if kind.startswith(("VARCHAR", "TEXT")):
+                        database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", paths)
+        for described in root.glob("mlartifacts/**/MLmodel"):
+            described.write_text(described.read_text().replace(*paths))
+    return Project(root)
 
 
-def wait_for_queue(project: Scratch) -> None:
-    """Wait until no experiment of the queue waits or runs."""
+def build_once(tmp_path_factory, name: str, build: Callable[[Path], object]) -> Path:
+    """The folder that `build` fills, one for all of xdist's workers: the first makes it, the others wait for it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, done = shared / name / "digits", shared / name / "done"
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.parent / "lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            build(folder)
+            done.touch()
+    return folder
+
+
+def wait_for_queue(project: Project, interval: float = 1) -> None:
+    """Wait until no experiment of the queue waits or runs, looking every `interval` seconds."""
+    from dvc.repo import Repo
+
     end = time.monotonic() + 900
-    while any(word in (shown := project.run("dvc", "queue", "status")) for word in ("Queued", "Running")):
-        assert time.monotonic() < end, shown
-        time.sleep(2)
+    with Repo(str(project.root)) as repo:  # `dvc queue status` costs a second of a core each time
+        queue = repo.experiments.celery_queue
+        while any(task["status"] in ("Queued", "Running") for task in queue.status()):
+            assert time.monotonic() < end, queue.status()
+            time.sleep(interval)
 
 
-_NOBODY = {"NAME": "Scratch", "EMAIL": "scratch@localhost"}
-
-
-def _heed_ctrl_c() -> None:
+def _obey_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _output(*command: str, cwd: Path) -> str:
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from digits import pictures
+from digits.data import pictures
 
 VARIANTS: dict[str, Callable[[np.ndarray], bytes]] = {}
 
@@ -246,7 +246,7 @@ def draw(digit: np.ndarray, path: Path) -> None:
         sheet = np.full((84, 178, 3), 206, np.uint8)
         shown = Image.fromarray(sheet)
         shown.paste(before, ((84 - before.width) // 2, (84 - before.height) // 2), before)
-        after = Image.fromarray(pictures.digit(data)).resize((84, 84), Image.Resampling.NEAREST)
+        after = Image.fromarray(pictures.decode_canonical(data)).resize((84, 84), Image.Resampling.NEAREST)
         shown.paste(after.convert("RGB"), (94, 0))
         axes.imshow(np.asarray(shown))
         axes.set_title(f"{name}\n{size}", fontsize=7.5)

@@ -1,1 +1,1 @@
-"""MLflow: the record of runs, and the registry of models. Nothing else under this roof imports it."""
+"""Runs and registered models; the only package that imports MLflow."""

@@ -1,0 +1,34 @@
+"""The `digits` command: what the pipeline made, used and managed."""
+
+import click
+
+from digits import errors
+from digits.cli import data, model, servers, tracking, training
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="digits")
+def commands() -> None:
+    """Read handwritten digits with the model that the registry calls champion.
+
+    The registry is mlflow.db in the project's root, or wherever MLFLOW_TRACKING_URI points.
+    """
+
+
+for command in (
+    model.predict,
+    servers.serve,
+    servers.ui,
+    tracking.lineage,
+    tracking.sync,
+    tracking.migrate,
+    training.preset,
+    training.tune,
+    data.data,
+):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the `digits` command."""
+    errors.run(commands)

@@ -1,0 +1,59 @@
+"""Commands on versions of the data."""
+
+from pathlib import Path
+
+import click
+
+from digits.errors import UserError
+from digits.paths import DATA_DIFF
+
+
+@click.group()
+def data() -> None:
+    """Compare versions of the data, and choose what drift is measured against."""
+
+
+@data.command()
+@click.argument("before")
+@click.argument("after", required=False)
+@click.option(
+    "--page", type=click.Path(path_type=Path), default=DATA_DIFF, show_default=True, help="Where to write the page."
+)
+def diff(before: str, after: str | None, page: Path) -> None:
+    """Show the pictures added, removed and relabelled from revision BEFORE to AFTER, counts by label, and drift.
+
+    AFTER is the working tree where it is not given. Example: digits data diff HEAD~1
+    """
+    from digits.params import load
+    from digits.validation import difference
+    from digits.vcs import revisions
+
+    large = load().validate_.expectations.drift.max
+    commits = (revisions.commit(before), revisions.commit(after) if after else None)
+    names = (before, after or revisions.WORKING_TREE)
+    found = difference.compare(*map(difference.read_table, commits))
+    print(f"data of {names[0]} → {names[1]}: {difference.format_difference(found, large)}")
+    difference.write_page(page, found, names, commits, large)
+    print(f"\nopen {page} to see the pictures")
+
+
+@data.command()
+@click.argument("uri", default="models:/digits@champion")
+def reference(uri: str) -> None:
+    """Measure drift from what the model URI was trained on: writes data/reference.json, to be committed."""
+    from digits.files import atomic_write
+    from digits.paths import PROFILE, REFERENCE_PROFILE
+    from digits.tracking import registry, runs
+
+    version = registry.resolve_alias(uri)
+    profile = runs.artifact_path(version.run_id, f"validation/{PROFILE.name}")
+    if profile is None:
+        raise UserError(
+            f"the run {version.run_id} of {uri} holds no validation/{PROFILE.name}: `make register` logs it"
+        )
+    with atomic_write(REFERENCE_PROFILE) as temporary:
+        temporary.write_bytes(profile.read_bytes())
+    print(
+        f"{REFERENCE_PROFILE} now describes what version {version.number} was trained on; "
+        f"`git add {REFERENCE_PROFILE}` keeps it"
+    )

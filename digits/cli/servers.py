@@ -1,0 +1,45 @@
+"""Commands that run MLflow's own servers on this project's tracking store."""
+
+import os
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5001, show_default=True, help="Port to listen on.")
+def serve(host: str, port: int) -> None:
+    """Serve the champion over HTTP with MLflow's own scoring server.
+
+    POST {"inputs": [[[0, …], …]]}, canonical digits of 28 x 28 pixel values 0 to 255, to /invocations.
+    """
+    from digits.tracking import registry
+
+    registry.resolve_alias(
+        registry.CHAMPION_URI
+    )  # says clearly, and before a server starts, where there is no champion
+    _exec_mlflow("models", "serve", "-m", registry.CHAMPION_URI, "--env-manager", "local", "-h", host, "-p", str(port))
+
+
+@click.command()
+@click.option("--port", default=5000, show_default=True, help="Port to listen on.")
+def ui(port: int) -> None:
+    """Open MLflow's page of runs and models on this machine."""
+    from digits.tracking import store
+
+    store.connect()
+    address = store.uri()
+    if address.startswith("http"):
+        print(f"the runs are on a tracking server, which has a page of its own: open {store.redacted_uri()}")
+        return
+    print(f"open http://127.0.0.1:{port}", flush=True)
+    _exec_mlflow("server", "--backend-store-uri", address, "--port", str(port), "--workers", "1", *store.QUIET)
+
+
+def _exec_mlflow(*arguments: str) -> None:
+    """Replace this process by MLflow's command, so that Ctrl-C and signals reach it."""
+    from digits.tracking import store
+
+    environment = {**os.environ, **store.SERVER, "MLFLOW_TRACKING_URI": store.uri()}
+    os.execve(sys.executable, [sys.executable, "-m", "mlflow", *arguments], environment)

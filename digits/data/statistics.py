@@ -1,0 +1,160 @@
+"""Image statistics: a table with one row for each picture, computed before any preprocessing."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from digits.data import canonical, dataset, pictures
+from digits.data.dataset import RowGroup
+
+ROW_COLUMNS = ["split", "row", "path", "label"]  # identify a picture of the raw data
+FILE_COLUMNS = [
+    "problem",
+    "format",
+    "mode",
+    "frames",
+    "width",
+    "height",
+    "aspect",
+    "min_pixel_value",
+    "max_pixel_value",
+]
+PIXEL_COLUMNS = [  # numbers that mean the same for a picture of any size
+    "contrast",
+    "dark_ink",
+    "ink",
+    "centre_x",
+    "centre_y",
+    "extent",
+    "stroke",
+    "border",
+    "sharpness",
+    "parts",
+    "second_digit",
+]
+IDENTITY_COLUMNS = ["picture", "thumbnail"]
+COLUMNS = [*FILE_COLUMNS, *PIXEL_COLUMNS, *IDENTITY_COLUMNS]
+THUMBNAIL_SIZE = 14  # pixels: the side of the canonical digit, averaged two by two; near duplicates are found by it
+SOLID_INK = 0.75  # of the strongest ink: more is the inside of a stroke, less its edge
+
+
+def row_group_statistics(group: RowGroup) -> pd.DataFrame:
+    """ROW_COLUMNS and the statistics of the pictures in a row group of the raw data."""
+    examples = dataset.read_row_group(group)
+    rows = {
+        "split": group.split,
+        "row": pd.RangeIndex(group.first_row, group.first_row + group.rows),
+        "path": [example.path for example in examples],
+        "label": [example.label for example in examples],
+    }
+    return pd.DataFrame(rows)[ROW_COLUMNS].join(compute_statistics([example.data for example in examples]))
+
+
+def compute_statistics(encoded: Sequence[bytes]) -> pd.DataFrame:
+    """The statistics of encoded pictures: one row each, in their order.
+
+    Columns: `problem`, why a picture can't be decoded (the others are then missing), and `format`, `mode`, `frames`,
+    `width`, `height`, `min_pixel_value` and `max_pixel_value` as in `pictures.Picture`, `aspect`, the longest side over
+    the shortest; then, of the pixel values:
+
+    `contrast`      brightest minus darkest, 0 to 255
+    `dark_ink`      1 where the ink is darker than the paper, else 0
+    `ink`           fraction of pixels that hold at least half of the strongest ink
+    `centre_x`      the ink's centre of mass, from 0 at the left edge to 1 at the right one; `centre_y` likewise
+    `extent`        longest side of the ink's bounding box, as a fraction of the picture's longest side
+    `stroke`        mean width of the strokes, as a fraction of the longest side of the ink's bounding box
+    `border`        fraction of the outermost pixels that hold ink
+    `sharpness`     fraction of the inked pixels that are solid, not the edge of a stroke
+    `parts`         connected components that hold at least a twentieth of the ink
+    `second_digit`  the smaller fraction of the ink on one side of an empty column: 0 for one digit
+    `picture`       SHA-256 of the shape and the pixel values: equal for two files that show the same
+    `thumbnail`     the canonical digit at 14 x 14, 196 bytes
+    """
+    parts = [_batch_statistics(batch) for batch in pictures.decode_batches(encoded)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+
+
+def _batch_statistics(batch: list[pictures.Picture | pictures.PictureError]) -> pd.DataFrame:
+    decoded = {row: one for row, one in enumerate(batch) if isinstance(one, pictures.Picture)}
+    table = pd.DataFrame(
+        [_file_statistics(decoded[row]) if row in decoded else {"problem": str(one)} for row, one in enumerate(batch)],
+        columns=COLUMNS,
+    )
+    columns = {name: np.full(len(batch), np.nan) for name in PIXEL_COLUMNS}
+    thumbnails = np.full(len(batch), None, dtype=object)
+    for positions, stack in canonical.by_shape([picture.pixels for picture in decoded.values()]):
+        rows = np.array(list(decoded))[positions]
+        ink = canonical.ink_fractions(stack)
+        for name, values in _pixel_statistics(stack, ink).items():
+            columns[name][rows] = values
+        thumbnails[rows] = [one.tobytes() for one in _thumbnails(canonical.canonical(stack, ink))]
+    return table.assign(**columns, thumbnail=thumbnails)
+
+
+def _file_statistics(picture: pictures.Picture) -> dict:
+    shape = f"{picture.width} {picture.height}".encode()
+    return {
+        **{name: getattr(picture, name) for name in FILE_COLUMNS if name not in ("problem", "aspect")},
+        "aspect": max(picture.width, picture.height) / min(picture.width, picture.height),
+        "picture": hashlib.sha256(shape + picture.pixels.tobytes()).hexdigest(),
+    }
+
+
+def _thumbnails(digits: np.ndarray) -> np.ndarray:
+    quarters = digits.reshape(-1, THUMBNAIL_SIZE, 2, THUMBNAIL_SIZE, 2)
+    return (quarters.sum(axis=(2, 4), dtype=np.uint16) // 4).astype(np.uint8)
+
+
+def _pixel_statistics(stack: np.ndarray, ink: np.ndarray) -> dict[str, np.ndarray]:
+    """PIXEL_COLUMNS of a (n, height, width) uint8 stack and its `ink_fractions`; each (n,)."""
+    height, width = stack.shape[1:]
+    strong, inked = ink >= 0.5, ink > canonical.INK_THRESHOLD
+    (top, bottom), (left, right) = canonical.bounds(inked)
+    longest = np.maximum(bottom - top, right - left) + 1
+    centre_y, centre_x = canonical.centre_of_mass(ink)
+    return {
+        "contrast": canonical.contrast(stack),
+        "dark_ink": canonical.dark_on_light(stack),
+        "ink": strong.mean(axis=(1, 2)),
+        "centre_x": (centre_x + 0.5) / width,
+        "centre_y": (centre_y + 0.5) / height,
+        "extent": longest / max(height, width),
+        "stroke": _stroke_width(strong) / longest,
+        "border": canonical.border(strong).mean(axis=1),
+        "sharpness": (ink >= SOLID_INK).sum(axis=(1, 2)) / np.maximum(inked.sum(axis=(1, 2)), 1),
+        "parts": _count_parts(inked),
+        "second_digit": _second_digit(inked),
+    }
+
+
+def _stroke_width(mask: np.ndarray) -> np.ndarray:
+    """Mean width in pixels of the strokes of (n, height, width) bool: twice the area over the perimeter.
+
+    The perimeter is Crofton's: pi / 4 times the number of changes along rows and columns.
+    """
+    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
+    changes = sum(np.diff(padded, axis=axis).sum(axis=(1, 2)) for axis in (1, 2))
+    return 2 * mask.sum(axis=(1, 2)) / np.maximum(np.pi / 4 * changes, 1)
+
+
+def _count_parts(mask: np.ndarray) -> np.ndarray:
+    """(n,) connected components of (n, height, width) bool that hold at least a twentieth of their picture's ink."""
+    touching = np.zeros((3, 3, 3), bool)
+    touching[1] = True  # within one picture, never across to the next
+    parts, count = ndimage.label(mask, touching)
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    picture_of = np.zeros(count + 1, int)
+    where = np.nonzero(parts)
+    picture_of[parts[where]] = where[0]
+    large = sizes >= mask.sum(axis=(1, 2))[picture_of[1:]] / 20
+    return np.bincount(picture_of[1:][large], minlength=len(mask))
+
+
+def _second_digit(mask: np.ndarray) -> np.ndarray:
+    """(n,) the largest share of (n, height, width) bool's ink that an empty column separates from a larger rest."""
+    columns = mask.sum(axis=1)
+    before = np.cumsum(columns, axis=1) / np.maximum(columns.sum(axis=1, keepdims=True), 1)
+    return np.where(columns == 0, np.minimum(before, 1 - before), 0).max(axis=1)

@@ -1,0 +1,68 @@
+"""Metrics of a classifier: from arrays of probabilities and labels alone."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One label's metrics, 0 to 1, and its number of pictures."""
+
+    precision: float
+    recall: float
+    f1: float
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """`accuracy` 0 to 1; `log_loss` in nats, the mean of -ln(probability of the true label); one entry a label."""
+
+    accuracy: float
+    log_loss: float
+    classes: dict[str, ClassScore]
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+def score(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
+    """Score (n, k) probabilities, rows that sum to 1 in float32's precision, against (n,) integer labels 0 to k - 1.
+
+    The precision of a label that is never predicted is 0, and so is the recall of one that never occurs.
+    """
+    from sklearn import metrics
+
+    classes = np.arange(probabilities.shape[1])
+    predicted = probabilities.argmax(axis=1)
+    exact = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
+    by_class = metrics.precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)
+    return Scores(
+        accuracy=accuracy(probabilities, labels),
+        log_loss=float(metrics.log_loss(labels, exact, labels=classes)),
+        classes={
+            str(label): ClassScore(precision=float(precision), recall=float(recall), f1=float(f1), pictures=int(count))
+            for label, precision, recall, f1, count in zip(classes, *by_class, strict=True)
+        },
+    )
+
+
+def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share, 0 to 1, of the rows of (n, k) probabilities whose largest value is that of the (n,) label."""
+    return float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+def confusion_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Counts, (k, k) int64, of (n, k) probabilities: the true label by row, the predicted one by column."""
+    from sklearn import metrics
+
+    classes = np.arange(probabilities.shape[1])
+    return metrics.confusion_matrix(labels, probabilities.argmax(axis=1), labels=classes)
+
+
+def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:
+    """Rows whose predicted label is wrong, (m,) int64, the lowest probability of the true label first; m <= `limit`."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    truth = probabilities[wrong, labels[wrong]]
+    return wrong[np.argsort(truth, kind="stable")][:limit]

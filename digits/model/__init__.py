@@ -1,0 +1,1 @@
+"""The network: built, trained, exported and run; the only package that imports Keras."""

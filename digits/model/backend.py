@@ -1,0 +1,13 @@
+"""Keras, imported here and nowhere else: on the backend that `KERAS_BACKEND` names, TensorFlow where it names none."""
+
+import os
+
+from digits.processes import suppress_native_stderr
+
+with suppress_native_stderr():  # TensorFlow prints four lines of warnings on every machine that has no GPU
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+BACKEND: str = keras.backend.backend()
+
+__all__ = ["BACKEND", "keras"]

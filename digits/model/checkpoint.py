@@ -1,0 +1,56 @@
+"""The state of a training after each epoch, in a file from which an interrupted training is resumed."""
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from digits.data.dataset import Digits
+from digits.files import atomic_write
+from digits.model.backend import BACKEND, keras
+from digits.model.network import Network
+from digits.params import Train
+
+Metrics = dict[str, float]
+
+
+def key(train: Digits, validation: Digits, params: Train) -> str:
+    """A hash of all that determines the result: only a training with the same key may be resumed."""
+    settings = [json.dumps(params.model_dump()), BACKEND, *(version(name) for name in ("keras", BACKEND, "numpy"))]
+    hashed = hashlib.sha256("\n".join(settings).encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        hashed.update(path.read_bytes())
+    for digits in (train, validation):
+        hashed.update(np.ascontiguousarray(digits.images).data)
+        hashed.update(np.ascontiguousarray(digits.labels).data)
+    return hashed.hexdigest()
+
+
+def save(path: Path, key: str, network: Network, history: list[Metrics]) -> None:
+    """Write the weights, the optimizer's variables and the metrics by epoch."""
+    state = {
+        **{f"weight_{number}": weight for number, weight in enumerate(network.inference.get_weights())},
+        **{f"optimizer_{number}": each.numpy() for number, each in enumerate(_optimizer(network))},
+    }
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, key=key, history=json.dumps(history), **state)
+
+
+def restore(path: Path, key: str, network: Network) -> list[Metrics]:
+    """Load the state in `path` into the compiled network; returns the metrics by epoch, none where the key differs."""
+    if not path.exists():
+        return []
+    with np.load(path) as state:
+        if str(state["key"]) != key:
+            return []
+        weights = [state[f"weight_{number}"] for number in range(len(network.inference.weights))]
+        network.inference.set_weights(weights)
+        for number, each in enumerate(_optimizer(network)):
+            each.assign(state[f"optimizer_{number}"])
+        return json.loads(str(state["history"]))
+
+
+def _optimizer(network: Network) -> list[keras.Variable]:
+    return network.training.optimizer.variables

@@ -1,0 +1,157 @@
+"""Training: to the same bytes each time, on one device or several, resumed after an interruption or not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax
+
+from digits.data.dataset import LABELS, Digits
+from digits.errors import UserError
+from digits.files import atomic_write
+from digits.model import checkpoint as checkpoints
+from digits.model.augmentation import sample_augmentation
+from digits.model.backend import BACKEND, keras
+from digits.model.checkpoint import Metrics
+from digits.model.network import Network
+from digits.model.optimization import optimizer
+from digits.params import Train
+
+BATCH = 840  # digits in each call of the network for inference; up to eight devices can share it
+
+
+@contextmanager
+def reproducible(params: Train) -> Iterator[None]:
+    """Set the seed, the threads and the devices: build and fit inside the block.
+
+    The same machine, number of threads and number of devices then give the same bytes. TensorFlow takes the threads
+    only once a process. Raises UserError where there are fewer devices than `train.devices`.
+    """
+    keras.utils.set_random_seed(params.seed)
+    keras.config.set_dtype_policy(params.precision)
+    with _tensorflow(params) if BACKEND == "tensorflow" else _other(params):
+        yield
+
+
+@contextmanager
+def _tensorflow(params: Train) -> Iterator[None]:
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(params.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(params.threads)
+    tf.config.experimental.enable_op_determinism()
+    if params.devices == 1:
+        yield
+        return
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    with tf.distribute.MirroredStrategy(_choose([device.name for device in found], params)).scope():
+        yield
+
+
+@contextmanager
+def _other(params: Train) -> Iterator[None]:
+    if params.devices > 1:
+        devices = _choose(keras.distribution.list_devices(), params)
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False))
+    yield
+
+
+def _choose(devices: list[str], params: Train) -> list[str]:
+    if len(devices) < params.devices:
+        raise UserError(
+            f"train.devices = {params.devices}, but this machine shows {len(devices)} to {BACKEND}: "
+            f"{', '.join(devices)}; lower it in params.yaml"
+        )
+    return devices[: params.devices]
+
+
+def fit(
+    network: Network,
+    train: Digits,
+    validation: Digits,
+    params: Train,
+    on_epoch: Callable[[int, Metrics, bool], None],
+    checkpoint: Path | None,
+) -> list[Metrics]:
+    """Train `network` in place on the split that it was built with; after each epoch call `on_epoch`.
+
+    `on_epoch` is called with the epoch's number, from 1, its metrics, and whether it was restored from `checkpoint`.
+    The state after each epoch is written to that file: an interrupted training is resumed from there, and ends with
+    the same bytes as one that was not interrupted. The caller removes the file once it has written the model. None
+    writes no file.
+
+    Returns the metrics by epoch: `loss`, `accuracy`, `val_loss` and `val_accuracy`; losses in nats, accuracies 0 to 1.
+    Those of the training split are measured on augmented digits and smoothed labels while the weights still change, so
+    they are worse than those of the validation split.
+    """
+    batch = min(params.batch_size, len(train.labels)) // params.devices * params.devices
+    steps = len(train.labels) // batch  # digits that fill no batch are left out of this epoch's order
+    _compile(network, steps, params)
+    key = checkpoints.key(train, validation, params)
+    history = checkpoints.restore(checkpoint, key, network) if checkpoint else []
+    for number, metrics in enumerate(history, start=1):
+        on_epoch(number, metrics, True)
+    one_hot = np.eye(len(LABELS), dtype=np.float32)[train.labels]
+    for epoch in range(len(history), params.epochs):
+        rows = np.random.default_rng((params.seed, epoch, 1)).permutation(len(train.labels))[: steps * batch]
+        augmentation = sample_augmentation(params.seed, epoch, len(rows))
+        batches = _batches((rows.astype(np.int32), augmentation), one_hot[rows], batch)
+        fitted = network.training.fit(**batches, shuffle=False, verbose=0).history
+        history.append({name: fitted[name][0] for name in ("loss", "accuracy")} | _validate(network, validation))
+        if checkpoint:
+            checkpoints.save(checkpoint, key, network, history)
+        on_epoch(epoch + 1, history[-1], False)
+    return history
+
+
+def _batches(inputs: tuple[np.ndarray, np.ndarray], one_hot: np.ndarray, batch: int) -> dict[str, Any]:
+    """An epoch's batches, in their order, as arguments of `keras.Model.fit`."""
+    if BACKEND != "tensorflow":
+        return {"x": list(inputs), "y": one_hot, "batch_size": batch}
+    import tensorflow as tf
+
+    # As Keras would make it, but without the thread that tunes the pipeline: every third epoch waited a second for it.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return {"x": tf.data.Dataset.from_tensor_slices((inputs, one_hot)).batch(batch).with_options(options)}
+
+
+def _compile(network: Network, steps: int, params: Train) -> None:
+    network.training.compile(
+        optimizer=optimizer(params, params.epochs * steps),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=params.label_smoothing),
+        metrics=["accuracy"],
+        steps_per_execution=params.steps_per_execution,
+        jit_compile=_xla(),
+    )
+    network.training.optimizer.build(network.training.trainable_variables)
+
+
+def _xla() -> bool:
+    """On a CPU XLA is four times slower than TensorFlow's own kernels for a network this small; JAX needs it."""
+    if BACKEND != "tensorflow":
+        return True
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _validate(network: Network, digits: Digits) -> Metrics:
+    scores = log_softmax(logits(network.inference, digits.images).astype(np.float64), axis=1)
+    correct = scores.argmax(axis=1) == digits.labels
+    loss = -scores[np.arange(len(digits.labels)), digits.labels].mean()
+    return {"val_loss": float(loss), "val_accuracy": float(correct.mean())}
+
+
+def logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """The logits of the network for inference, (n, 10) float32, for (n, 28, 28) uint8 canonical digits."""
+    padded = np.pad(images, [(0, -len(images) % BATCH), (0, 0), (0, 0)])  # one shape, so one compiled graph
+    return model.predict(padded, batch_size=BATCH, verbose=0)[: len(images)]
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the weights as HDF5: the same weights give the same bytes, unlike a `.keras` file, which holds dates."""
+    with atomic_write(path) as temporary:
+        model.save_weights(temporary)

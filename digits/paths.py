@@ -1,0 +1,71 @@
+"""Where the project's files are, as paths from its root."""
+
+import os
+from pathlib import Path
+
+from digits.errors import UserError
+
+PARAMS = Path("params.yaml")
+DVC_LOCK = Path("dvc.lock")
+REQUIREMENTS = Path("requirements.txt")
+
+# What people bring, and what drift is measured against
+EXTERNAL = Path("data/external")
+SOURCES = Path("data/sources")
+REFERENCE_PROFILE = Path("data/reference.json")
+
+# ingest
+RAW = Path("data/raw")
+
+# validate
+STATISTICS = Path("data/interim/statistics.parquet")
+PROFILE = Path("data/interim/profile.json")
+QUARANTINE = Path("data/interim/quarantine.csv")
+VALIDATION = Path("metrics/validate.json")
+VALIDATION_REPORT = Path("reports/validation.html")
+DATA_DOCS = Path("reports/data_docs")
+
+# preprocess
+PROCESSED = Path("data/processed")
+SAMPLES = Path("reports/figures/samples.png")
+
+# train
+WEIGHTS = Path("models/digits.weights.h5")
+ONNX = Path("models/digits.onnx")
+CHECKPOINT = Path("models/checkpoint.npz")  # the state after each epoch, until all outputs are written
+TRAINING = Path("metrics/train.json")
+HISTORY = Path("reports/plots/history.csv")
+LEARNING_CURVES = Path("reports/figures/learning_curves.png")
+
+# evaluate
+EVALUATION = Path("metrics/evaluate.json")
+PREDICTIONS = Path("reports/plots/predictions.csv")
+CONFUSION_MATRIX = Path("reports/figures/confusion_matrix.png")
+MISTAKES = Path("reports/figures/mistakes.png")
+
+# register
+REGISTERED = Path("models/registered.json")
+
+# Commands
+DATA_DIFF = Path("reports/data_diff.html")
+TUNING_FIGURES = Path("reports/tuning")
+
+# Stores, in the project's root also where DVC runs a stage in a temporary copy
+TRACKING_DATABASE = Path("mlflow.db")
+ARTIFACTS = Path("mlartifacts")
+TUNING_DATABASE = Path("tuning.db")
+LIVE_RUNS = Path(".live_runs")  # a lock file for each run that a training of this project writes to
+
+
+def project_root() -> Path:
+    """The project's root, absolute: what DVC says it is, also in a temporary copy, or the nearest folder with `.dvc`.
+
+    Raises UserError where the working directory is in no project.
+    """
+    if "DVC_ROOT" in os.environ:
+        return Path(os.environ["DVC_ROOT"]).absolute()
+    working_directory = Path.cwd()
+    for folder in (working_directory, *working_directory.parents):
+        if (folder / ".dvc").is_dir():
+            return folder
+    raise UserError(f"{working_directory} is not inside the project; change to its folder, or set MLFLOW_TRACKING_URI")

@@ -1,0 +1,160 @@
+"""Where a registered model came from: its version, run, code, data and validation, each checked against the next."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from digits import paths
+from digits.errors import UserError
+from digits.files import digest
+from digits.tracking import registry, runs, tags
+from digits.vcs import revisions, storage
+
+TRAIN_SPLIT, RAW, VALIDATION = (
+    path.as_posix() for path in (paths.PROCESSED / "train.parquet", paths.RAW, paths.VALIDATION)
+)
+
+
+class Link(NamedTuple):
+    """One link of the chain: what it is, what was found, and what is wrong with it, or None."""
+
+    name: str
+    found: str
+    problem: str | None = None
+
+
+class Keeper(NamedTuple):
+    """A revision that keeps what a model was made of (None: the working tree), and the stages of its dvc.lock."""
+
+    revision: str | None
+    stages: dict[str, Any]
+
+    def __str__(self) -> str:
+        return self.revision[:12] if self.revision else revisions.WORKING_TREE
+
+    def md5(self, stage: str, kind: str, path: str) -> str | None:
+        """The hash of a dep or an out of a stage, or None where the lock names none."""
+        entries = self.stages.get(stage, {}).get(kind, [])
+        return next((entry.get("md5") for entry in entries if entry["path"] == path), None)
+
+    def changed_code(self, revision: str | None) -> list[str]:
+        """The train stage's code whose hash in this lock is not that of the files at a revision."""
+        deps = self.stages.get("train", {}).get("deps", [])
+        code = [entry for entry in deps if not entry["path"].startswith("data/")]
+        return [entry["path"] for entry in code if storage.dependency_hash(entry["path"], revision) != entry["md5"]]
+
+
+def chain(uri: str) -> Iterator[Link]:
+    """The links from a registry version back to its data. Raises UserError where there is no such version."""
+    version = registry.resolve_alias(uri)
+    aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
+    accuracy = version.tags.get("accuracy", "unknown")
+    yield Link("version", f"{registry.NAME} {version.number}{aliases}, accuracy {accuracy}")
+    yield from _run_links(version)
+    train_md5, validation_md5 = version.tags.get("train_md5"), version.tags.get("validation_md5")
+    keeper = _find_keeper(train_md5, validation_md5)
+    yield _code_link(version.tags.get("git_commit"), keeper)
+    yield from _data_links(train_md5, validation_md5, keeper)
+    yield _validation_link(version.run_id, validation_md5)
+
+
+def _run_links(version: registry.Version) -> Iterator[Link]:
+    weights = version.tags.get(tags.WEIGHTS)
+    run = runs.get_run(version.run_id)
+    if run is None:
+        yield Link("run", version.run_id, "it was deleted from the tracking store, or is in another store")
+        return
+    yield Link("run", f"{version.run_id} “{run.name}”, {run.status}")
+    same = run.tags.get(tags.WEIGHTS) == weights and weights is not None
+    yield Link("weights", f"SHA-256 {weights}", None if same else "the run's weights differ, or have no hash")
+
+
+def _code_link(commit: str | None, keeper: Keeper) -> Link:
+    """The commit on which the model was trained; where files had been changed, the commit that keeps those changes."""
+    if commit is None:
+        return Link("code", "unknown", "the version has no tag git_commit")
+    if not revisions.exists(commit):
+        return Link("code", commit, "this repository has no such commit: `git fetch --all`")
+    named = f"commit {commit[:12]} “{revisions.subject(commit)}”"
+    changed = keeper.changed_code(commit)
+    if not changed:
+        return Link("code", named)
+    if not keeper.changed_code(keeper.revision):
+        return Link("code", f"{named} with changes, kept by {keeper}")
+    return Link("code", named, f"dvc.lock of {keeper} names another {changed[0]} than either holds")
+
+
+def _data_links(train_md5: str | None, validation_md5: str | None, keeper: Keeper) -> Iterator[Link]:
+    if train_md5 is None:
+        yield Link("trained on", "unknown", "the version has no tag train_md5")
+        return
+    if not keeper.stages:
+        problem = "no dvc.lock of this repository names it: was it ever committed? `git fetch --all`"
+        yield Link("trained on", f"{TRAIN_SPLIT} MD5 {train_md5}", problem)
+        return
+    where = f"dvc.lock of {keeper}"
+    yield Link("trained on", f"{TRAIN_SPLIT} MD5 {train_md5}, named by {where}", _cache_problem(train_md5))
+    raw, validated = (keeper.md5("preprocess", "deps", path) for path in (RAW, VALIDATION))
+    if raw is None:
+        yield Link("raw data", "unknown", f"{where} does not say what {TRAIN_SPLIT} was made of")
+        return
+    settings = keeper.stages.get("ingest", {}).get("params", {}).get("params.yaml", {}).get("ingest", {})
+    source = settings.get("source", "an unknown source")
+    yield Link("raw data", f"{RAW} MD5 {raw}, from {source}", _cache_problem(raw))
+    if validated != validation_md5:
+        problem = f"{where} names another {VALIDATION} than the version, {validation_md5}"
+        yield Link("validated", f"MD5 {validated}", problem)
+
+
+def _find_keeper(train_md5: str | None, validation_md5: str | None) -> Keeper:
+    """The revision whose dvc.lock names both hashes; else one that names the first; else none, an empty lock."""
+    best = Keeper(None, {})
+    # Many commits may keep the same digits; the validation that came with them is the newer of the two hashes.
+    for revision in itertools.chain(*(storage.revisions_with(md5) for md5 in (validation_md5, train_md5) if md5)):
+        keeper = Keeper(revision, storage.lock(revision))
+        if keeper.md5("train", "deps", TRAIN_SPLIT) == train_md5:
+            if keeper.md5("preprocess", "deps", VALIDATION) == validation_md5:
+                return keeper
+            best = best if best.stages else keeper
+    return best
+
+
+def _validation_link(run_id: str, md5: str | None) -> Link:
+    if md5 is None:
+        return Link("validation", "unknown", "the version has no tag validation_md5")
+    results = runs.artifact_path(run_id, f"validation/{paths.VALIDATION.name}")
+    if results is None:
+        return Link("validation", f"MD5 {md5}", "the run holds no validation results")
+    found = digest(results, "md5")
+    if found != md5:
+        return Link("validation", f"MD5 {found}", f"the run's results are not those of the version, {md5}")
+    content = json.loads(results.read_text(encoding="utf-8"))
+    passed = [one["success"] for one in content["expectations"].values()]
+    report: Path | None = runs.artifact_path(run_id, f"validation/{paths.VALIDATION_REPORT.name}")
+    return Link(
+        "validation",
+        f"{sum(passed)} of {len(passed)} expectations passed for {content['pictures']:,} pictures, "
+        f"{content['quarantined']:,} quarantined; MD5 {md5}; report {report}",
+        None if report else f"the run holds no {paths.VALIDATION_REPORT.name}",
+    )
+
+
+def _cache_problem(md5: str) -> str | None:
+    if storage.in_cache(md5):
+        return None
+    return "DVC's cache does not hold it: `dvc pull`, or `dvc fetch --all-commits`"
+
+
+def show(uri: str) -> None:
+    """Print the chain, a line a link. Raises UserError naming what is missing, once all of it is printed."""
+    print(uri)
+    broken = []
+    for link in chain(uri):
+        print(f"  {'✗' if link.problem else '✓'} {link.name:<11} {link.found}", flush=True)
+        if link.problem:
+            print(f"      {link.problem}")
+            broken.append(f"{link.name}: {link.problem}")
+    if broken:
+        raise UserError(f"the chain of {uri} is broken at {len(broken)} of its links:\n" + "\n".join(broken))

@@ -1,0 +1,156 @@
+"""Copies runs and models from one tracking store to another, say from this machine's SQLite to a team's server.
+
+Runs keep their parameters, metrics by step, tags, datasets, files and times; models their versions, tags and aliases.
+No kept tool does this: `mlflow migrate-filestore` reads file stores only, and the last release of mlflow-export-import,
+1.2.0 of 2023, knows nothing of MLflow 3's logged models.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from digits.tracking import registry, store
+
+SOURCE_ID = "migrated_from"  # tag: the run's or the model's id in the store that it comes from
+COMPLETE = "migration_complete"  # tag: the last that a copied run gets; one without it is copied again
+PARENT = "mlflow.parentRunId"
+# A new run has its own tags that begin so.
+OF_EACH_RUN = ("mlflow.user", "mlflow.source", "mlflow.runName", "mlflow.log-model", PARENT)
+METRICS_A_BATCH, PARAMS_A_BATCH = 1000, 100  # as many as MLflow takes at a time
+
+
+def migrate(source: str, target: str, report: Callable[[str], None]) -> None:
+    """Copy what the store at `source` holds to the one at `target`, which holds our experiment already.
+
+    What is there already stays as it is, so an interrupted migration is completed by the next.
+    """
+    from mlflow import MlflowClient
+
+    old, new = (MlflowClient(tracking_uri=address, registry_uri=address) for address in (source, target))
+    old_experiment, new_experiment = (_experiment(client) for client in (old, new))
+    copied = {
+        run.data.tags[SOURCE_ID]: run.info.run_id for run in _runs(new, new_experiment) if run.data.tags.get(COMPLETE)
+    }
+    runs = list(reversed(_runs(old, old_experiment)))  # the oldest first
+    models: dict[str, str] = {}
+    for number, run in enumerate(runs, start=1):
+        run_id = run.info.run_id
+        if run.info.status == "RUNNING":
+            report(f"{number:4d}/{len(runs)}  {run.info.run_name} is still running: migrate again when it has ended")
+            continue
+        if run_id not in copied:
+            copied[run_id] = _copy_run(old, new, run, new_experiment)
+        models |= _copy_models(old, new, run_id, copied[run_id], (old_experiment, new_experiment))
+        report(f"{number:4d}/{len(runs)}  {run.info.run_name}")
+    for run in runs:  # a search may adopt runs that are older than itself
+        parent = copied.get(run.data.tags.get(PARENT))
+        if parent and run.info.run_id in copied:
+            new.set_tag(copied[run.info.run_id], PARENT, parent)
+    _copy_versions(old, new, copied, models, report)
+
+
+def _experiment(client) -> str:
+    return client.get_experiment_by_name(store.EXPERIMENT).experiment_id
+
+
+def _runs(client, experiment: str) -> list:
+    """All runs, the newest first."""
+    found, token = [], None
+    while True:
+        page = client.search_runs([experiment], max_results=1000, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _copy_run(old, new, run, experiment: str) -> str:
+    for incomplete in new.search_runs([experiment], f"tags.{SOURCE_ID} = '{run.info.run_id}'"):
+        new.delete_run(incomplete.info.run_id)
+    tags = {key: value for key, value in run.data.tags.items() if not key.startswith(OF_EACH_RUN)}
+    run_id = new.create_run(
+        experiment,
+        start_time=run.info.start_time,
+        run_name=run.info.run_name,
+        tags={**tags, SOURCE_ID: run.info.run_id},
+    ).info.run_id
+    _copy_values(old, new, run, run_id)
+    with tempfile.TemporaryDirectory() as folder:
+        if old.list_artifacts(run.info.run_id):
+            new.log_artifacts(run_id, old.download_artifacts(run.info.run_id, "", folder))
+    new.set_terminated(run_id, run.info.status, run.info.end_time)
+    new.set_tag(run_id, COMPLETE, "yes")
+    return run_id
+
+
+def _copy_values(old, new, run, run_id: str) -> None:
+    from mlflow.entities import Param
+
+    params = [Param(key, value) for key, value in run.data.params.items()]
+    for start in range(0, len(params), PARAMS_A_BATCH):
+        new.log_batch(run_id, params=params[start : start + PARAMS_A_BATCH])
+    points = [point for key in run.data.metrics for point in old.get_metric_history(run.info.run_id, key)]
+    for start in range(0, len(points), METRICS_A_BATCH):
+        new.log_batch(run_id, metrics=points[start : start + METRICS_A_BATCH])
+    if run.inputs.dataset_inputs:
+        new.log_inputs(run_id, datasets=run.inputs.dataset_inputs)
+
+
+def _copy_models(old, new, old_run: str, new_run: str, experiments: tuple[str, str]) -> dict[str, str]:
+    """Copy the run's logged models; returns their new ids by the old ones."""
+    copied = {}
+    for model in old.search_logged_models([experiments[0]], f"source_run_id = '{old_run}'"):
+        found = new.search_logged_models([experiments[1]], f"tags.{SOURCE_ID} = '{model.model_id}'")
+        complete = [one.model_id for one in found if str(one.status).endswith("READY")]
+        copied[model.model_id] = complete[0] if complete else _copy_model(old, new, model, new_run, experiments[1])
+    return copied
+
+
+def _copy_model(old, new, model, run_id: str, experiment: str) -> str:
+    from mlflow.artifacts import download_artifacts
+
+    created = new.create_logged_model(
+        experiment, model.name, run_id, {SOURCE_ID: model.model_id}, model.params, model.model_type
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(
+            download_artifacts(artifact_uri=model.artifact_location, dst_path=folder, tracking_uri=old.tracking_uri)
+        )
+        description = yaml.safe_load((files / "MLmodel").read_text(encoding="utf-8"))
+        description |= {"model_id": created.model_id, "run_id": run_id, "artifact_path": created.artifact_location}
+        (files / "MLmodel").write_text(yaml.safe_dump(description), encoding="utf-8")
+        new.log_model_artifacts(created.model_id, str(files))
+    new.finalize_logged_model(created.model_id, "READY")
+    return created.model_id
+
+
+def _copy_versions(old, new, runs: dict[str, str], models: dict[str, str], report: Callable[[str], None]) -> None:
+    from mlflow.exceptions import MlflowException
+
+    versions = sorted(old.search_model_versions(f"name = '{registry.NAME}'"), key=lambda one: int(one.version))
+    if not versions:
+        return
+    try:
+        new.create_registered_model(registry.NAME, description=old.get_registered_model(registry.NAME).description)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    for version in versions:
+        model = models.get(version.source.removeprefix("models:/"))
+        if model is None:
+            report(f"version {version.version} is not copied: its run was deleted, or is still running")
+            continue
+        found = new.search_model_versions(f"name = '{registry.NAME}' and source_path = 'models:/{model}'")
+        copied = (
+            found[0]
+            if found
+            else new.create_model_version(
+                registry.NAME, f"models:/{model}", runs[version.run_id], version.tags, model_id=model
+            )
+        )
+        for alias in old.get_model_version(registry.NAME, version.version).aliases:
+            if alias not in new.get_registered_model(registry.NAME).aliases:
+                new.set_registered_model_alias(registry.NAME, alias, copied.version)
+        report(f"version {version.version} is version {copied.version} of {registry.NAME} in the new store")

@@ -1,0 +1,129 @@
+"""The run of the model in models/, complete: found by its content hash, or created from the files."""
+
+import time
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from digits import paths
+from digits.data.canonical import DIGIT_SIZE
+from digits.data.dataset import LABELS
+from digits.files import digest, read_json
+from digits.params import Params
+from digits.tracking import live, runs, store, tags
+
+MODEL = "model"  # the model's name within its run
+METRICS_A_BATCH = 1000  # as many as MLflow takes at a time
+
+
+def log_model_run(params: Params) -> str:
+    """Bring the run of the model in models/ up to date with the files; returns its id.
+
+    A run that was logged while it trained gets what came afterwards: the model, its evaluation and the validation of
+    its data. Where the store has no such run (a new server, results from DVC's cache, a store that failed during
+    training) it is created from the files, or the interrupted one completed. Raises UserError where the store fails.
+    """
+    store.connect()
+    with store.wrap_store_errors():
+        live.end_orphans()
+        weights = digest(paths.WEIGHTS, "sha256")
+        run_id = runs.find(weights) or _create(params, weights)
+        runs.log_params(run_id, params.flat())
+        _log_model(run_id)
+        _log_evaluation(run_id)
+        runs.log_artifacts(run_id, "validation", (paths.VALIDATION, paths.VALIDATION_REPORT, paths.PROFILE))
+    return run_id
+
+
+def _create(params: Params, weights: str) -> str:
+    """A run from the files of a training; the one of the same task that was interrupted, if there is one."""
+    import mlflow
+
+    found = {**tags.of_training(params), **tags.LATER}
+    interrupted = runs.find_interrupted(found[tags.TASK])
+    with mlflow.start_run(run_id=interrupted, run_name=tags.run_name(params), tags=found) as active:
+        run_id = active.info.run_id
+        try:
+            _log_epochs(run_id)
+            runs.log_inputs()
+            mlflow.set_tag(tags.WEIGHTS, weights)  # last: so an interrupted attempt is completed by the next
+        except KeyboardInterrupt:
+            mlflow.end_run("KILLED")
+            raise
+    return run_id
+
+
+def _log_epochs(run_id: str) -> None:
+    from mlflow.entities import Metric
+
+    now, known = int(time.time() * 1000), runs.logged_epochs(run_id)
+    history = pd.read_csv(paths.HISTORY).set_index("epoch").drop(index=list(known), errors="ignore")
+    points = [
+        Metric(key, float(value), now, int(epoch)) for epoch, row in history.iterrows() for key, value in row.items()
+    ]
+    for start in range(0, len(points), METRICS_A_BATCH):
+        store.connect().log_batch(run_id, metrics=points[start : start + METRICS_A_BATCH])
+
+
+def _log_model(run_id: str) -> None:
+    """The ONNX file as MLflow's model, the weights and the learning curves, unless the run holds them.
+
+    The model takes (n, 28, 28) uint8 canonical digits and gives `probabilities` and `logits`, (n, 10) float32. ONNX
+    Runtime loads and serves it, without the libraries that trained it.
+    """
+    if logged_models(run_id):
+        return
+    import mlflow
+    import onnx
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    runs.log_artifacts(run_id, "figures", (paths.LEARNING_CURVES,))
+    runs.log_artifacts(run_id, "weights", (paths.WEIGHTS,))
+    graph = onnx.load(paths.ONNX)
+    output = np.dtype(np.float32), (-1, len(LABELS))
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, DIGIT_SIZE, DIGIT_SIZE))]),
+        outputs=Schema([TensorSpec(*output, one.name) for one in graph.graph.output]),
+    )
+    Model.log(
+        artifact_path=None,
+        flavor=mlflow.onnx,
+        run_id=run_id,
+        name=MODEL,
+        onnx_model=graph,
+        signature=signature,
+        onnx_execution_providers=["CPUExecutionProvider"],
+        input_example=np.zeros((1, DIGIT_SIZE, DIGIT_SIZE), np.uint8),
+        pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
+        save_as_external_data=False,  # one file
+    )
+
+
+def logged_models(run_id: str) -> list[Any]:
+    """MLflow's models of a run, those that are complete."""
+    client = store.connect()
+    experiment = client.get_experiment_by_name(store.EXPERIMENT).experiment_id
+    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    return [model for model in found if str(model.status).endswith("READY")]
+
+
+def _log_evaluation(run_id: str) -> None:
+    """The scores on the test split and their figures, unless the run holds these."""
+    client, md5 = store.connect(), digest(paths.EVALUATION, "md5")
+    if client.get_run(run_id).data.tags.get(tags.EVALUATION) == md5:
+        return
+    test = read_json(paths.EVALUATION)["test"]
+    scores = {
+        "test_accuracy": test["accuracy"],
+        "test_log_loss": test["log_loss"],
+        "max_logit_difference": read_json(paths.TRAINING)["max_logit_difference"],
+        **{f"test_f1_{label}": one["f1"] for label, one in test["classes"].items()},
+    }
+    for key, value in scores.items():
+        client.log_metric(run_id, key, value)
+    runs.log_artifacts(run_id, "figures", (paths.CONFUSION_MATRIX, paths.MISTAKES))
+    runs.log_artifacts(run_id, "metrics", (paths.EVALUATION,))
+    client.set_tag(run_id, tags.EVALUATION, md5)

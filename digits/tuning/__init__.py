@@ -1,0 +1,1 @@
+"""The search for better training parameters; the only package that imports Optuna."""

@@ -1,0 +1,53 @@
+"""Contradictions between a picture and its file, or the other pictures: a table column for each kind."""
+
+import pandas as pd
+
+from digits.data.pictures import SUFFIXES
+from digits.validation.duplicates import also_in_test, duplicate_of, near_duplicate_of
+from digits.validation.label_conflicts import class_mismatch, other_label
+
+FINDINGS = [
+    "misnamed",
+    "odd_ink",
+    "duplicate_of",
+    "also_in_test",
+    "other_label",
+    "near_duplicate_of",
+    "class_mismatch",
+]
+FORMATS = {suffix: name for name, suffixes in SUFFIXES.items() for suffix in suffixes}
+MAX_MINORITY = 0.1  # of pictures with the rarer ink, dark or light: more is a collection of both
+
+
+def add_findings(table: pd.DataFrame, max_distance: float, max_ratio: float) -> pd.DataFrame:
+    """The statistics, one row a picture, with a column for each of FINDINGS: None, or a message.
+
+    `max_distance` is that of near duplicates, `max_ratio` that of a class mismatch. The cost is linear in the rows, but
+    for sorting.
+    """
+    return table.assign(
+        misnamed=_misnamed(table),
+        odd_ink=_odd_ink(table),
+        duplicate_of=duplicate_of(table),
+        also_in_test=also_in_test(table),
+        other_label=other_label(table),
+        near_duplicate_of=near_duplicate_of(table, max_distance),
+        class_mismatch=class_mismatch(table, max_ratio),
+    )
+
+
+def _misnamed(table: pd.DataFrame) -> pd.Series:
+    suffix = table["path"].str.rsplit(".", n=1).str[-1].str.lower()
+    expected = suffix.map(FORMATS)
+    wrong = expected.notna() & table["format"].notna() & (expected != table["format"])
+    return ("named ." + suffix + ", but contains " + table["format"]).astype(object).where(wrong, None)
+
+
+def _odd_ink(table: pd.DataFrame) -> pd.Series:
+    dark = table["dark_ink"]
+    share = float(dark.mean()) if dark.notna().any() else 0.0
+    odd = {1.0: 0 < share <= MAX_MINORITY, 0.0: 0 < 1 - share <= MAX_MINORITY}
+    words = dark.map(
+        {1.0: "dark on light, most pictures light on dark", 0.0: "light on dark, most pictures dark on light"}
+    )
+    return words.astype(object).where(dark.map(odd).fillna(False).astype(bool), None)

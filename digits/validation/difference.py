@@ -1,0 +1,157 @@
+"""The difference between two versions of the data: added, removed and relabelled pictures, counts, and drift."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from digits import paths
+from digits.data import dataset, pictures
+from digits.data.dataset import LABELS, Example
+from digits.data.statistics import ROW_COLUMNS
+from digits.errors import UserError, printable
+from digits.validation import drift
+from digits.vcs import storage
+from digits.visualization import pages
+
+STATISTICS_0_1 = "data/measurements.parquet"  # where version 0.1 kept the statistics
+COLUMNS = [*ROW_COLUMNS, "picture", *(name for name in drift.PROFILE_COLUMNS if name != "label")]
+MAX_PRINTED_PICTURES = 10  # of each kind of change
+MAX_PAGE_PICTURES = 60  # likewise
+MIN_PRINTED_DRIFT = 0.01  # of the stability index
+PICTURE_SIZE = 96  # pixels: of a picture on the page
+
+
+class Difference(NamedTuple):
+    """`added`, `removed` and `relabelled` are rows of the tables, `relabelled` with `label_before`.
+
+    `reassigned` is the number of pictures in another split, `counts` the pictures of each label before and after, and
+    `drift` the drift scores of the training split.
+    """
+
+    added: pd.DataFrame
+    removed: pd.DataFrame
+    relabelled: pd.DataFrame
+    reassigned: int
+    unchanged: int
+    counts: pd.DataFrame
+    drift: dict[str, float]
+
+    def __str__(self) -> str:
+        changes = {name: len(getattr(self, name)) for name in ("added", "removed", "relabelled")}
+        changes |= {"in another split": self.reassigned, "unchanged": self.unchanged}
+        return ", ".join(f"{count:,} {name}" for name, count in changes.items())
+
+
+def read_table(revision: str | None) -> pd.DataFrame:
+    """The statistics of a revision's pictures (None: of the working tree), one row each.
+
+    Raises UserError where that revision has none, or is of version 0.1, whose statistics have other names.
+    """
+    if revision and not storage.has_file(paths.STATISTICS, revision) and storage.has_file(STATISTICS_0_1, revision):
+        raise UserError(
+            f"{revision[:12]} is a revision of version 0.1, which kept {STATISTICS_0_1}; it can't be compared with "
+            f"{paths.STATISTICS} of version 0.2: choose a later revision"
+        )
+    with storage.opened(paths.STATISTICS, revision) as file:
+        table = pq.read_table(file, columns=COLUMNS).to_pandas()
+    # A picture that can't be decoded has no hash: its path identifies it.
+    return table.assign(picture=table["picture"].fillna("unreadable " + table["path"].astype(str)))
+
+
+def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
+    """Compare two tables. Pixel values identify a picture: a renamed file is no change, an edited one is two."""
+    before, after = (one.assign(copy=one.groupby(["picture", "label"]).cumcount()) for one in (before, after))
+    key = ["picture", "label", "copy"]
+    both = before[[*key, "split"]].merge(after[[*key, "split"]], on=key, suffixes=("_before", "_after"))
+    # Of the pictures left on both sides, equal ones have another label.
+    removed, added = (
+        rest.assign(copy=rest.groupby("picture").cumcount())
+        for rest in (_without(one, both[key]) for one in (before, after))
+    )
+    relabelled = added.merge(removed[["picture", "copy", "label"]], on=["picture", "copy"], suffixes=("", "_before"))
+    counts = pd.DataFrame({"before": before["label"].value_counts(), "after": after["label"].value_counts()})
+    counts = counts.reindex(sorted({*LABELS, *counts.index}), fill_value=0).fillna(0).astype(int)
+    train_before, train_after = (one[one["split"] == "train"] for one in (before, after))
+    return Difference(
+        added=_without(added, relabelled[["picture", "copy"]]),
+        removed=_without(removed, relabelled[["picture", "copy"]]),
+        relabelled=relabelled,
+        reassigned=int((both["split_before"] != both["split_after"]).sum()),
+        unchanged=int((both["split_before"] == both["split_after"]).sum()),
+        counts=counts.assign(change=counts["after"] - counts["before"]),
+        drift=drift.scores(train_after, drift.profile(train_before)),
+    )
+
+
+def format_difference(difference: Difference, max_drift: float) -> str:
+    """The difference as text; drift above `max_drift` is marked."""
+    lines = [str(difference), "", difference.counts.rename_axis("label").reset_index().to_string(index=False), ""]
+    for kind in ("added", "removed", "relabelled"):
+        rows = getattr(difference, kind)
+        lines += [f"{kind}: {_format_row(row)}" for _, row in rows.head(MAX_PRINTED_PICTURES).iterrows()]
+        if len(rows) > MAX_PRINTED_PICTURES:
+            lines.append(f"{kind}: and {len(rows) - MAX_PRINTED_PICTURES:,} more")
+    lines += ["", f"drift of the training split (population stability index; above {max_drift:g} is large)"]
+    drifted = {name: value for name, value in difference.drift.items() if value >= MIN_PRINTED_DRIFT}
+    lines += [f"  {name:<12} {value:6.3f}{'  large' if value > max_drift else ''}" for name, value in drifted.items()]
+    return "\n".join(lines + ([] if drifted else ["  none"]))
+
+
+def write_page(
+    path: Path,
+    difference: Difference,
+    names: tuple[str, str],
+    revisions: tuple[str | None, str | None],
+    max_drift: float,
+) -> None:
+    """Write the difference as a page. `names` are the versions' names, `revisions` their commits or None."""
+    before, after = revisions
+    shown = {
+        "added": _page_pictures(difference.added, after),
+        "removed": _page_pictures(difference.removed, before),
+        "relabelled": _page_pictures(difference.relabelled, after),
+    }
+    pages.write(
+        path,
+        "difference.html",
+        before=names[0],
+        after=names[1],
+        summary=str(difference),
+        changes=[{"name": name, "count": len(getattr(difference, name)), "pictures": shown[name]} for name in shown],
+        counts=difference.counts.to_dict("index"),
+        drift=difference.drift,
+        drift_bound=max_drift,
+    )
+
+
+def _without(table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    marked = table.merge(known, how="left", indicator=True)
+    return marked[marked["_merge"] == "left_only"].drop(columns="_merge")
+
+
+def _page_pictures(rows: pd.DataFrame, revision: str | None) -> list[dict[str, Any]]:
+    rows = rows.head(MAX_PAGE_PICTURES)
+    raw: dict[tuple[Any, int], Example] = {}
+    for split, of in rows.groupby("split"):
+        with storage.opened(paths.RAW / f"{split}.parquet", revision) as file:
+            examples = dataset.read_rows(file, str(split), set(of["row"]))
+        raw |= {(split, row): example for row, example in examples.items()}
+    return [
+        {
+            "png": pictures.thumbnail(raw[row["split"], row["row"]].data, PICTURE_SIZE),
+            "title": f"label {row['label']}{_format_change(row)}",
+            "path": row["path"],
+            "text": f"{row['split']} row {row['row']}",
+        }
+        for _, row in rows.iterrows()
+    ]
+
+
+def _format_row(row: pd.Series) -> str:
+    return f"{row['split']} row {row['row']}, {printable(row['path'])}, label {row['label']}{_format_change(row)}"
+
+
+def _format_change(row: pd.Series) -> str:
+    return f", was {row['label_before']}" if "label_before" in row else ""

@@ -1,0 +1,98 @@
+"""Drift between two versions of the data: a profile of each, and a score for each statistic."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from digits.data.statistics import PIXEL_COLUMNS
+from digits.errors import UserError
+from digits.paths import REFERENCE_PROFILE
+
+NUMERIC_COLUMNS = ["width", "height", *PIXEL_COLUMNS]
+CATEGORICAL_COLUMNS = ["format", "mode", "label"]
+PROFILE_COLUMNS = [*NUMERIC_COLUMNS, *CATEGORICAL_COLUMNS]
+
+
+def read_reference() -> dict[str, Any]:
+    """The committed profile that drift is measured from. Raises UserError where the file is not a profile."""
+    try:
+        content = json.loads(REFERENCE_PROFILE.read_text(encoding="utf-8"))
+        problem = {"pictures", "statistics"} - content.keys()
+    except (OSError, ValueError, AttributeError) as error:
+        problem = error
+    if problem:
+        raise UserError(
+            f"{REFERENCE_PROFILE} is not a profile of training data ({problem}): restore it with "
+            f"`git checkout {REFERENCE_PROFILE}`, or write a new one with `digits data reference`"
+        )
+    return content
+
+
+def profile(table: pd.DataFrame) -> dict[str, Any]:
+    """A few kilobytes about the pictures of a table: how many there are, and the histogram of each statistic.
+
+    The bins of a number lie below, at and between its deciles here, so that a value of many pictures has its own bin.
+    """
+    statistics: dict[str, Any] = {}
+    for name in PROFILE_COLUMNS:
+        values = table[name].dropna()
+        if name in NUMERIC_COLUMNS:
+            edges = np.unique(np.quantile(values, np.linspace(0, 1, 11))).tolist() if len(values) else []
+            statistics[name] = {"edges": edges, "counts": _histogram(values, edges)}
+        else:
+            statistics[name] = {value: int(count) for value, count in _value_counts(values).items()}
+    return {"pictures": len(table), "statistics": statistics}
+
+
+def scores(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]:
+    """The population stability index of every statistic of `table` against `reference`, a `profile`, less chance.
+
+    0 is no drift; by custom, above 0.1 is a shift and above 0.25 a large one (Siddiqi 2006). What two samples of one
+    population give by chance is subtracted, so that small samples have no drift of their own.
+    """
+    found = {}
+    for name, histogram in reference["statistics"].items():
+        values = table[name].dropna()
+        if "edges" in histogram:
+            observed, expected = _histogram(values, histogram["edges"]), histogram["counts"]
+        else:
+            counts = _value_counts(values)
+            bins = sorted({*histogram, *counts.index})
+            observed, expected = [int(counts.get(one, 0)) for one in bins], [histogram.get(one, 0) for one in bins]
+        pair = np.array(observed), np.array(expected)
+        found[name] = max(0.0, stability_index(*pair) - chance(*pair))
+    return found
+
+
+def stability_index(observed: np.ndarray, expected: np.ndarray) -> float:
+    """PSI of two (k,) counts: the sum of (p - q) ln(p / q) over the bins, of shares p here and q there.
+
+    Half a picture is added to every count, so that a bin that is empty on one side stays finite.
+    """
+    p, q = ((counts + 0.5) / (counts + 0.5).sum() for counts in (observed, expected))
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def chance(observed: np.ndarray, expected: np.ndarray) -> float:
+    """The PSI that two samples of one population exceed once in a hundred times, by the normal approximation.
+
+    PSI / (1 / n + 1 / m) is chi-squared with one degree of freedom less than there are bins (Yurdakul 2018).
+    """
+    freedom = max(0, int(((observed + expected) > 0).sum()) - 1)
+    quantile = freedom + 2.33 * np.sqrt(2 * freedom)
+    return float(quantile * (1 / max(observed.sum(), 1) + 1 / max(expected.sum(), 1)))
+
+
+def _value_counts(values: pd.Series) -> pd.Series:
+    """How often each value occurs, by its text. A label is an integer, also where a missing one made a column float."""
+    whole = values.astype("int64") if pd.api.types.is_float_dtype(values) else values
+    return whole.astype(str).value_counts().sort_index()
+
+
+def _histogram(values: pd.Series, edges: list[float]) -> list[int]:
+    """How many values lie below the first of k edges, at it, below the second, at it, and so on: 2 k + 1 counts."""
+    numbers, bounds = values.to_numpy(float), np.array(edges)
+    bins = np.searchsorted(bounds, numbers, "left") + np.searchsorted(bounds, numbers, "right")
+    return np.bincount(bins, minlength=2 * len(edges) + 1).tolist()

@@ -1,0 +1,208 @@
+"""Runs the expectation suite with Great Expectations. No other module imports it."""
+
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from digits import paths
+from digits.data.statistics import ROW_COLUMNS
+from digits.files import atomic_write
+from digits.params import Expectations
+from digits.validation import drift
+from digits.validation.consistency import add_findings
+from digits.validation.suite import DRIFT_EXPECTATIONS, NULL, PICTURE_EXPECTATIONS, Expectation
+
+MAX_WARNING_FINDINGS = 1000  # rows of a warning with a message; a critical expectation has one for every row
+
+
+@dataclass(frozen=True)
+class ExpectationResult:
+    """The result of one expectation: `observed` is a figure, or the range of a column.
+
+    `rows` are the positions in the table of the pictures that fail, and `findings` a message for each of them; of a
+    warning, for the first thousand.
+    """
+
+    name: str
+    description: str
+    severity: str
+    success: bool
+    expected: str
+    observed: float | list | str
+    rows: list[int]
+    findings: list[str]
+
+    @property
+    def critical(self) -> bool:
+        return self.severity == "critical"
+
+
+@dataclass(frozen=True)
+class ValidationRun:
+    """The results of all expectations on a `table`: the statistics with the columns of `add_findings`."""
+
+    table: pd.DataFrame
+    drift: dict[str, float]
+    results: list[ExpectationResult]
+
+    @property
+    def success(self) -> bool:
+        return not any(result.critical for result in self.failures)
+
+    @property
+    def failures(self) -> list[ExpectationResult]:
+        return [result for result in self.results if not result.success]
+
+    def bad_rows(self) -> pd.DataFrame:
+        """The rows that fail a critical expectation, with their `reasons`."""
+        reasons: dict[int, list[str]] = {}
+        for result in self.failures:
+            if result.critical:
+                for row, finding in zip(result.rows, result.findings, strict=True):
+                    reasons.setdefault(row, []).append(f"{result.name}: {finding}")
+        rows = sorted(reasons)
+        return self.table.iloc[rows].assign(reasons=["; ".join(reasons[row]) for row in rows])
+
+
+def validate(table: pd.DataFrame, reference: dict[str, Any], bounds: Expectations) -> ValidationRun:
+    """Check the statistics, one row a picture, and the drift of the training split from `reference`, a profile.
+
+    `table` has ROW_COLUMNS, the columns of `compute_statistics`, a `name`, and an index from 0 on. Renders Great
+    Expectations' Data Docs. The results are in the order of the suite.
+    """
+    table = add_findings(table, max_distance=bounds.no_near_leak.min, max_ratio=bounds.class_typical.max)
+    scores = drift.scores(table[table["split"] == "train"], reference)
+    return ValidationRun(table, scores, check(table, scores, bounds, paths.DATA_DOCS))
+
+
+def check(table: pd.DataFrame, scores: dict[str, float], bounds: Expectations, docs: Path) -> list[ExpectationResult]:
+    """Run the suite on a table with findings and on drift scores; render Data Docs to the folder `docs`."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    columns = dict.fromkeys([*ROW_COLUMNS, *(one.column for one in PICTURE_EXPECTATIONS if one.column)])
+    with atomic_write(docs) as temporary:
+        context.add_data_docs_site("docs", _site(temporary))
+        return [
+            *_run_suite(context, "pictures", PICTURE_EXPECTATIONS, table[list(columns)], bounds),
+            *_run_suite(context, "drift", DRIFT_EXPECTATIONS, pd.DataFrame([scores]), bounds),
+        ]
+
+
+def _run_suite(
+    context: Any, name: str, suite: list[Expectation], table: pd.DataFrame, bounds: Expectations
+) -> list[ExpectationResult]:
+    import great_expectations as gx
+    from great_expectations.checkpoint import UpdateDataDocsAction
+
+    source = context.data_sources.add_pandas(name)
+    batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
+    expectations = [_gx_expectation(one, position, bounds) for position, one in enumerate(suite)]
+    gx_suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=gx_suite))
+    checkpoint = gx.Checkpoint(
+        name=name,
+        validation_definitions=[definition],
+        actions=[UpdateDataDocsAction(name="docs", site_names=["docs"])],
+        result_format={
+            "result_format": "COMPLETE",  # with the positions of the failing rows, but nothing else about them
+            "exclude_unexpected_values": True,
+            "return_unexpected_index_query": False,
+            "partial_unexpected_count": 0,
+        },
+    )
+    result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": table})
+    (run,) = result.run_results.values()
+    results = run.to_json_dict()["results"]  # not in the suite's order
+    results.sort(key=lambda one: one["expectation_config"]["meta"]["position"])
+    return [_expectation_result(one, table) for one in results]
+
+
+def _gx_expectation(expectation: Expectation, position: int, bounds: Expectations) -> Any:
+    """Great Expectations' object, with the bounds and the severity of params.yaml."""
+    import great_expectations.expectations as gxe
+
+    name, column, description, type, arguments = expectation
+    limits = {f"{key}_value": value for key, value in bounds.limits(name).items()}
+    if type == "ExpectColumnKLDivergenceToBeLessThan":
+        limits = {"threshold": limits["max_value"]}
+    elif type == NULL:
+        limits = {}  # `add_findings` has applied the bound
+    domain = {} if column is None else {"column": column}
+    meta = {"name": f"drift of {column}" if name == "drift" else name, "description": description, "position": position}
+    return getattr(gxe, type)(severity=bounds.severity(name), meta=meta, **domain, **arguments, **limits)
+
+
+def _site(folder: Path) -> Any:
+    return {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.absolute())},
+    }
+
+
+def _expectation_result(gx_result: dict[str, Any], table: pd.DataFrame) -> ExpectationResult:
+    config, details = gx_result["expectation_config"], gx_result["result"]
+    kwargs, meta = config["kwargs"], config["meta"]
+    rows = details.get("unexpected_index_list") or []
+    described = rows if config["severity"] == "critical" else rows[:MAX_WARNING_FINDINGS]
+    observed = details.get("observed_value")
+    if observed is None:
+        observed = (not gx_result["success"] and _exception(gx_result)) or _value_range(table, config)
+    return ExpectationResult(
+        name=meta["name"],
+        description=meta["description"],
+        severity=config["severity"],
+        success=gx_result["success"],
+        expected=_format_bounds(kwargs),
+        observed=_rounded(observed),
+        rows=rows,
+        findings=[_format_finding(kwargs["column"], table[kwargs["column"]].iloc[row]) for row in described],
+    )
+
+
+def _value_range(table: pd.DataFrame, config: dict[str, Any]) -> str:
+    """What a column holds that is checked row by row: its extremes, its values, or how many rows are not null."""
+    column = table[config["kwargs"]["column"]].dropna()
+    if config["type"] == "expect_column_values_to_be_null":
+        return f"{len(column):,} of {len(table):,}"
+    if "value_set" in config["kwargs"]:
+        return ", ".join(map(str, sorted(column.unique())[:20]))
+    if column.empty:
+        return "nothing"
+    lowest, highest = (_rounded(float(extreme)) for extreme in (column.min(), column.max()))
+    return f"{lowest} to {highest}" if lowest != highest else str(lowest)
+
+
+def _format_finding(column: str, value: Any) -> str:
+    return value if isinstance(value, str) and column != "mode" else f"{column} {_rounded(value)}"
+
+
+def _format_bounds(kwargs: dict[str, Any]) -> str:
+    if "partition_object" in kwargs:
+        return f"at most {kwargs['threshold']:g}"
+    if "value_set" in kwargs:
+        return f"one of {', '.join(map(str, kwargs['value_set']))}"
+    bounds = {"at least": kwargs.get("min_value"), "at most": kwargs.get("max_value")}
+    return " and ".join(f"{word} {bound:,g}" for word, bound in bounds.items() if bound is not None) or "none"
+
+
+def _rounded(observed: Any) -> Any:
+    # Four digits, so that a diff of metrics/validate.json shows changes only
+    if isinstance(observed, float) and math.isfinite(observed):
+        return int(observed) if observed.is_integer() else round(observed, 4)
+    return observed
+
+
+def _exception(gx_result: dict[str, Any]) -> str | None:
+    """The message of an exception inside Great Expectations, for instance of a missing column."""
+    exceptions = gx_result.get("exception_info") or {}
+    nested = [exceptions, *(value for value in exceptions.values() if isinstance(value, dict))]
+    return next((info["exception_message"] for info in nested if info.get("exception_message")), None)

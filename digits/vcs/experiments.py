@@ -1,0 +1,22 @@
+"""DVC's commands, each run in a process as a user would run it."""
+
+import json
+import subprocess
+import sys
+
+from digits.errors import UserError
+
+
+def run_dvc(*arguments: str) -> str:
+    """What a `dvc` command printed. Raises UserError with its output where it failed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode:
+        raise UserError(f"`dvc {' '.join(arguments)}` failed:\n{done.stdout}".rstrip())
+    return done.stdout
+
+
+def outdated_stages(stage: str) -> list[str]:
+    """The stages up to this one whose outputs are not what params.yaml, the code and the data make now."""
+    return sorted(json.loads(run_dvc("status", "--json", stage).splitlines()[-1]))

@@ -1,0 +1,135 @@
+"""Figures of the data and of the model, as PNG files. The same content gives the same bytes."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, MaxNLocator
+
+from digits.data.canonical import DIGIT_SIZE
+from digits.data.dataset import LABELS, Digits
+from digits.files import atomic_write
+
+SAMPLES_PER_LABEL = 12
+INK, ACCENT, GRID = "#1b2a41", "#d1495b", "#d9dee7"
+
+
+def samples(digits: Digits, count: int, path: Path) -> None:
+    """The first digits of each label, a row for each, of a split with `count` digits."""
+    sheet = np.zeros((len(LABELS), SAMPLES_PER_LABEL, DIGIT_SIZE, DIGIT_SIZE), np.uint8)
+    for label in LABELS:
+        images = digits.images[digits.labels == label][:SAMPLES_PER_LABEL]
+        sheet[label, : len(images)] = images
+    figure = Figure(figsize=(SAMPLES_PER_LABEL * 0.6, len(LABELS) * 0.6 + 0.5), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(sheet.transpose(0, 2, 1, 3).reshape(len(LABELS) * DIGIT_SIZE, -1), cmap="gray_r")
+    axes.set_yticks(
+        [DIGIT_SIZE * (label + 0.5) for label in LABELS], labels=list(map(str, LABELS)), fontsize=12, color=INK
+    )
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(f"{count:,} training digits: the first of each label", color=INK)
+    _save(figure, path)
+
+
+def learning_curves(history: list[dict[str, float]], path: Path) -> None:
+    """Loss and error by epoch, of the augmented training split and of the validation split."""
+    figure = Figure(figsize=(10, 4), dpi=100, layout="constrained")
+    epochs = np.arange(1, len(history) + 1)
+    curves = {
+        "cross-entropy, smoothed labels": ("loss", lambda value: value),
+        "error, % (log scale)": ("accuracy", lambda value: 100 * (1 - value)),
+    }
+    for axes, (title, (name, scale)) in zip(figure.subplots(1, 2), curves.items(), strict=True):
+        for prefix, of, colour in (("", "training, augmented", INK), ("val_", "validation", ACCENT)):
+            values = scale(np.array([epoch[prefix + name] for epoch in history]))
+            axes.plot(epochs, values, color=colour, label=of, marker=".", markersize=4)
+        axes.set(title=title, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(color=GRID)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    error = figure.axes[1]
+    error.set_yscale("log")
+    for axis in (error.yaxis.set_major_formatter, error.yaxis.set_minor_formatter):
+        axis(LogFormatter(minor_thresholds=(3, 1)))
+    _save(figure, path)
+
+
+def confusion_matrix(counts: np.ndarray, path: Path) -> None:
+    """The confusion matrix of (10, 10) counts, with the mistakes in colour."""
+    figure = Figure(figsize=(6.4, 6), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    mistakes = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    axes.imshow(mistakes, cmap="Reds", vmin=0, vmax=max(6, 1.6 * mistakes.max()))  # light enough to read the count
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            weight = "normal" if row == column else "bold"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", color=INK, fontsize=10, fontweight=weight)
+    right, total = int(np.trace(counts)), int(counts.sum())
+    axes.set(title=f"{total - right:,} of {total:,} test digits misclassified", xlabel="predicted", ylabel="true label")
+    axes.set_xticks(list(LABELS))
+    axes.set_yticks(list(LABELS))
+    _save(figure, path)
+
+
+def mistakes(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray, path: Path) -> None:
+    """The worst mistakes: (n, 28, 28) images with label, predicted label, confidence and row in the test split."""
+    side = max(1, int(np.ceil(np.sqrt(len(rows)))))
+    height = max(1, -(-len(rows) // side))
+    figure = Figure(figsize=(side * 1.5 + 0.4, height * 1.9 + 0.7), dpi=100, layout="constrained")
+    grid = figure.subplots(height, side, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, image, label, scores, row in zip(grid.flat, images, labels, probabilities, rows, strict=False):
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        predicted = int(scores.argmax())
+        axes.set_title(
+            f"label {label}, predicted {predicted}\nconfidence {scores[predicted]:.0%}, row {row}",
+            fontsize=8,
+            color=INK,
+        )
+    title = "The worst mistakes on the test split" if len(rows) else "No mistake on the test split"
+    figure.suptitle(title, color=INK)
+    _save(figure, path)
+
+
+def distributions(values: dict[str, np.ndarray], labels: np.ndarray, bounds: dict[str, tuple]) -> bytes:
+    """A PNG of every statistic by label: a panel for each statistic, a row for each label, dark where most values lie.
+
+    `values` maps a name to (n,) numbers, `labels` is (n,); `bounds` gives a name's (lowest, highest) allowed value,
+    None where there is none: drawn as lines.
+    """
+    across = 4
+    down = max(1, -(-len(values) // across))
+    figure = Figure(figsize=(12, 2.1 * down), dpi=100)
+    figure.subplots_adjust(left=0.02, right=0.99, bottom=0.04, top=0.96, wspace=0.1, hspace=0.4)
+    grid = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in grid[len(values) :]:
+        axes.set_axis_off()
+    for axes, (name, column) in zip(grid, values.items(), strict=False):
+        known = np.isfinite(column)
+        lowest, highest = (column[known].min(), column[known].max()) if known.any() else (0, 1)
+        margin = 0.05 * (highest - lowest) or 0.5
+        edges = np.linspace(lowest - margin, highest + margin, 41)
+        rows = np.stack([np.histogram(column[known & (labels == label)], edges)[0] for label in LABELS])
+        shares = rows / np.maximum(rows.max(axis=1, keepdims=True), 1)
+        extent = (edges[0], edges[-1], len(LABELS) - 0.5, -0.5)
+        axes.imshow(shares, aspect="auto", cmap="Blues", extent=extent, vmin=0, vmax=1, interpolation="nearest")
+        for bound in bounds.get(name, ()):
+            if bound is not None and edges[0] <= bound <= edges[-1]:
+                axes.axvline(bound, color=ACCENT, linewidth=1.5)
+        axes.set_title(name, fontsize=10, color=INK, loc="left")
+        axes.set_yticks(list(LABELS), labels=list(LABELS), fontsize=6)
+        axes.tick_params(axis="x", labelsize=7)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    buffer = BytesIO()
+    figure.savefig(buffer, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, metadata={"Software": None})

@@ -1,0 +1,30 @@
+"""Self-contained HTML pages: no other file, no address, no script, no date."""
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from digits.errors import printable
+from digits.files import atomic_write
+
+
+def write(path: Path, template: str, **content: Any) -> None:
+    """Render the template with the content, every text escaped, and write the page to `path`."""
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["embedded"] = embedded
+    environment.filters["printable"] = printable
+    with atomic_write(path) as temporary:
+        temporary.write_text(environment.get_template(template).render(**content), encoding="utf-8")
+
+
+def embedded(png: bytes) -> str:
+    """A PNG as a data URL, for the source of an image."""
+    return "data:image/png;base64," + b64encode(png).decode()

@@ -1,0 +1,34 @@
+"""Raw data for a stage to work on, and its parameters."""
+
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from digits.data import dataset, pictures
+from digits.data.dataset import Example
+
+SIZES = {"train": 160, "test": 40}
+BLANK = pictures.encode_png(np.full((28, 28), 7, np.uint8))
+
+
+def raw(mnist_digits, **changes: dict) -> None:
+    """200 real digits as raw data, some of them changed: `train_3={"label": 11}`."""
+    examples = []
+    for label in range(10):
+        for number, image in enumerate(mnist_digits.images[mnist_digits.labels == label][:20]):
+            split = "test" if number < 4 else "train"
+            examples.append(Example(split, pictures.encode_png(image), f"{label}/{number}.png", label))
+    for place, change in changes.items():
+        split, row = place.split("_")
+        index = [i for i, example in enumerate(examples) if example.split == split][int(row)]
+        examples[index] = examples[index]._replace(**change)
+    dataset.write_raw(iter(examples))
+
+
+def set_params(section: str, **changes) -> None:
+    """Change keys of one section of the workspace's params.yaml."""
+    path = Path("params.yaml")
+    content = yaml.safe_load(path.read_text())
+    content[section].update(changes)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))

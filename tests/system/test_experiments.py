@@ -1,0 +1,140 @@
+"""Every way of running ends in one tracking store, and nothing is lost: the queue, a grid, a subfolder, DVC's cache.
+
+The tests run in their order: each continues where the one before it ended.
+"""
+
+import json
+import re
+import sys
+
+import pytest
+
+from digits.files import digest
+from tests.recorded import client_of, predictions_of, runs_of
+from tests.scratch import clone, wait_for_queue
+
+
+def store_of(prepared):
+    return client_of(f"sqlite:///{prepared.root}/mlflow.db")
+
+
+@pytest.fixture(scope="module")
+def client(prepared):
+    return store_of(prepared)
+
+
+def test_a_grid_of_eight_on_two_workers_from_a_fresh_database(prepared):
+    grid = ("-S", "train.learning_rate=0.005,0.01,0.02,0.04", "-S", "train.seed=0,1")
+    assert not (prepared.root / "mlflow.db").exists()
+    prepared.run("dvc", "exp", "run", "--queue", *grid)
+    prepared.run("dvc", "queue", "start", "-j", "2")
+    wait_for_queue(prepared)
+    assert prepared.run("dvc", "queue", "status").count("Success") == 8
+    client = store_of(prepared)
+    found = runs_of(client)
+    assert [run.info.status for run in found] == ["FINISHED"] * 8
+    assert {run.info.run_name for run in found} == {
+        " ".join(filter(None, ("" if rate == 0.02 else f"lr={rate}", "seed=1" if seed else ""))) or "baseline"
+        for rate in (0.005, 0.01, 0.02, 0.04)
+        for seed in (0, 1)
+    }
+    assert len({run.data.tags["dvc_experiment"] for run in found}) == 8
+    for run in found:
+        for metric in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            assert [point.step for point in client.get_metric_history(run.info.run_id, metric)] == [1, 2]
+        assert 0 <= run.data.metrics["test_accuracy"] <= 1
+        assert predictions_of(client, run).sum() == pytest.approx(1)
+
+
+def test_all_eight_are_registered_and_the_best_is_champion(prepared, client):
+    versions = client.search_model_versions("name = 'digits'")
+    assert len(versions) == 8
+    champion = client.get_model_version_by_alias("digits", "champion")
+    assert float(champion.tags["accuracy"]) == max(float(version.tags["accuracy"]) for version in versions)
+
+
+def test_dvc_shows_the_same_figures(prepared, client):
+    shown = json.loads(prepared.run("dvc", "exp", "show", "--json"))
+    by_name = {run.data.tags["dvc_experiment"]: run for run in runs_of(client)}
+    compared = 0
+    for entry in (one for commit in shown for one in commit.get("experiments") or []):
+        (revision,) = entry["revs"]
+        metrics = revision["data"]["metrics"]
+        run = by_name[revision["name"]]
+        assert metrics["metrics/evaluate.json"]["data"]["test"]["accuracy"] == run.data.metrics["test_accuracy"]
+        assert metrics["metrics/train.json"]["data"]["val_loss"] == run.data.metrics["val_loss"]
+        compared += 1
+    assert compared == 8
+
+
+def test_an_experiment_from_a_subfolder_is_logged_in_the_same_store(prepared, client):
+    # DVC takes both names from the folder that it is called in.
+    command = ("dvc", "exp", "run", "-S", "../params.yaml:train.seed=5", "../dvc.yaml")
+    prepared.run(*command, cwd=prepared.root / "pipeline")
+    assert [run.info.run_name for run in runs_of(client)][8:] == ["seed=5"]
+    assert not (prepared.root / "pipeline" / "mlflow.db").exists()
+
+
+@pytest.fixture(scope="module")
+def elsewhere(prepared, tmp_path_factory):
+    """A fresh clone that has the results in its cache, as after `dvc pull --run-cache`, and no tracking store."""
+    copy = clone(prepared, tmp_path_factory.mktemp("elsewhere") / "digits")
+    copy.run("dvc", "cache", "dir", "--local", str(prepared.root / ".dvc" / "cache"))
+    return copy
+
+
+def test_a_result_from_the_cache_is_logged_in_a_new_store(client, elsewhere):
+    known = next(run for run in runs_of(client) if run.info.run_name == "seed=5")
+    printed = elsewhere.run("dvc", "exp", "run", "-S", "train.seed=5")
+    assert printed.count("is cached - skipping run") == 2
+    assert "epoch" not in printed
+    (logged,) = runs_of(store_of(elsewhere))
+    assert logged.data.tags["logged"] == "later, from the files"
+    assert logged.data.tags["weights_sha256"] == known.data.tags["weights_sha256"]
+    assert logged.data.params == known.data.params
+    of_system = "system/"
+    assert logged.data.metrics == {k: v for k, v in known.data.metrics.items() if not k.startswith(of_system)}
+    assert logged.info.run_name == known.info.run_name
+    assert {one.dataset.digest for one in logged.inputs.dataset_inputs} == {
+        one.dataset.digest for one in known.inputs.dataset_inputs
+    }
+
+
+def test_where_it_is_known_no_second_run_appears(elsewhere):
+    client = store_of(elsewhere)
+    for command in (("dvc", "repro"), ("digits", "sync"), ("dvc", "exp", "run", "--name", "again")):
+        elsewhere.run(*command)
+        (run,) = runs_of(client)
+        assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
+        assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1
+        assert len(client.search_model_versions("name = 'digits'")) == 1
+
+
+def test_with_nothing_to_do_no_heavy_library_is_loaded(elsewhere):
+    looked = elsewhere.run(sys.executable, "-X", "importtime", "-m", "pipeline.register")
+    assert "the registry holds this model already" in looked
+    assert not re.search(r"\| +(mlflow|pandas|numpy|scipy|pydantic)$", looked, re.MULTILINE)
+
+
+def test_a_deleted_version_is_registered_again(elsewhere):
+    client = store_of(elsewhere)
+    client.delete_model_version("digits", "1")
+    assert "is now champion" in elsewhere.run("dvc", "repro")
+    (version,) = client.search_model_versions("name = 'digits'")
+    assert version.tags["weights_sha256"] == digest(elsewhere.root / "models" / "digits.weights.h5", "sha256")
+    assert len(runs_of(client)) == 1
+
+
+def test_the_model_is_fetched_by_its_name_and_revision(elsewhere, tmp_path):
+    elsewhere.commit()
+    elsewhere.git("tag", "--annotate", "digits@v1.0.0", "--message", "the first")
+    model, fetched = elsewhere.root / "models" / "digits.onnx", tmp_path / "digits.onnx"
+    first, here = model.read_bytes(), str(elsewhere.root)
+    elsewhere.run("dvc", "exp", "run", "-S", "train.seed=6", "--name", "six", "train")
+    second = model.read_bytes()
+    assert second != first
+    elsewhere.run("dvc", "artifacts", "get", here, "digits", "--rev", "v1.0.0", "--out", str(fetched))
+    assert fetched.read_bytes() == first
+    for revision, content in (("HEAD", first), ("six", second)):
+        elsewhere.run("dvc", "get", "--force", here, "models/digits.onnx", "--rev", revision, "--out", str(fetched))
+        assert fetched.read_bytes() == content

@@ -1,0 +1,233 @@
+"""What may happen to the tracking store while a model is trained: no model is lost, and nothing is missing in the end.
+
+Real servers that are killed, a database that another process holds, a disk that is full, Ctrl-C.
+"""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from digits.files import digest
+from tests.loopback import free_port, wait_for
+from tests.recorded import client_of
+
+EPOCHS = 6
+LOST = "warning: the log of this run is incomplete"
+
+
+@pytest.fixture(scope="module")
+def project(prepared):
+    """A scratch project whose training is long enough to be stopped between two epochs."""
+    prepared.set_params(train={"epochs": EPOCHS})
+    prepared.commit()
+    return prepared
+
+
+@pytest.fixture
+def untrained(project):
+    """The project before its first training, without a tracking store."""
+    for name in ("mlflow.db", "mlartifacts", "models", "metrics/train.json", ".dvc/cache/runs"):
+        path = project.root / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    project.git("checkout", "--quiet", "--", ".")
+    return project
+
+
+@pytest.fixture
+def database(tmp_path, empty_database):
+    """The path of a database of the test's own, outside the project."""
+    return shutil.copy(empty_database, tmp_path)
+
+
+@contextmanager
+def tracking_server(folder: Path, port: int):
+    """A real MLflow server on a database in `folder`, killed at the end, if not before."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    places = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
+    with (folder / "server.log").open("a") as log:
+        process = subprocess.Popen([*command, *places], stdout=log, stderr=log, cwd=folder, start_new_session=True)
+    try:
+        wait_for(port, seconds=90)
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: subprocess.Popen) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def train(project, after_first_epoch=None, **environment) -> str:
+    """Run the train stage to its end, do something between its first epoch and the next; returns what it printed."""
+    printed = []
+    with project.start(sys.executable, "-m", "pipeline.train", env=environment) as process:
+        for line in process.stdout:
+            printed.append(line)
+            if line.startswith(f"epoch   1/{EPOCHS}") and after_first_epoch:
+                while_stopped(process, after_first_epoch)
+    assert process.returncode == 0, "".join(printed)
+    return "".join(printed)
+
+
+def while_stopped(process: subprocess.Popen, act) -> None:
+    """Do something while the process is stopped, at a moment when it holds no lock on its database."""
+    for _ in range(100):
+        process.send_signal(signal.SIGSTOP)
+        try:
+            return act()
+        except sqlite3.OperationalError:
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
+        finally:
+            process.send_signal(signal.SIGCONT)
+    raise AssertionError("the process locked its database all the time")
+
+
+def check_complete(client, project, epochs: int = EPOCHS) -> str:
+    """Compare the tracking store with the files; returns the id of its one run."""
+    experiment = client.get_experiment_by_name("digits")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["weights_sha256"] == digest(project.root / "models" / "digits.weights.h5", "sha256")
+    assert run.data.params["train.epochs"] == str(epochs)
+    steps = [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")]
+    assert sorted(steps) == list(range(1, epochs + 1))
+    assert 0 <= run.data.metrics["test_accuracy"] <= 1
+    names = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "figures")}
+    assert names == {f"figures/{name}.png" for name in ("learning_curves", "confusion_matrix", "mistakes")}
+    (version,) = client.search_model_versions("name = 'digits'")
+    assert version.run_id == run.info.run_id
+    return run.info.run_id
+
+
+def log_the_rest(project, uri: str) -> None:
+    """What a user does once the store is there again."""
+    for stage in ("evaluate", "register"):
+        project.run(sys.executable, "-m", f"pipeline.{stage}", env={"MLFLOW_TRACKING_URI": uri})
+
+
+def test_a_server_that_is_down_is_said_before_anything_is_trained(untrained):
+    uri = f"http://127.0.0.1:{free_port()}"
+    said = untrained.run("dvc", "repro", "train", fails=True, env={"MLFLOW_TRACKING_URI": uri})
+    assert f"error: the tracking server {uri} does not answer" in said
+    assert "start it, or set MLFLOW_TRACKING_URI to another" in said
+    assert "Traceback" not in said
+    assert "epoch" not in said
+
+
+def test_a_server_that_dies_in_the_middle_costs_nothing(untrained, database, tmp_path):
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    with tracking_server(tmp_path, port) as process:
+        said = train(untrained, lambda: kill(process), MLFLOW_TRACKING_URI=uri)
+        assert said.count(LOST) == 1
+        assert f"epoch   {EPOCHS}/{EPOCHS}" in said
+        assert "Traceback" not in said
+        # What comes next needs no server, and what does says that it is gone.
+        untrained.run(sys.executable, "-m", "pipeline.evaluate", env={"MLFLOW_TRACKING_URI": uri})
+        assert (untrained.root / "metrics" / "evaluate.json").exists()
+        said = untrained.run(sys.executable, "-m", "pipeline.register", fails=True, env={"MLFLOW_TRACKING_URI": uri})
+        assert f"error: the tracking server {uri} does not answer" in said
+        assert "Traceback" not in said
+    with tracking_server(tmp_path, port):
+        log_the_rest(untrained, uri)
+        check_complete(client_of(uri), untrained)
+
+
+def test_a_database_that_another_process_locks_costs_nothing(untrained, database):
+    uri, locks = f"sqlite:///{database}", []
+
+    def lock():
+        connection = sqlite3.connect(database, isolation_level=None, timeout=0)
+        connection.execute("BEGIN EXCLUSIVE")
+        locks.append(connection)
+
+    said = train(untrained, lock, MLFLOW_TRACKING_URI=uri)
+    assert said.count(LOST) == 1
+    assert "database is locked" in said
+    locks[0].close()
+    log_the_rest(untrained, uri)
+    check_complete(client_of(uri), untrained)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of 8 MiB of its own."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("needs the right to mount a small file system, to fill it")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_costs_nothing(untrained, small_disk, empty_database):
+    uri, ballast = f"sqlite:///{shutil.copy(empty_database, small_disk)}", small_disk / "ballast"
+
+    def fill():
+        with ballast.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+
+    said = train(untrained, fill, MLFLOW_TRACKING_URI=uri)
+    assert said.count(LOST) == 1
+    assert "Traceback" not in said
+    ballast.unlink()
+    log_the_rest(untrained, uri)
+    check_complete(client_of(uri), untrained)
+
+
+def test_ctrl_c_marks_the_run_as_killed_and_the_next_resumes_it(untrained):
+    long = 5 * EPOCHS  # that it is under way yet when the signal comes, also on a busy machine
+    untrained.set_params(train={"epochs": long})
+    with untrained.start("dvc", "repro", "train", start_new_session=True) as process:
+        for line in process.stdout:
+            if line.startswith(f"epoch   1/{long}"):
+                os.killpg(process.pid, signal.SIGINT)
+    assert process.returncode != 0
+    client = client_of(f"sqlite:///{untrained.root}/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "KILLED"
+    assert not list((untrained.root / "models").glob(".partial-*"))
+    said = untrained.run("dvc", "repro")
+    assert "restored from models/checkpoint.npz" in said
+    assert check_complete(client, untrained, long) == run.info.run_id
+
+
+def test_two_who_register_at_once_have_both_versions_and_one_champion(untrained, tmp_path, database):
+    """Two copies of the project with models of their own, and one tracking store."""
+    uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
+    copies = []
+    for seed in (1, 2):
+        copies.append(shutil.copytree(untrained.root, tmp_path / f"copy-{seed}", symlinks=True))
+
+    def both(*commands: tuple[str, ...]) -> None:
+        running = [untrained.start(*command, cwd=copy, env=uri) for copy, command in zip(copies, commands, strict=True)]
+        printed = [process.communicate()[0] for process in running]
+        assert [process.returncode for process in running] == [0, 0], printed
+
+    both(*(("dvc", "exp", "run", "-S", f"train.seed={seed}", "evaluate") for seed in (1, 2)))
+    both(*[(sys.executable, "-m", "pipeline.register")] * 2)
+    client = client_of(uri["MLFLOW_TRACKING_URI"])
+    versions = client.search_model_versions("name = 'digits'")
+    assert len(versions) == 2
+    champion = client.get_model_version_by_alias("digits", "champion")
+    assert float(champion.tags["accuracy"]) == max(float(version.tags["accuracy"]) for version in versions)
+    assert not [version for version in versions if "digits.claim" in version.tags]

@@ -1,0 +1,163 @@
+"""A team's server: MLflow on a real PostgreSQL, started as docs/experiments.md says.
+
+The tests run in their order: each continues where the one before it ended.
+"""
+
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pytest_postgresql.executors import PostgreSQLExecutor
+
+from tests.loopback import free_port, wait_for
+from tests.recorded import client_of, predictions_of, runs_of
+from tests.scratch import wait_for_queue
+from tests.unit.test_compose import AUTH, COMMAND, ENVIRONMENT
+
+PG_CTL = shutil.which("pg_ctl") or max(map(str, Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")), default=None)
+if PG_CTL is None:
+    pytest.skip("PostgreSQL is not installed here: apt install postgresql", allow_module_level=True)
+
+SECRETS = ("MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY", "PGPASSWORD")
+PASSWORDS = {name: secrets.token_hex(12) for name in SECRETS}
+
+
+@contextmanager
+def postgresql(folder: Path):
+    """Run a PostgreSQL that asks for passwords over TCP, as user postgres where this is root; gives its settings."""
+    access = folder / "pg_hba.conf"
+    access.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    program, port = PG_CTL, free_port()
+    if os.geteuid() == 0:  # which PostgreSQL refuses
+        shutil.chown(folder, "postgres")
+        program = str(folder / "pg_ctl")
+        Path(program).write_text(f'#!/bin/sh\nexec runuser -u postgres -- {PG_CTL} "$@"\n')
+        Path(program).chmod(0o755)
+    with PostgreSQLExecutor(
+        program,
+        "127.0.0.1",
+        port,
+        datadir=str(folder / "data"),
+        unixsocketdir=str(folder),
+        logfile=str(folder / "postgresql.log"),
+        startparams="-w",
+        dbname="mlflow",
+        postgres_options=f"-c hba_file={access}",
+    ):
+        yield {"PGHOST": str(folder), "PGPORT": str(port), "PGUSER": "postgres"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """What the environment of a client of the running server holds."""
+    # Not in pytest's own folder, which other users may not enter.
+    with tempfile.TemporaryDirectory() as name:
+        folder, port = Path(name), free_port()
+        folder.chmod(0o755)
+        with postgresql(folder) as settings:
+            administrator = {**os.environ, **settings}
+            role = f"CREATE ROLE mlflow LOGIN PASSWORD '{PASSWORDS['PGPASSWORD']}'"  # as `createuser --pwprompt mlflow`
+            subprocess.run(["psql", "--quiet", "--command", role], env=administrator, check=True)
+            subprocess.run(["createdb", "--owner", "mlflow", "mlflow"], env=administrator, check=True)
+            (folder / "basic_auth.ini").write_text(AUTH)
+            environment = ENVIRONMENT
+            for key, password in PASSWORDS.items():
+                environment = environment.replace(f"{key}=…", f"{key}={password}")
+            (folder / "server.env").write_text(environment)
+            with mlflow_server(folder, {"PGPORT": settings["PGPORT"]}, port):
+                yield {
+                    "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}",
+                    "MLFLOW_TRACKING_USERNAME": "admin",
+                    "MLFLOW_TRACKING_PASSWORD": PASSWORDS["MLFLOW_AUTH_ADMIN_PASSWORD"],
+                }
+
+
+@contextmanager
+def mlflow_server(folder: Path, settings: dict[str, str], port: int):
+    command = shlex.split(COMMAND.replace("5002", str(port)))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    with (
+        (folder / "server.log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=folder, env={**environment, **settings}, stdout=log, stderr=log, start_new_session=True
+        ) as process,
+    ):
+        try:
+            wait_for(port, seconds=120)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+@pytest.fixture
+def client(server, monkeypatch):
+    for name, value in server.items():
+        monkeypatch.setenv(name, value)
+    return client_of(server["MLFLOW_TRACKING_URI"])
+
+
+def test_no_password_stands_in_the_list_of_processes(server):
+    commands = subprocess.check_output(["ps", "-A", "-o", "args"], text=True)
+    assert "--app-name basic-auth" in commands
+    assert [name for name, password in PASSWORDS.items() if password in commands] == []
+
+
+def test_without_a_password_nobody_is_let_in(trained, server):
+    printed = trained.run(
+        *("dvc", "repro", "--force", "--single-item", "train"),
+        fails=True,
+        env={"MLFLOW_TRACKING_URI": server["MLFLOW_TRACKING_URI"]},
+    )
+    assert "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in printed
+    assert "Traceback" not in printed
+    trained.run("dvc", "checkout")  # DVC removes a stage's outputs before it runs; its cache has them
+
+
+def test_a_queue_of_four_loses_nothing(trained, server, client):
+    grid = ("-S", "train.learning_rate=0.005,0.01", "-S", "train.seed=0,1")
+    trained.run("dvc", "exp", "run", "--queue", *grid, env=server)
+    trained.run("dvc", "queue", "start", "-j", "2", env=server)
+    wait_for_queue(trained)
+    found = runs_of(client)
+    assert [run.info.status for run in found] == ["FINISHED"] * 4
+    for run in found:
+        assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
+        assert 0 <= run.data.metrics["test_accuracy"] <= 1
+        assert predictions_of(client, run).sum() == pytest.approx(1)
+    assert len(runs_of(client_of(f"sqlite:///{trained.root}/mlflow.db"))) == 1  # as before
+
+
+def test_its_registry_has_one_champion_that_reads_digits(trained, server, client):
+    versions = client.search_model_versions("name = 'digits'")
+    champion = client.get_model_version_by_alias("digits", "champion")
+    assert len(versions) == 4
+    assert float(champion.tags["accuracy"]) == max(float(version.tags["accuracy"]) for version in versions)
+    picture = next((trained.root / "data" / "external" / "0").iterdir())
+    answer = json.loads(trained.run("digits", "predict", "--json", str(picture), env=server).splitlines()[-1])
+    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_local_store_is_migrated_whole_and_once(trained, server, client):
+    local = client_of(f"sqlite:///{trained.root}/mlflow.db")
+    (known,) = runs_of(local)
+    for _ in range(2):
+        trained.run("digits", "migrate", server["MLFLOW_TRACKING_URI"], env=server)
+        (copied,) = [run for run in runs_of(client) if run.data.tags.get("migrated_from") == known.info.run_id]
+        assert (copied.data.params, copied.data.metrics) == (known.data.params, known.data.metrics)
+        assert (copied.info.run_name, copied.info.start_time) == (known.info.run_name, known.info.start_time)
+        assert [point.step for point in client.get_metric_history(copied.info.run_id, "val_loss")] == [1, 2]
+        assert (predictions_of(client, copied) == predictions_of(local, known)).all()
+        names = [
+            {one.path for one in store.list_artifacts(run.info.run_id, "figures")}
+            for store, run in ((client, copied), (local, known))
+        ]
+        assert names[0] == names[1]
+        assert len(client.search_model_versions("name = 'digits'")) == 5

@@ -1,0 +1,58 @@
+"""MLflow's page opens on our tracking store in a real browser, and compares two runs."""
+
+import os
+import re
+import shutil
+import signal
+
+import pytest
+
+from tests.loopback import free_port, wait_for
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("no Chromium is installed here: apt install chromium", allow_module_level=True)
+
+NAMES = ("baseline", "epochs=3 lr=0.003")
+QUIET = ["disable-gpu", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"]
+
+
+@pytest.fixture
+def address(trained):
+    trained.run("dvc", "exp", "run", "-S", "train.learning_rate=0.003", "-S", "train.epochs=3")
+    port = free_port()
+    with trained.start("digits", "ui", "--port", str(port), start_new_session=True) as process:
+        for line in process.stdout:
+            if line.startswith("open "):
+                break
+        wait_for(port, seconds=90)
+        yield line.split()[1]
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def page(address):
+    from playwright.sync_api import sync_playwright
+
+    sandbox = ["no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=CHROMIUM, args=[f"--{name}" for name in QUIET + sandbox])
+        page = browser.new_page(viewport={"width": 1900, "height": 900})
+        page.set_default_timeout(90_000)
+        page.goto(address)
+        yield page
+        browser.close()
+
+
+def test_two_runs_are_compared(page):
+    page.get_by_role("link", name="digits", exact=True).first.click()
+    page.get_by_role("link", name=NAMES[0]).wait_for()
+    boxes = page.get_by_role("checkbox", name="toggle row selection")
+    for row in range(boxes.count()):
+        boxes.nth(row).click()
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_text("Comparing 2 Runs").first.wait_for()
+    page.get_by_text("train.learning_rate").first.wait_for()
+    shown = page.inner_text("body")
+    assert all(name in shown for name in NAMES)
+    assert re.search(r"train\.learning_rate\s+0\.003\s+0\.02\b", shown)

@@ -1,0 +1,88 @@
+"""Two versions of people's pictures, told apart: `digits data diff` in a scratch project with real commits."""
+
+import pytest
+
+from digits.data import pictures
+
+
+@pytest.fixture(scope="module")
+def versioned(prepared, mnist_digits):
+    """A scratch project with two committed versions: two pictures added, one removed, one relabelled, one renamed."""
+    external = prepared.root / "data" / "external"
+    for number in (300, 301):
+        image = mnist_digits.images[mnist_digits.labels == 4][number]
+        (external / "4" / f"new {number}.png").write_bytes(pictures.encode_png(image))
+    (external / "7" / "000.png").unlink()
+    (external / "1" / "003.png").rename(external / "2" / "was a one.png")
+    (external / "5" / "001.png").rename(external / "5" / "renamed.png")
+    prepared.run("dvc", "add", "--quiet", "data/external")
+    prepared.run("dvc", "repro", "validate")
+    prepared.commit()
+    return prepared
+
+
+def test_the_changes_are_counted_and_named(versioned):
+    printed = versioned.run("digits", "data", "diff", "HEAD~1", "HEAD")
+    assert "data of HEAD~1 → HEAD: 2 added, 1 removed, 1 relabelled" in printed
+    assert "data/external/4/new 300.png, label 4" in printed
+    assert "data/external/4/new 301.png, label 4" in printed
+    assert "data/external/7/000.png, label 7" in next(line for line in printed.splitlines() if "removed: " in line)
+    assert "data/external/2/was a one.png, label 2, was 1" in printed
+    assert "renamed.png" not in printed
+    changes = {line.split()[0]: line.split()[-1] for line in printed.splitlines() if line.strip()[:1].isdecimal()}
+    assert changes == {**{str(label): "0" for label in range(10)}, "4": "2", "7": "-1", "1": "-1", "2": "1"}
+
+
+def test_the_page_shows_the_pictures_and_needs_no_other_file(versioned):
+    page = (versioned.root / "reports" / "data_diff.html").read_text()
+    assert page.count("<figure>") == 4
+    assert "label 2, was 1" in page
+    assert "://" not in page
+
+
+def test_without_a_second_revision_it_is_the_working_tree(versioned):
+    printed = versioned.run("digits", "data", "diff", "HEAD")
+    assert "data of HEAD → the working tree: 0 added, 0 removed, 0 relabelled" in printed
+    assert printed.rstrip().endswith("open reports/data_diff.html to see the pictures")
+
+
+def test_dvc_brings_the_first_version_back(versioned):
+    versioned.git("checkout", "--quiet", "HEAD~1")
+    versioned.run("dvc", "checkout", "data/external.dvc", "ingest", "validate")
+    assert (versioned.root / "data" / "external" / "1" / "003.png").is_file()
+    assert "Data and pipelines are up to date." in versioned.run("dvc", "status", "validate")
+    versioned.git("checkout", "--quiet", "main")
+    versioned.run("dvc", "checkout", "data/external.dvc", "ingest", "validate")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nowhere",), "nowhere is no revision of this repository"),
+        (("HEAD~9", "HEAD"), "HEAD~9 is no revision of this repository"),
+        (("--help",), "HEAD~1"),
+    ],
+)
+def test_a_mistake_is_said_clearly(versioned, arguments, words):
+    printed = versioned.run("digits", "data", "diff", *arguments, fails="--help" not in arguments)
+    assert words in printed
+    assert "Traceback" not in printed
+
+
+def test_a_revision_before_there_were_data_is_said_clearly(versioned):
+    first = versioned.git("rev-list", "--max-parents=0", "HEAD").strip()
+    printed = versioned.run("digits", "data", "diff", first, fails=True)
+    assert f"data/measurements.parquet of {first[:12]} is not to be had" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_folder_that_is_refused_costs_nothing_of_what_was_ingested(versioned):
+    raw = versioned.root / "data" / "raw"
+    before = {path.name: path.read_bytes() for path in raw.iterdir()}
+    (versioned.root / "data" / "external" / "ten").mkdir()
+    (versioned.root / "data" / "external" / "ten" / "a.png").write_bytes(b"")
+    printed = versioned.run("dvc", "repro", "validate", fails=True)
+    assert "data/external/ten is no label: a folder is named by its digit, 0 to 9" in printed
+    assert "what was ingested before is in DVC's cache: `dvc checkout ingest`" in printed
+    versioned.run("dvc", "checkout", "ingest")
+    assert {path.name: path.read_bytes() for path in raw.iterdir()} == before

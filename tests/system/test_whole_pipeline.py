@@ -1,0 +1,410 @@
+"""The whole pipeline on 200 pictures in a scratch project: what it leaves behind, run again, forced, tried and used.
+
+The tests run in their order: each continues where the one before it ended.
+"""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import time
+import urllib.request
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import yaml
+
+from digits.data import pictures
+from digits.files import digest
+from tests.loopback import free_port, wait_for
+from tests.recorded import client_of, runs_of
+
+
+@pytest.fixture(scope="module")
+def client(trained):
+    """MLflow's client on the project's store."""
+    return client_of(f"sqlite:///{trained.root}/mlflow.db")
+
+
+def weights_of(trained) -> str:
+    return digest(trained.root / "models" / "digits.weights.h5", "sha256")
+
+
+def test_one_command_leads_from_pictures_to_a_champion(trained_template):
+    printed = (trained_template.parent / "printed").read_text()
+    assert "ingested 200 pictures from folder: 160 train, 40 test" in printed
+    assert "of 45 expectations pass for 200 pictures" in printed
+    assert "epoch   2/2" in printed
+    assert "version 1 is now champion" in printed
+    assert "next: `digits predict PICTURE`" in printed
+    assert "Traceback" not in printed
+    assert "cuda" not in printed
+    assert "Warning" not in printed
+
+
+def test_every_declared_output_is_there(trained):
+    stages = yaml.safe_load((trained.root / "dvc.yaml").read_text())["stages"]
+    for stage in stages.values():
+        for kind in ("outs", "metrics", "plots"):
+            for out in stage.get(kind, []):
+                assert (trained.root / (out if isinstance(out, str) else next(iter(out)))).exists(), out
+
+
+def test_one_run_holds_the_training_the_evaluation_and_the_data(trained, client):
+    (run,) = runs_of(client)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["weights_sha256"] == weights_of(trained)
+    assert run.data.tags["git_commit"] == trained.git("rev-parse", "HEAD~1").strip()
+    assert run.data.params["train.epochs"] == "2"
+    assert run.data.params["ingest.source"] == "folder"
+    evaluated = json.loads((trained.root / "metrics" / "evaluate.json").read_text())["test"]
+    assert run.data.metrics["test_accuracy"] == evaluated["accuracy"]
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
+    assert any(name.startswith("system/cpu") for name in run.data.metrics)
+    assert {one.dataset.digest for one in run.inputs.dataset_inputs} == {
+        digest(trained.root / "data" / "processed" / f"{split}.parquet", "md5") for split in ("train", "validation")
+    }
+    assert run.info.run_name == "baseline"
+
+
+def test_the_run_carries_whatever_made_it(trained, client):
+    (run,) = runs_of(client)
+    stages = ("ingest", "validate", "preprocess", "train", "evaluate", "register")
+    assert {key.split(".")[0] for key in run.data.params} == set(stages)
+    assert run.data.tags["git_dirty"] == "no"
+    assert run.data.tags["dvc_experiment"] == "none: dvc repro"
+    lock = yaml.safe_load((trained.root / "dvc.lock").read_text())["stages"]
+    for path in ("data/raw", "data/processed", "data/interim/profile.json"):
+        (md5,) = {out["md5"] for stage in lock.values() for out in stage["outs"] if out["path"] == path}
+        assert run.data.tags[f"dvc.{path}"] == md5
+    kept = {
+        "figures": {"learning_curves.png", "confusion_matrix.png", "mistakes.png"},
+        "metrics": {"evaluate.json"},
+        "validation": {"validate.json", "validation.html", "profile.json"},
+        "environment": {"requirements.txt", "installed.txt"},
+        "weights": {"digits.weights.h5"},
+    }
+    for folder, names in kept.items():
+        found = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, folder)}
+        assert found == names, folder
+
+
+def test_the_version_carries_signature_example_and_tags(trained, client):
+    version = client.get_model_version_by_alias("digits", "champion")
+    registered = json.loads((trained.root / "models" / "registered.json").read_text())
+    assert version.tags == {
+        "weights_sha256": weights_of(trained),
+        "onnx_sha256": digest(trained.root / "models" / "digits.onnx", "sha256"),
+        "validation_md5": digest(trained.root / "metrics" / "validate.json", "md5"),
+        "train_md5": digest(trained.root / "data" / "processed" / "train.parquet", "md5"),
+        "test_md5": digest(trained.root / "data" / "processed" / "test.parquet", "md5"),
+        "accuracy": str(registered["accuracy"]),
+        "min_accuracy": "0.0",
+        "git_commit": trained.git("rev-parse", "HEAD~1").strip(),
+    }
+    model = Path(champion_of(client))
+    described = yaml.safe_load((model / "MLmodel").read_text())
+    (taken,), given = (json.loads(described["signature"][side]) for side in ("inputs", "outputs"))
+    assert taken["tensor-spec"] == {"dtype": "uint8", "shape": [-1, 28, 28]}
+    assert [one["name"] for one in given] == ["probabilities", "logits"]
+    assert all(one["tensor-spec"] == {"dtype": "float32", "shape": [-1, 10]} for one in given)
+    assert (model / described["saved_input_example_info"]["artifact_path"]).is_file()
+
+
+def test_the_exported_file_was_compared_with_the_trained_network(trained, client):
+    difference = json.loads((trained.root / "metrics" / "train.json").read_text())["max_logit_difference"]
+    assert 0 < difference < 1e-4
+    (run,) = runs_of(client)
+    assert run.data.metrics["max_logit_difference"] == difference
+
+
+def test_the_lineage_leads_from_the_champion_to_its_data_and_validation(trained, client):
+    printed = trained.run("digits", "lineage")
+    (run,) = runs_of(client)
+    assert "✗" not in printed
+    assert "✓ version     digits 1 (champion)" in printed
+    assert f"✓ run         {run.info.run_id}" in printed
+    assert f"✓ weights     SHA-256 {weights_of(trained)}" in printed
+    assert f"✓ code        commit {trained.git('rev-parse', 'HEAD~1')[:12]} “scratch”" in printed
+    data = digest(trained.root / "data" / "processed" / "train.parquet", "md5")
+    head = trained.git("rev-parse", "HEAD")[:12]
+    assert f"data/processed/train.parquet MD5 {data}, named by dvc.lock of {head}" in printed
+    assert "from folder" in printed
+    report = digest(trained.root / "metrics" / "validate.json", "md5")
+    assert f"of 45 expectations passed for 200 pictures, 0 quarantined; MD5 {report}; report " in printed
+
+
+@pytest.mark.parametrize("link", ["run", "code", "trained on", "raw data", "validation"])
+def test_a_missing_link_of_the_lineage_is_reported(trained, client, link):
+    (run,) = runs_of(client)
+    cache = trained.root / ".dvc" / "cache" / "files" / "md5"
+    data = digest(trained.root / "data" / "processed" / "train.parquet", "md5")
+    lock = yaml.safe_load((trained.root / "dvc.lock").read_text())["stages"]
+    raw = next(out["md5"] for out in lock["ingest"]["outs"] if out["path"] == "data/raw")
+    report = Path(run.info.artifact_uri.removeprefix("file://")) / "validation" / "validate.json"
+    version = client.get_model_version_by_alias("digits", "champion")
+    moved = {
+        "trained on": cache / data[:2] / data[2:],
+        "raw data": cache / raw[:2] / raw[2:],
+        "validation": report,
+    }
+    if link == "run":
+        client.delete_run(run.info.run_id)
+    elif link == "code":
+        client.set_model_version_tag("digits", version.version, "git_commit", "0" * 40)
+    else:
+        moved[link].rename(moved[link].with_name("away"))
+    try:
+        printed = trained.run("digits", "lineage", fails=True)
+    finally:
+        if link == "run":
+            client.restore_run(run.info.run_id)
+        elif link == "code":
+            client.set_model_version_tag("digits", version.version, "git_commit", version.tags["git_commit"])
+        else:
+            moved[link].with_name("away").rename(moved[link])
+    assert f"✗ {link}" in printed
+    assert "error: the chain of models:/digits@champion is broken at " in printed
+    assert "Traceback" not in printed
+
+
+def test_code_that_was_changed_is_named_with_the_commit_that_kept_it(trained, client):
+    version = client.get_model_version_by_alias("digits", "champion")
+    source = trained.root / "digits" / "model" / "network.py"
+    text = source.read_text()
+    first = trained.git("commit-tree", "-m", "other code", trained.git("write-tree").strip()).strip()
+    source.write_text(text + "# changed\n")
+    trained.git("add", "digits/model/network.py")
+    other = trained.git("commit-tree", "-m", "other code", trained.git("write-tree").strip()).strip()
+    trained.git("reset", "--quiet", "--hard")
+    for commit, words in ((first, "✓ code"), (other, f"“other code” with changes, kept by {_head(trained)}")):
+        client.set_model_version_tag("digits", version.version, "git_commit", commit)
+        assert words in trained.run("digits", "lineage")
+    client.set_model_version_tag("digits", version.version, "git_commit", version.tags["git_commit"])
+
+
+def _head(trained) -> str:
+    return trained.git("rev-parse", "HEAD")[:12]
+
+
+def test_drift_is_measured_from_what_the_champion_learned_from(trained, client):
+    printed = trained.run("digits", "data", "reference")
+    assert "data/reference.json now describes what version 1 was trained on" in printed
+    profile = (trained.root / "data" / "interim" / "profile.json").read_bytes()
+    assert (trained.root / "data" / "reference.json").read_bytes() == profile
+    printed = trained.run("dvc", "repro")
+    assert "drift" not in printed  # what differs from the default's digits does not differ from its own
+    assert "version 1 is the champion already" in printed
+    assert "✗" not in trained.run("digits", "lineage")
+    trained.commit()
+
+
+def test_there_is_nothing_more_to_do(trained):
+    assert "Data and pipelines are up to date." in trained.run("dvc", "status", "evaluate")
+    printed = trained.run("dvc", "repro")
+    assert re.findall("Running stage '(.+)'", printed) == ["register"]  # DVC cannot know what the store holds
+    assert "the registry holds this model already" in printed
+    assert trained.git("status", "--porcelain") == ""
+
+
+def test_forced_again_it_gives_the_same_bytes_and_registers_nothing_new(trained, client):
+    before = trained.lock()
+    printed = trained.run("dvc", "repro", "--force")
+    assert trained.lock() == before
+    assert "the registry holds this model already" in printed
+    assert len(client.search_model_versions("name = 'digits'")) == 1
+    assert len(runs_of(client)) == 1  # one model, one run
+
+
+@pytest.mark.parametrize("stage", ["ingest", "validate", "preprocess", "evaluate", "register"])
+def test_a_stage_imports_only_what_it_uses(trained, stage):
+    code = (
+        f"import sys, pipeline.{stage} as stage; stage.main(); "
+        "print('heavy:', *sorted({'tensorflow', 'mlflow', 'great_expectations'} & set(sys.modules)))"
+    )
+    loaded = trained.run("python", "-c", code).splitlines()[-1].split()[1:]
+    assert loaded == {"validate": ["great_expectations"]}.get(stage, [])
+
+
+def test_an_experiment_is_tried_and_logged(trained, client):
+    small = "train.convolutions=[[4,5,2],[6,3,2]]"
+    printed = trained.run("dvc", "exp", "run", "-S", "train.epochs=1", "-S", small, "--name", "short")
+    assert "Ran experiment(s): short" in printed
+    run = runs_of(client)[-1]
+    assert (run.data.params["train.epochs"], run.data.tags["dvc_experiment"]) == ("1", "short")
+    assert run.info.run_name == "convolutions=[[4,5,2],[6,3,2]] epochs=1"
+    assert run.data.params["train.convolutions"] == "[[4, 5, 2], [6, 3, 2]]"
+    versions = client.search_model_versions("name = 'digits'")
+    assert len(versions) == 2
+    shown = trained.run("dvc", "exp", "show", "--csv", "--drop", ".*ingest.*")
+    assert "short" in shown
+
+
+def test_an_experiment_in_a_temporary_folder_is_logged_in_the_same_store(trained, client):
+    before = len(runs_of(client))
+    trained.run("dvc", "exp", "run", "--temp", "-S", "train.seed=7", "--name", "elsewhere")
+    run = runs_of(client)[-1]
+    assert len(runs_of(client)) == before + 1
+    assert run.info.run_name == "convolutions=[[4,5,2],[6,3,2]] epochs=1 seed=7"  # DVC goes on from the working tree
+    # DVC keeps the pictures, and git the link to them.
+    revision = trained.git("for-each-ref", "--format=%(objectname)", "refs/exps/*/*/elsewhere").strip()
+    assert trained.git("ls-tree", "-r", revision, "data") == trained.git("ls-tree", "-r", "HEAD", "data")
+    assert run.info.artifact_uri.startswith(f"file://{trained.root}/mlartifacts/")
+    (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    answer = mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))
+    assert answer["probabilities"].sum() == pytest.approx(1)
+
+
+def test_a_changed_picture_is_noticed(trained):
+    trained.git("checkout", "--quiet", "--", ".")
+    trained.run("dvc", "checkout")
+    picture = trained.root / "data" / "external" / "3" / "000.png"
+    data = picture.read_bytes()
+    picture.unlink()  # the file may be a link into DVC's cache
+    picture.write_bytes(pictures.encode_png(pictures.decode(data).pixels[::-1, ::-1].copy()))
+    assert "data/sources/folder" in trained.run("dvc", "status", "ingest")
+    picture.write_bytes(data)
+
+
+def test_a_picture_is_read_by_the_champion(trained, client):
+    digit = pictures.decode_canonical(next((trained.root / "data" / "external" / "0").iterdir()).read_bytes())
+    expected = mlflow.pyfunc.load_model(champion_of(client)).predict(digit[None])["probabilities"][0]
+    picture = trained.root / "dark ink on white paper.png"
+    picture.write_bytes(pictures.encode_png(255 - digit))
+    line = json.loads(trained.run("digits", "predict", "--json", str(picture)))
+    assert line["label"] == int(expected.argmax())
+    assert line["probabilities"] == pytest.approx(expected.tolist(), abs=1e-5)
+    printed = trained.run("digits", "predict", str(picture), cwd=trained.root / "data")
+    assert f"{picture}  is {line['label']}" in printed
+    assert all(f"{digit}: " in printed for digit in range(10))
+
+
+def test_reading_a_picture_does_not_import_what_trained_the_model(trained):
+    picture = str(next((trained.root / "data" / "external" / "0").iterdir()))
+    code = (
+        "import sys; from digits.cli import commands; "
+        f"commands(['predict', {picture!r}], standalone_mode=False); "
+        "print(sorted({'tensorflow', 'keras', 'great_expectations'} & set(sys.modules)))"
+    )
+    assert trained.run("python", "-c", code).splitlines()[-1] == "[]"
+
+
+def test_mlflows_server_gives_the_same_answer(trained, client):
+    picture = next((trained.root / "data" / "external" / "5").iterdir())
+    digit = pictures.decode_canonical(picture.read_bytes())
+    port = free_port()
+    with trained.start("digits", "serve", "--port", str(port), start_new_session=True) as server:
+        try:
+            wait_for(port, seconds=90)
+            answer = ask(port, {"inputs": digit[None].tolist()})
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+    expected = mlflow.pyfunc.load_model(champion_of(client)).predict(digit[None])["probabilities"]
+    assert np.allclose(answer["predictions"]["probabilities"], expected, atol=1e-5)
+
+
+def champion_of(client) -> str:
+    version = client.get_model_version_by_alias("digits", "champion")
+    return client.get_logged_model(version.source.removeprefix("models:/")).artifact_location.removeprefix("file://")
+
+
+def ask(port: int, content: dict) -> dict:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations",
+        data=json.dumps(content).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    end = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json.load(response)
+        except OSError:  # the port may be open before the server answers
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
+
+
+class TestMistakes:
+    """A user's mistake ends in one clear message, exit status not 0 and nothing lost."""
+
+    def test_a_typo_in_the_parameters(self, trained):
+        text = (trained.root / "params.yaml").read_text()
+        (trained.root / "params.yaml").write_text(text.replace("  epochs:", "  epoch:"))
+        printed = trained.run("python", "-m", "pipeline.ingest", fails=True)
+        (trained.root / "params.yaml").write_text(text)
+        assert "train.epoch = 2 is an unknown key; did you mean epochs?" in printed
+        assert "Traceback" not in printed
+
+    def test_a_read_only_database(self, trained):
+        database = trained.root / "mlflow.db"
+        before = digest(database, "md5")
+        database.chmod(0o444)
+        try:
+            printed = trained.run("dvc", "repro", "--force", "--single-item", "train", fails=True)
+        finally:
+            database.chmod(0o644)
+        assert f"error: {database} is read-only, and every run is logged there: `chmod u+w {database}`" in printed
+        assert "Traceback" not in printed
+        assert digest(database, "md5") == before
+        trained.run(
+            "dvc", "checkout"
+        )  # DVC removes a stage's outputs before it runs; its cache has them, git the metrics
+        trained.git("checkout", "--", "metrics")
+
+    def test_a_database_that_is_none(self, trained, tmp_path):
+        (tmp_path / "mlflow.db").write_text("not a database, but long enough to be taken for one " * 10)
+        uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+        for stage in ("train", "register"):
+            printed = trained.run("python", "-m", f"pipeline.{stage}", fails=True, env=uri)
+            assert f"error: {tmp_path}/mlflow.db is no SQLite database" in printed
+            assert "Traceback" not in printed
+        assert "warning" not in trained.run("python", "-m", "pipeline.evaluate", env=uri)  # which needs no store
+
+    def test_a_tracking_server_that_is_not_there(self, trained):
+        uri = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+        printed = trained.run("python", "-m", "pipeline.train", fails=True, env=uri)
+        assert f"the tracking server {uri['MLFLOW_TRACKING_URI']} does not answer" in printed
+        assert "Traceback" not in printed
+
+    def test_no_git_repository(self, trained):
+        (trained.root / ".git").rename(trained.root / ".nogit")
+        try:
+            assert "is not a git repository" in trained.run("dvc", "repro", fails=True)
+            printed = trained.run("python", "-m", "pipeline.train", fails=True)
+            assert "no git commit to tag the run with" in printed
+            assert "Traceback" not in printed
+        finally:
+            (trained.root / ".nogit").rename(trained.root / ".git")
+
+    def test_a_new_store_says_how_to_fill_it(self, trained, tmp_path):
+        uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other.db"}
+        picture = next((trained.root / "data" / "external" / "0").iterdir())
+        printed = trained.run("digits", "predict", str(picture), fails=True, env=uri)
+        assert "models:/digits@champion is not in the registry" in printed
+        assert "make register" in printed
+
+    def test_a_new_store_is_filled_from_the_files(self, trained, tmp_path):
+        uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other.db"}
+        printed = trained.run("dvc", "repro", "--force", "--single-item", "register", env=uri)
+        assert "version 1 is now champion" in printed
+        with sqlite3.connect(tmp_path / "other.db") as database:
+            tags = dict(database.execute("select key, value from tags").fetchall())
+        assert (tags["logged"], tags["weights_sha256"]) == ("later, from the files", weights_of(trained))
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [(b"seven", "not a picture (5 bytes)"), (None, "No such file"), ("blank", "blank: contrast 0 of 255")],
+    )
+    def test_a_picture_that_holds_no_digit(self, trained, tmp_path, content, words):
+        picture = tmp_path / "picture.png"
+        if content is not None:
+            blank = pictures.encode_png(np.full((40, 40), 255, np.uint8))
+            picture.write_bytes(blank if content == "blank" else content)
+        printed = trained.run("digits", "predict", str(picture), fails=True)
+        assert words in printed
+        assert str(picture) in printed
+        assert "Traceback" not in printed

@@ -1,0 +1,221 @@
+"""Each source, with the real data behind it, and what it refuses."""
+
+import gzip
+import hashlib
+import http.server
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digits import paths
+from digits.data import pictures, sources
+from digits.errors import UserError
+from digits.params import Ingest
+from tests.imports import ROOT
+from tests.loopback import free_port, wait_for
+
+FILES = [
+    f"{stem}-ubyte.gz" for stem in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+]
+
+
+def ingest(source: str, **changes) -> Ingest:
+    defaults = {"mirror": "nowhere", "mirror_timeout": 2.0, "test_fraction": 0.2, "seed": 0}
+    return Ingest(source=source, **{**defaults, **changes})
+
+
+@pytest.fixture
+def serve():
+    """Serve a folder over HTTP on loopback; yields a function from folder to address."""
+    servers = []
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    def start(folder: Path) -> str:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_an_unknown_source_names_those_there_are(workspace):
+    with pytest.raises(UserError, match=r"ingest\.source = 'mnsit' is unknown; allowed: mnist-5k, mnist, folder"):
+        sources.examples(ingest("mnsit"))
+
+
+def test_every_source_has_a_dependency_for_dvc():
+    root = ROOT / paths.SOURCES
+    for name in sources.SOURCES:
+        watched = root / name
+        assert watched.is_symlink() or watched.is_dir(), name
+
+
+class TestMnist5k:
+    def test_4000_and_1000_are_assigned_the_same_share_of_each_label(self, workspace, mnist_digits):
+        examples = list(sources.examples(ingest("mnist-5k")))
+        for split, each in (("train", 400), ("test", 100)):
+            labels = [example.label for example in examples if example.split == split]
+            assert np.bincount(labels).tolist() == [each] * 10
+        shown = np.stack([pictures.decode(example.data).pixels for example in examples])
+        assert np.array_equal(shown, mnist_digits.images)
+
+    def test_the_seed_assigns_the_splits(self, workspace):
+        def assigned(seed):
+            return [example.split for example in sources.examples(ingest("mnist-5k", seed=seed))]
+
+        assert assigned(1) == assigned(1)
+        assert assigned(1) != assigned(2)
+
+    def test_another_file_behind_the_library_is_refused(self, workspace):
+        sums = workspace / "data/sources/mnist-5k/SHA256SUMS"
+        sums.write_text(f"{'0' * 64}  mnist_5k.csv.gz\n")
+        with pytest.raises(UserError, match=r"mnist_5k\.csv\.gz is truncated or altered: SHA-256 of its [\d,]+ bytes"):
+            next(sources.examples(ingest("mnist-5k")))
+
+
+class TestMnist:
+    def test_all_70000_digits_come_from_a_folder(self, workspace, full_mnist):
+        examples = list(sources.examples(ingest("mnist", mirror=str(full_mnist))))
+        labels = {split: [e.label for e in examples if e.split == split] for split in ("train", "test")}
+        assert {split: len(of) for split, of in labels.items()} == {"train": 60_000, "test": 10_000}
+        raw = gzip.decompress((full_mnist / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
+        assert pictures.decode(examples[60_000].data).pixels.tobytes() == raw[: 28 * 28]
+        assert labels["test"][:5] == [7, 2, 1, 0, 4]
+
+    def test_they_come_over_http(self, workspace, full_mnist, serve):
+        example = next(sources.examples(ingest("mnist", mirror=serve(full_mnist))))
+        assert (example.split, example.label, example.path) == ("train", 5, "train-images-idx3-ubyte.gz/00000.png")
+
+    def test_they_come_from_s3(self, workspace, full_mnist, monkeypatch):
+        import boto3
+
+        port = free_port()
+        with subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as server:
+            try:
+                monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+                monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+                monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+                monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+                wait_for(port)
+                client = boto3.client("s3")
+                client.create_bucket(Bucket="digits")
+                for name in FILES:
+                    client.upload_file(str(full_mnist / name), "digits", f"mnist/{name}")
+                example = next(sources.examples(ingest("mnist", mirror="s3://digits/mnist", mirror_timeout=20.0)))
+            finally:
+                server.terminate()
+        assert (example.split, example.label) == ("train", 5)
+
+    @pytest.mark.parametrize("harm", ["truncated", "altered"])
+    def test_a_harmed_file_is_refused_by_its_checksum(self, workspace, full_mnist, tmp_path, harm):
+        mirror = tmp_path / "mirror"
+        shutil.copytree(full_mnist, mirror)
+        path = mirror / "train-labels-idx1-ubyte.gz"
+        data = path.read_bytes()
+        path.chmod(0o644)
+        path.write_bytes(data[:1000] if harm == "truncated" else data[:-9] + b"x" + data[-8:])
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        with pytest.raises(UserError) as error:
+            next(sources.examples(ingest("mnist", mirror=str(mirror))))
+        for word in ("train-labels-idx1-ubyte.gz", str(mirror), found, "expected 3552534a0a55"):
+            assert word in str(error.value)
+
+    def test_a_mirror_without_the_files_says_which_is_missing(self, workspace, tmp_path, serve):
+        (tmp_path / "empty").mkdir()
+        for mirror in (str(tmp_path / "empty"), serve(tmp_path / "empty")):
+            with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz does not exist; set ingest\.mirror"):
+                next(sources.examples(ingest("mnist", mirror=mirror)))
+
+    def test_a_closed_port_does_not_answer(self, workspace):
+        with pytest.raises(UserError, match=r"did not answer: .*check the network, or set ingest\.mirror"):
+            next(sources.examples(ingest("mnist", mirror=f"http://127.0.0.1:{free_port()}")))
+
+    def test_a_server_that_never_speaks_is_given_up(self, workspace):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            mirror = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            with pytest.raises(UserError, match=r"did not answer: .*Timeout"):
+                next(sources.examples(ingest("mnist", mirror=mirror, mirror_timeout=0.5)))
+
+    def test_an_unknown_protocol_is_named(self, workspace):
+        with pytest.raises(UserError, match="did not answer: ValueError Protocol not known: gopher"):
+            next(sources.examples(ingest("mnist", mirror="gopher://old.example/mnist")))
+
+
+class TestFolder:
+    @pytest.fixture
+    def external(self, workspace, mnist_digits) -> Path:
+        """Five real digits of each label, as people would bring them."""
+        root = workspace / "data" / "external"
+        for label in range(10):
+            (root / str(label)).mkdir(parents=True)
+            for number, image in enumerate(mnist_digits.images[mnist_digits.labels == label][:5]):
+                (root / str(label) / f"picture {number}.png").write_bytes(pictures.encode_png(image))
+        return root
+
+    def test_pictures_come_as_they_are(self, external):
+        examples = list(sources.examples(ingest("folder")))
+        assert len(examples) == 50
+        for example in examples:
+            assert example.data == Path(example.path).read_bytes()
+            assert example.label == int(Path(example.path).parent.name)
+        for split, each in (("train", 4), ("test", 1)):
+            assert np.bincount([e.label for e in examples if e.split == split]).tolist() == [each] * 10
+
+    def test_the_seed_assigns_the_splits(self, external):
+        def assigned(seed):
+            return [example.split for example in sources.examples(ingest("folder", seed=seed))]
+
+        assert assigned(1) == assigned(1)
+        assert assigned(1) != assigned(2)
+
+    def test_what_is_wrong_with_the_folder_stops_it_before_the_first_picture(self, external):
+        (external / "4" / "notes.txt").write_text("four")
+        with pytest.raises(UserError, match=r"data/external/4/notes\.txt has no suffix of a picture"):
+            next(sources.examples(ingest("folder")))
+
+    def test_what_is_skipped_is_a_warning(self, external, tmp_path_factory, capsys):
+        outside = tmp_path_factory.mktemp("outside") / "secret.png"
+        outside.write_bytes(b"secret")
+        (external / "3" / "link.png").symlink_to(outside)
+        assert b"secret" not in [example.data for example in sources.examples(ingest("folder"))]
+        printed = capsys.readouterr().out
+        assert printed == "warning: data/external/3/link.png is a link to a file outside data/external: skipped\n"
+
+    def test_a_name_that_is_no_utf8_is_written_as_one_that_is(self, external):
+        name = os.fsdecode(b"gr\xf6sse.png")
+        (external / "3" / "picture 0.png").rename(external / "3" / name)
+        paths = [example.path for example in sources.examples(ingest("folder"))]
+        assert r"data/external/3/gr\udcf6sse.png" in paths
+        "".join(paths).encode("utf-8")
+
+    def test_a_picture_that_vanished_is_named(self, external):
+        examples = sources.examples(ingest("folder"))
+        next(examples)
+        (external / "9" / "picture 4.png").unlink()
+        with pytest.raises(UserError, match=r"data/external/9/picture 4\.png can't be read: No such file"):
+            list(examples)
+
+    def test_no_folder_says_where_to_put_pictures(self, workspace):
+        with pytest.raises(UserError, match="data/external does not exist; put your pictures in data/external/0 to"):
+            next(sources.examples(ingest("folder")))

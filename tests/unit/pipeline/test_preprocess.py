@@ -1,0 +1,118 @@
+"""Every picture becomes the canonical digit, by the one conversion, in its split."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digits import paths
+from digits.data import dataset, pictures
+from digits.data.canonical import canonical
+from digits.errors import UserError
+from pipeline import preprocess
+from tests.raw import BLANK, SIZES, raw
+
+
+def validated(*quarantined: tuple[str, int], success: bool = True) -> None:
+    """What validate writes for this stage: whether it succeeded, and the quarantined rows."""
+    for path in (paths.VALIDATION, paths.QUARANTINE):
+        path.parent.mkdir(exist_ok=True)
+    paths.VALIDATION.write_text(json.dumps({"success": success}))
+    rows = "".join(f"{split},{row},x.png,3,why\n" for split, row in quarantined)
+    paths.QUARANTINE.write_text(f"split,row,path,label,reasons\n{rows}")
+
+
+def sizes() -> dict[str, int]:
+    return {split: len(dataset.read_processed(split).labels) for split in ("train", "validation", "test")}
+
+
+def shown(image: np.ndarray, *, at: int = 18) -> bytes:
+    """A digit as somebody might bring it: dark on light, in a larger picture."""
+    return pictures.encode_png(np.pad(255 - image, at, constant_values=255))
+
+
+def test_preprocess_writes_the_canonical_digits(workspace, mnist_digits):
+    raw(mnist_digits, test_0={"data": shown(mnist_digits.images[0])})
+    validated()
+    preprocess.main()
+    assert sizes() == {"train": 140, "validation": 20, "test": 40}
+    test = dataset.read_processed("test")
+    # Parity: the stage converts each picture as the one function does.
+    for example, image, label in zip(dataset.read_raw("test"), test.images, test.labels, strict=True):
+        assert np.array_equal(image, canonical(pictures.decode(example.data).pixels[None])[0])
+        assert label == example.label
+    assert np.array_equal(test.images[0], mnist_digits.images[0])
+    assert np.bincount(dataset.read_processed("validation").labels).tolist() == [2] * 10
+    assert Path("reports/figures/samples.png").is_file()
+
+
+def test_pictures_keep_their_order_whatever_their_sizes(workspace, mnist_digits, monkeypatch):
+    monkeypatch.setattr(dataset, "ROWS_PER_GROUP", 7)
+    monkeypatch.setattr(pictures, "MAX_STACK_PIXELS", 3000)
+    chosen = mnist_digits.images[mnist_digits.labels == 0][:4]
+    raw(mnist_digits, **{f"test_{row}": {"data": shown(image, at=5 + row % 2)} for row, image in enumerate(chosen)})
+    validated()
+    preprocess.main()
+    for split in ("test", "train"):
+        raw_split = dataset.read_raw(split)
+        expected = [(example.label, pictures.decode_canonical(example.data).tobytes()) for example in raw_split]
+        names = ["test"] if split == "test" else ["train", "validation"]
+        processed = [dataset.read_processed(name) for name in names]
+        found = [
+            (int(label), image.tobytes()) for of in processed for image, label in zip(of.images, of.labels, strict=True)
+        ]
+        assert (found if split == "test" else sorted(found)) == (expected if split == "test" else sorted(expected))
+
+
+def test_quarantined_rows_are_left_out_even_where_they_cant_be_decoded(workspace, mnist_digits):
+    raw(mnist_digits, train_3={"data": b"seven"}, test_39={"data": BLANK}, test_0={"label": 11})
+    validated(("train", 3), ("test", 39), ("test", 0))
+    preprocess.main()
+    assert sizes() == {"train": 139, "validation": 20, "test": 38}
+    raw_test = list(dataset.read_raw("test"))[1:39]
+    test = dataset.read_processed("test")
+    assert test.labels.tolist() == [example.label for example in raw_test]
+    assert [image.tobytes() for image in test.images] == [pictures.decode(e.data).pixels.tobytes() for e in raw_test]
+    assert np.bincount(dataset.read_processed("train").labels).tolist() == [13] + [14] * 9
+
+
+def test_a_whole_row_group_may_be_quarantined(workspace, mnist_digits, monkeypatch):
+    monkeypatch.setattr(dataset, "ROWS_PER_GROUP", 20)
+    raw(mnist_digits)
+    validated(*(("test", row) for row in range(20)))
+    preprocess.main()
+    assert sizes() == {"train": 140, "validation": 20, "test": 20}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(BLANK, "blank: contrast 0 of 255"), (b"seven", r"not a picture \(5 bytes\)")],
+    ids=["blank", "unreadable"],
+)
+def test_a_picture_without_a_digit_is_named_and_nothing_is_written(workspace, mnist_digits, data, words):
+    raw(mnist_digits, train_3={"data": data, "path": "0/od\nd.png"})
+    validated()
+    with pytest.raises(UserError, match=rf"^0/od\\nd\.png of the train split: {words}"):
+        preprocess.main()
+    assert not paths.PROCESSED.exists()
+
+
+def test_data_that_failed_validation_stops_it(workspace, mnist_digits):
+    raw(mnist_digits)
+    validated(success=False)
+    with pytest.raises(UserError, match=r"metrics/validate\.json: the data fails a critical expectation"):
+        preprocess.main()
+    assert not paths.PROCESSED.exists()
+
+
+def test_the_same_data_give_the_same_bytes(workspace, mnist_digits):
+    raw(mnist_digits)
+    validated()
+    made = []
+    for _ in range(2):
+        preprocess.main()
+        made.append({path.name: path.read_bytes() for path in paths.PROCESSED.iterdir()})
+    assert made[0] == made[1]
+    assert set(made[0]) == {"train.parquet", "validation.parquet", "test.parquet"}
+    assert sum(sizes().values()) == sum(SIZES.values())

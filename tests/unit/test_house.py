@@ -1,0 +1,158 @@
+"""The rules of the codebase: which room knows which tool, what DVC knows of each stage, and that nothing reports home.
+
+Which room may import which is checked by import-linter, by the contracts in pyproject.toml.
+"""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.imports import ROOT, imported_modules, project_files
+
+STAGES = ["ingest", "validate", "preprocess", "train", "evaluate", "register"]
+DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+MODULES = [*ROOT.glob("digits/**/*.py"), *ROOT.glob("pipeline/*.py")]
+
+# A library, and the only places that may import it.
+OWNERS = {
+    "mlflow": "digits/tracking/",
+    "great_expectations": "digits/validation/run.py",
+    "keras": "digits/model/",
+    "tensorflow": "digits/model/",
+    "jax": "digits/model/",
+    "onnx": ("digits/model/export.py", "digits/tracking/"),
+    "onnxruntime": "digits/model/classifier.py",
+    "fsspec": "digits/data/sources.py",
+    "pydantic": "digits/params.py",
+    "matplotlib": "digits/visualization/",
+    "PIL": "digits/data/pictures.py",
+    "cv2": "digits/data/pictures.py",
+    "jinja2": "digits/visualization/",
+    "dvc": "digits/vcs/",
+    "optuna": "digits/tuning/",
+    "click": "digits/cli/",
+}
+
+# Modules that no stage has to list as a dependency.
+EXEMPT = {
+    "digits/paths.py": "dvc.yaml's outs and deps name the same paths",
+    "digits/params.py": "dvc.yaml's params hold the values: a new key of one stage reruns no other",
+    "digits/tracking/live.py": "it observes a training, and cannot change an output",
+}
+# Files that are no modules, and the module that reads them.
+READ_BY = {"digits/visualization/templates": "digits/visualization/pages.py"}
+# What the first stages read that no stage writes.
+BROUGHT = ("data/sources/${ingest.source}", "data/reference.json")
+
+
+def used_by(stage: str) -> set[str]:
+    """The project's files that a stage runs or reads, as paths from the root."""
+    modules = project_files(ROOT / "pipeline" / f"{stage}.py", without=EXEMPT)
+    return modules | {path for path, reader in READ_BY.items() if reader in modules}
+
+
+def covers(dep: str, file: str) -> bool:
+    """Whether the dependency is this file, or a folder around it."""
+    return Path(file).is_relative_to(dep)
+
+
+def outputs_of(stage: str) -> set[str]:
+    listed = [out for kind in ("outs", "metrics", "plots") for out in DVC[stage].get(kind, [])]
+    return {out if isinstance(out, str) else next(iter(out)) for out in listed}
+
+
+def test_the_stages_are_the_scripts_in_their_order():
+    assert list(DVC) == STAGES
+    assert sorted(path.stem for path in (ROOT / "pipeline").iterdir() if path.suffix == ".py") == sorted(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_every_file_that_it_uses(stage):
+    missing = [file for file in sorted(used_by(stage)) if not any(covers(dep, file) for dep in DVC[stage]["deps"])]
+    assert missing == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_no_superfluous_dependency(stage):
+    deps, files = DVC[stage]["deps"], used_by(stage)
+    earlier = {out for before in STAGES[: STAGES.index(stage)] for out in outputs_of(before)}
+    for dep in deps:
+        assert [other for other in deps if covers(other, dep)] == [dep], f"{dep} is listed twice"
+        if dep.startswith(("digits", "pipeline")):
+            assert any(covers(dep, file) for file in files), f"{stage} imports nothing of {dep}"
+        else:
+            assert dep in BROUGHT or any(covers(out, dep) for out in earlier), f"no stage before {stage} writes {dep}"
+
+
+def test_every_exempt_module_exists():
+    assert [path for path in [*EXEMPT, *READ_BY, *READ_BY.values()] if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_its_description_its_own_parameters_and_outputs(stage):
+    content = DVC[stage]
+    assert content["desc"]
+    assert content["params"] == [stage]
+    assert content["cmd"] == f"python -m pipeline.{stage}"
+    assert outputs_of(stage)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_each_library_is_known_in_one_place(path):
+    place = path.relative_to(ROOT).as_posix()
+    for name in imported_modules(path):
+        owner = OWNERS.get(name.split(".")[0])
+        assert owner is None or place.startswith(owner), f"{place} imports {name}, which {owner} owns"
+
+
+@pytest.mark.parametrize(
+    "module", ["data/canonical", "evaluation/metrics", "model/classifier", "processes", "errors", "files"]
+)
+def test_what_knows_only_arrays_or_the_system_imports_nothing_of_ours(module):
+    assert project_files(ROOT / "digits" / f"{module}.py") == {f"digits/{module}.py"}
+
+
+def test_decoding_a_picture_needs_the_canonical_digit_and_nothing_else_of_ours():
+    found = project_files(ROOT / "digits" / "data" / "pictures.py")
+    assert found == {"digits/__init__.py", "digits/data/canonical.py", "digits/data/pictures.py"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_module_says_what_it_is(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_importing_the_command_line_loads_no_heavy_library():
+    code = "import digits.cli, sys; print({'mlflow', 'tensorflow', 'keras', 'pandas', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_no_library_sends_usage_data():
+    code = "import os, digits; print(*(os.environ[n] for n in ('MLFLOW_DISABLE_TELEMETRY', 'GX_ANALYTICS_ENABLED')))"
+    clean = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name and "ANALYTICS" not in name}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=clean, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["true", "false"]
+    settings = (ROOT / ".dvc" / "config").read_text()
+    assert "analytics = false" in settings
+    assert "check_update = false" in settings
+
+
+def test_the_lock_has_hashes_and_no_addresses():
+    lock = (ROOT / "requirements.txt").read_text()
+    assert "://" not in lock
+    packages = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
+    assert len(packages) > 100
+    assert all(line.endswith("\\") for line in packages), "a package without a hash"
+
+
+def test_no_large_file_is_tracked():
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        path = Path(ROOT / name)
+        assert path.is_symlink() or not path.exists() or path.stat().st_size < 2**20, f"{name} belongs to DVC"

@@ -1,0 +1,98 @@
+"""The same results in the same order, on one core or on all."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from digits import processes
+from tests.imports import ROOT
+
+JOBS = 2
+
+
+@pytest.fixture(params=["all cores", "one core"])
+def jobs(request, monkeypatch) -> int:
+    """Run the test's work in this process, and in two others."""
+    monkeypatch.setattr(processes, "cpu_count", lambda: JOBS)
+    monkeypatch.setattr(processes, "MIN_PARALLEL_WORKLOAD", 1 if request.param == "all cores" else 10**9)
+    return JOBS if request.param == "all cores" else 1
+
+
+def squared(number: int) -> int:
+    if number == 0:
+        sum(range(3_000_000))  # whoever does not wait gets the second result before the first
+    if number == 70:
+        raise ValueError("no square for 70")
+    return number * number
+
+
+def where(_: int) -> int:
+    return os.getpid()
+
+
+def test_results_keep_the_order_of_the_items(jobs):
+    assert list(processes.parallel_map(squared, iter(range(60)), 60)) == [number**2 for number in range(60)]
+
+
+def test_an_error_in_one_is_raised_here_after_the_results_before_it(jobs):
+    taken = []
+    with pytest.raises(ValueError, match="no square for 70"):
+        for result in processes.parallel_map(squared, range(60, 120), 60):
+            taken.append(result)
+    assert taken == [number**2 for number in range(60, 70)]
+
+
+def test_no_items_are_no_results(jobs):
+    assert list(processes.parallel_map(squared, [], 0)) == []
+
+
+def test_work_is_done_in_other_processes_only_where_it_is_worth_it(jobs):
+    places = set(processes.parallel_map(where, range(20), 20))
+    assert (places == {os.getpid()}) == (jobs == 1)
+
+
+def test_work_is_not_sent_far_ahead_of_what_is_taken(jobs):
+    sent = []
+    items = (sent.append(number) or number for number in range(40))
+    ahead = [len(sent) - taken for taken, _ in enumerate(processes.parallel_map(squared, items, 40), start=1)]
+    assert max(ahead) == (processes.PREFETCH * JOBS if jobs == JOBS else 0)
+
+
+def test_whoever_takes_no_more_ends_the_work(jobs):
+    results = processes.parallel_map(squared, range(1, 60), 60)
+    assert next(results) == 1
+    results.close()
+    assert not [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+WAITING = """
+import os, sys, time
+from digits import processes
+
+processes.MIN_PARALLEL_WORKLOAD, processes.cpu_count = 1, lambda: 2
+
+def work(number):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    list(processes.parallel_map(work, range(8), 8))
+"""
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    script = tmp_path / "waiting.py"
+    script.write_text(WAITING)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        workers = [psutil.Process(int(parent.stdout.readline())) for _ in range(2)]
+        assert len(set(workers)) == 2
+        parent.send_signal(signal.SIGKILL)
+        _, alive = psutil.wait_procs(workers, timeout=60)
+        for process in alive:
+            process.kill()
+        assert alive == []

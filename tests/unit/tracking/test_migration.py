@@ -1,0 +1,28 @@
+"""What a migration does not copy, and says so. That it copies the rest is tested on a real server, in tests/system."""
+
+import mlflow
+
+from digits.tracking import migration
+from digits.tracking import store as tracking_store
+from tests.recorded import client_of, registered
+
+
+def test_running_and_deleted_runs_are_not_copied(store, tmp_path, constant_model, empty_database):
+    source, target = tracking_store.connect(), f"sqlite:///{tmp_path}/target.db"
+    kept, deleted = (registered(letter * 64, constant_model(number)).run_id for number, letter in enumerate("ab"))
+    source.delete_run(deleted)
+    experiment = source.get_experiment_by_name(tracking_store.EXPERIMENT).experiment_id
+    running = source.create_run(experiment, run_name="long")
+    (tmp_path / "target.db").write_bytes(empty_database.read_bytes())
+    mlflow.set_tracking_uri(target)  # as `digits migrate` does
+    client = client_of(target)
+    copies = client.create_experiment(tracking_store.EXPERIMENT, artifact_location=(tmp_path / "files").as_uri())
+    reported = []
+    migration.migrate(f"sqlite:///{tmp_path}/mlflow.db", target, reported.append)
+    assert "   2/2  long is still running: migrate again when it has ended" in reported
+    assert "version 2 is not copied: its run was deleted, or is still running" in reported
+    assert [run.data.tags[migration.SOURCE_ID] for run in client.search_runs([copies])] == [kept]
+    assert len(client.search_model_versions("name = 'digits'")) == 1
+    source.set_terminated(running.info.run_id)
+    migration.migrate(f"sqlite:///{tmp_path}/mlflow.db", target, reported.append)
+    assert len(client.search_runs([copies])) == 2

@@ -1,0 +1,77 @@
+"""The difference between two versions, on tables made by hand."""
+
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from digits import paths
+from digits.errors import UserError
+from digits.validation import difference
+from digits.validation.drift import NUMERIC_COLUMNS
+from digits.vcs import revisions
+
+
+def version(*pictures: tuple[str, int]) -> pd.DataFrame:
+    """A table of (picture, label) rows with equal statistics."""
+    rows = [
+        {"split": "train", "row": row, "path": f"{label}/{row}.png", "label": label, "picture": picture}
+        for row, (picture, label) in enumerate(pictures)
+    ]
+    return pd.DataFrame(rows).assign(**dict.fromkeys(NUMERIC_COLUMNS, 1.0), format="PNG", mode="L")
+
+
+SAME = [("a", 1), ("b", 2), ("c", 2)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "added", "removed", "relabelled"),
+    [
+        ([], [], 0, 0, 0),
+        ([], [("x", 3)], 1, 0, 0),
+        ([("x", 3)], [], 0, 1, 0),
+        ([("x", 3)], [("x", 4)], 0, 0, 1),
+        ([("x", 3)], [("x", 3)] * 3, 2, 0, 0),  # duplicates
+        ([("x", 3)] * 3, [("x", 3)], 0, 2, 0),
+        ([("x", 3)] * 3, [("x", 4)], 0, 2, 1),  # duplicates and another label
+        ([("x", 3)], [("x", 4)] * 3, 2, 0, 1),
+        ([("x", 3), ("x", 4)], [("x", 4), ("x", 5)], 0, 0, 1),
+        ([("x", 3), ("x", 3)], [("x", 3), ("x", 4)], 0, 0, 1),  # the second duplicate
+        ([("x", 3)], [("x", 3), ("x", 4)], 1, 0, 0),
+    ],
+)
+def test_every_change_is_counted_once(before, after, added, removed, relabelled):
+    ours, theirs = version(*SAME, *before), version(*SAME, *after)
+    found = difference.compare(ours, theirs)
+    assert (len(found.added), len(found.removed), len(found.relabelled)) == (added, removed, relabelled)
+    assert len(ours) + added - removed == len(theirs)
+    assert found.unchanged + found.reassigned + added + relabelled == len(theirs)
+    assert found.counts["change"].sum() == len(theirs) - len(ours)
+
+
+def test_a_relabelled_picture_says_what_it_was():
+    (row,) = difference.compare(version(*SAME, ("x", 3)), version(*SAME, ("x", 4))).relabelled.to_dict("records")
+    assert (row["picture"], row["label"], row["label_before"], row["path"]) == ("x", 4, 3, "4/3.png")
+
+
+def test_a_picture_in_another_split_is_neither_added_nor_removed():
+    after = version(*SAME)
+    after.loc[1, "split"] = "test"
+    found = difference.compare(version(*SAME), after)
+    assert (len(found.added), len(found.removed), found.reassigned, found.unchanged) == (0, 0, 1, 2)
+
+
+def test_a_revision_of_version_0_1_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in (".dvc", "data"):
+        Path(folder).mkdir()
+    version(*SAME).to_parquet(difference.STATISTICS_0_1)
+    identity = ["-c", "user.name=Scratch", "-c", "user.email=scratch@localhost"]
+    for command in (["init"], ["add", "."], [*identity, "commit", "--message", "0.1"]):
+        subprocess.run(["git", *command], check=True, capture_output=True)
+    head = revisions.head()
+    with pytest.raises(UserError, match=rf"^{head[:12]} is a revision of version 0\.1, which kept data/measurements"):
+        difference.read_table(head)
+    with pytest.raises(UserError, match=rf"^{paths.STATISTICS} is not in the working tree"):
+        difference.read_table(None)

@@ -1,0 +1,143 @@
+"""Drift between two versions of the data, against values computed by hand."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from digits import paths
+from digits.errors import UserError
+from digits.validation import drift
+from digits.validation.drift import CATEGORICAL_COLUMNS, NUMERIC_COLUMNS, PROFILE_COLUMNS
+
+
+def table(count: int = 11, **columns: list) -> pd.DataFrame:
+    """A table whose pictures are all alike but for the columns given."""
+    usual = {**dict.fromkeys(NUMERIC_COLUMNS, 5.0), "format": "PNG", "mode": "L", "label": 3}
+    return pd.DataFrame({name: columns.get(name, [value] * count) for name, value in usual.items()})
+
+
+def index(before: list, after: list, name: str = "ink") -> float:
+    """The stability index of one column."""
+    profile = drift.profile(table(len(before), **{name: before}))
+    return drift.scores(table(len(after), **{name: after}), profile)[name]
+
+
+def test_the_stability_index_by_hand():
+    # Half a picture added: shares of 1.5 / 5 and 3.5 / 5, and the reverse.
+    expected = (0.3 - 0.7) * math.log(3 / 7) + (0.7 - 0.3) * math.log(7 / 3)
+    assert drift.stability_index(np.array([1, 3]), np.array([3, 1])) == pytest.approx(expected)
+    assert drift.stability_index(np.array([3, 1]), np.array([1, 3])) == pytest.approx(expected)
+
+
+def test_a_bin_that_is_empty_on_one_side_stays_finite():
+    here, there = [0.5 / 11, 10.5 / 11], [10.5 / 11, 0.5 / 11]
+    expected = sum((a - b) * math.log(a / b) for a, b in zip(here, there, strict=True))
+    assert drift.stability_index(np.array([0, 10]), np.array([10, 0])) == pytest.approx(expected)
+
+
+def test_values_are_counted_below_at_and_between_the_deciles():
+    profile = drift.profile(table(ink=[0] * 5 + [10] * 6, label=[3] * 4 + [7] * 7))
+    assert profile["pictures"] == 11
+    assert profile["statistics"]["ink"] == {"edges": [0, 10], "counts": [0, 5, 0, 6, 0]}
+    assert profile["statistics"]["label"] == {"3": 4, "7": 7}
+    assert profile["statistics"]["format"] == {"PNG": 11}
+    here, there = 100 * np.array([1, 2, 3, 4, 5]), np.array([0, 5, 0, 6, 0])
+    values = 100 * ([-1] + [0] * 2 + [4, 5, 6] + [10] * 4 + [11] * 5)
+    expected = drift.stability_index(here, there)
+    chance = (4 + 2.33 * math.sqrt(8)) * (1 / 1500 + 1 / 11)  # five bins have values
+    assert drift.scores(table(1500, ink=values), profile)["ink"] == pytest.approx(expected - chance)
+
+
+def test_a_constant_column_has_one_edge():
+    assert drift.profile(table())["statistics"]["width"] == {"edges": [5.0], "counts": [0, 11, 0]}
+
+
+def test_the_profile_has_every_statistic_and_is_json():
+    profile = drift.profile(table(ink=np.random.default_rng(0).random(11).tolist()))
+    assert list(profile["statistics"]) == PROFILE_COLUMNS == [*NUMERIC_COLUMNS, *CATEGORICAL_COLUMNS]
+    assert json.loads(json.dumps(profile)) == profile
+
+
+def test_the_same_data_has_no_drift():
+    random = np.random.default_rng(0)
+    data = table(200, ink=random.random(200), label=random.integers(0, 10, 200), extent=random.integers(0, 3, 200) / 2)
+    assert drift.scores(data, drift.profile(data)) == dict.fromkeys(PROFILE_COLUMNS, 0)
+    assert drift.scores(data.sample(frac=1, random_state=1), drift.profile(data)) == dict.fromkeys(PROFILE_COLUMNS, 0)
+
+
+def test_another_sample_of_one_population_has_little_drift_and_a_shifted_one_has_much():
+    random = np.random.default_rng(0)
+    before = random.normal(0, 1, 4000).tolist()
+    assert index(before, random.normal(0, 1, 4000).tolist()) < 0.05
+    assert index(before, random.normal(1, 1, 4000).tolist()) > 0.25
+    assert index(before, random.normal(0, 0.3, 4000).tolist()) > 0.25
+
+
+def test_a_small_sample_of_one_population_has_no_large_drift():
+    random = np.random.default_rng(0)
+    before = random.normal(0, 1, 4000).tolist()
+    assert max(index(before, random.normal(0, 1, 80).tolist()) for _ in range(50)) < 0.25
+    assert index(before, random.normal(2, 1, 80).tolist()) > 0.25
+
+
+@pytest.mark.parametrize("value", [4.999, 5.001, -100.0])
+def test_a_constant_column_that_becomes_another_constant_drifts(value):
+    shares = [0.5 / 12.5, 11.5 / 12.5]  # two of the three bins are exchanged, and one stays empty
+    expected = 2 * (shares[1] - shares[0]) * math.log(11.5 / 0.5)
+    assert index([5.0] * 11, [value] * 11) == pytest.approx(expected - (1 + 2.33 * math.sqrt(2)) * 2 / 11)
+
+
+def test_labels_and_formats_by_hand():
+    # 2 of 4 and 2 of 4 before, 4 of 4 after.
+    shares = [(4.5 / 5, 2.5 / 5), (0.5 / 5, 2.5 / 5)]
+    expected = sum((here - there) * math.log(here / there) for here, there in shares)
+    chance = (1 + 2.33 * math.sqrt(2)) * 2 / 4
+    assert index([3, 3, 7, 7], [3, 3, 3, 3], "label") == pytest.approx(max(0, expected - chance))
+    assert index(["PNG"] * 2 + ["BMP"] * 2, ["PNG"] * 4, "format") == pytest.approx(max(0, expected - chance))
+
+
+def test_a_new_category_counts():
+    shares = [(0.5 / 5, 4.5 / 5), (4.5 / 5, 0.5 / 5)]
+    expected = sum((here - there) * math.log(here / there) for here, there in shares)
+    assert index(["L"] * 4, ["RGB"] * 4, "mode") == pytest.approx(max(0, expected - (1 + 2.33 * math.sqrt(2)) * 2 / 4))
+
+
+def test_missing_values_count_for_nothing():
+    missing = table(12, ink=[*range(11), None], mode=[*"LLLLLLLLLLL", None])
+    assert drift.profile(missing)["statistics"]["ink"] == drift.profile(table(ink=list(range(11))))["statistics"]["ink"]
+    scores = drift.scores(missing, drift.profile(table(ink=list(range(11)))))
+    assert (scores["ink"], scores["mode"]) == (0, 0)
+
+
+def test_a_label_that_is_missing_leaves_the_others_what_they_are():
+    assert index([3, 3, 7, 7], [3.0, 3.0, 7.0, 7.0, None], "label") == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file"),
+        ("<<<<<<< HEAD", "Expecting value"),
+        ("[]", "no attribute"),
+        ('{"pictures": 3}', "statistics"),
+    ],
+)
+def test_a_reference_that_is_no_profile_is_named(tmp_path, monkeypatch, content, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    if content is not None:
+        paths.REFERENCE_PROFILE.write_text(content)
+    with pytest.raises(UserError, match=r"data/reference\.json is not a profile of training data") as error:
+        drift.read_reference()
+    assert words in str(error.value)
+    assert "digits data reference" in str(error.value)
+
+
+def test_nothing_to_profile_is_no_error():
+    empty = drift.profile(table(2).head(0))
+    assert empty["pictures"] == 0
+    assert all(math.isfinite(value) for value in drift.scores(table(), empty).values())
+    assert all(math.isfinite(value) for value in drift.scores(table(2).head(0), drift.profile(table())).values())

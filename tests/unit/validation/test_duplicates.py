@@ -1,0 +1,94 @@
+"""Duplicates, and leaks from the test split, on tables made by hand and on real digits."""
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from digits.data import pictures
+from digits.data.statistics import compute_statistics
+from digits.validation.duplicates import also_in_test, duplicate_of, near_duplicate_of
+from tests.unit.validation.conftest import MAX_DISTANCE, table
+
+
+def test_duplicate_of_names_the_first_which_has_no_finding():
+    rows = [{"picture": "a"}, {"picture": "b"}, {"picture": "a"}, {"picture": "a", "split": "test"}, {"picture": "a"}]
+    found = duplicate_of(table(*rows, {"split": "test"})).dropna().to_dict()
+    assert found == {2: "duplicate of picture 0", 4: "duplicate of picture 0"}
+
+
+def test_also_in_test_names_the_training_pictures():
+    rows = [{"picture": "a"}, {"picture": "a", "split": "test"}, {"picture": "b"}, {"picture": "a"}]
+    found = also_in_test(table(*rows, {"split": "test"})).dropna().to_dict()
+    assert found == {0: "also picture 1", 3: "also picture 1"}
+
+
+def jpeg(image: np.ndarray) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("change", "at_least"),
+    [
+        (lambda image: pictures.encode_png(image // 2), 1),
+        (lambda image: pictures.encode_png(255 - image), 1),
+        (lambda image: pictures.encode_png(np.pad(image, ((9, 3), (4, 20)))), 0.97),
+        (lambda image: pictures.encode_png(np.kron(image, np.ones((2, 2), np.uint8))), 0.9),
+        (jpeg, 0.9),
+    ],
+    ids=["dimmed", "inverted", "padded", "enlarged", "as a JPEG"],
+)
+def test_near_duplicate_of_finds_changed_test_pictures(real, mnist_digits, change, at_least):
+    originals = np.arange(0, 5000, 25)
+    changed = compute_statistics([change(mnist_digits.images[row]) for row in originals])
+    changed = changed.assign(split="train", label=mnist_digits.labels[originals], path="x.png", name="changed")
+    both = pd.concat([real, changed], ignore_index=True)
+    assert also_in_test(both).isna().all()
+    found = near_duplicate_of(both, MAX_DISTANCE)
+    assert found[:5000].isna().all()
+    expected = np.array([f"nearly the same as real {row}.png" for row in originals])
+    messages = found[5000:].fillna("").to_numpy()
+    assert set(messages) <= {*expected, ""}
+    assert (messages == expected).mean() >= at_least
+
+
+def test_near_duplicates_depend_on_the_distance():
+    def thumbnail(*values: int) -> bytes:
+        return bytes([*values, *[0] * (196 - len(values))])
+
+    # (20, 21) / 29 and (21, 20) / 29 are sqrt(2) / 29 = 0.0488 apart; (105, 100) has the direction of (21, 20).
+    rows = table(
+        {"thumbnail": thumbnail(20, 21)},
+        {"thumbnail": thumbnail(21, 20), "split": "test"},
+        {"thumbnail": thumbnail(105, 100)},
+        {"thumbnail": None},
+    )
+    words = "nearly the same as picture 1"
+    assert near_duplicate_of(rows, 0.01).dropna().to_dict() == {2: words}
+    assert near_duplicate_of(rows, 0.048).dropna().to_dict() == {2: words}
+    assert near_duplicate_of(rows, 0.049).dropna().to_dict() == {0: words, 2: words}
+
+
+def test_every_one_of_many_similar_pictures_is_found(real):
+    random = np.random.default_rng(0)
+    thumbnail = np.frombuffer(real["thumbnail"][17], np.uint8).astype(int)
+    rows = [
+        {
+            "thumbnail": np.clip(thumbnail + random.integers(-1, 2, 196), 0, 255).astype(np.uint8).tobytes(),
+            "split": "test" if number % 5 == 0 else "train",
+        }
+        for number in range(2000)
+    ]
+    similar = table(*rows)
+    assert near_duplicate_of(similar, MAX_DISTANCE).notna().equals(similar["split"] != "test")
+
+
+def test_every_duplicate_of_a_near_duplicate_is_named(real):
+    thumbnail = np.frombuffer(real["thumbnail"][17], np.uint8)
+    dimmed = (thumbnail * 0.9).astype(np.uint8).tobytes()
+    rows = [{"thumbnail": thumbnail.tobytes(), "picture": "same"}] * 3 + [{"thumbnail": dimmed, "split": "test"}]
+    assert near_duplicate_of(table(*rows), MAX_DISTANCE).notna().tolist() == [True, True, True, False]
