@@ -60,15 +60,20 @@ def fit_and_export(params: Train, on_epoch: Callable[[int, Metrics, bool], None]
         return history, float(np.abs(exported - training.logits(net.inference, validation.images)).max())
 
 
+def check_agreement(difference: float, bound: float) -> None:
+    """Refuse an ONNX file whose logits are not those of the trained network. Raises UserError."""
+    if not difference <= bound:
+        raise UserError(
+            f"{ONNX} gives logits that differ by up to {difference:.2g} from those of the Keras model, more than "
+            f"train.max_logit_difference = {bound:.2g}: the export is wrong, or the bound too narrow for this network"
+        )
+
+
 def main() -> None:
     params = load()
     with live.training_run(params) as live_run:
         history, difference = fit_and_export(params.train, printed(params.train.epochs, live_run.log_epoch))
-        if not difference <= params.train.max_logit_difference:
-            raise UserError(
-                f"{ONNX} gives logits that are up to {difference:.2g} from the Keras model's, more than "
-                f"train.max_logit_difference = {params.train.max_logit_difference:.2g}: the export is wrong"
-            )
+        check_agreement(difference, params.train.max_logit_difference)
         write_json(TRAINING, {"epochs": len(history), **history[-1], "max_logit_difference": difference})
         with atomic_write(HISTORY) as temporary:
             pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch")).to_csv(temporary)

@@ -179,10 +179,14 @@ def constant_model(tmp_path):
                 helper.make_node("Unsqueeze", ["sums", "one"], ["column"]),
                 helper.make_node("Mul", ["column", "zero"], ["nothing"]),
                 helper.make_node("Add", ["nothing", "answer"], ["probabilities"]),
+                helper.make_node("Log", ["probabilities"], ["logits"]),
             ],
             "constant",
             [helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, ["n", 28, 28])],
-            [helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, ["n", 10])],
+            [
+                helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 10])
+                for name in ("probabilities", "logits")
+            ],
             [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -44,5 +44,5 @@ def registered(weights: str, model: Path, **tags: str):
     from digits.tracking.tags import WEIGHTS
 
     run_id = recorded(weights, model)
-    found = model_run.find_model(run_id)
+    found, *_ = model_run.logged_models(run_id)
     return registry.register(run_id, found.model_uri, found.model_id, {WEIGHTS: weights, **tags})

@@ -346,12 +346,12 @@ WARNED = [
         lambda digit: png(255 - digit),
         {"ink_colour": "dark on light, most pictures light on dark"},
     ),
-    ("two digits", "two.png", lambda digit: png(np.hstack([digit, digit])), {"second_digit": "second 0."}),
+    ("two digits", "two.png", lambda digit: png(np.hstack([digit, digit])), {"second_digit": "second_digit 0."}),
     (
         "salt and pepper on nothing",
         "salt.png",
         lambda digit: salt_and_pepper((28, 28)),
-        {"second_digit": "second 0."},
+        {"second_digit": "second_digit 0."},
     ),
 ]
 
@@ -411,14 +411,12 @@ FOLDERS = [
         INGEST_REFUSES,
         (f"{DIR}/4 has 0 pictures; {TOO_FEW}",),
     ),
-    Row(
-        "a folder in a folder", folder("3/more"), INGEST_REFUSES, (f"{DIR}/3/more is a folder; a label's folder holds",)
-    ),
+    Row("a folder in a folder", folder("3/more"), INGEST_REFUSES, (f"{DIR}/3/more is a folder; a label's",)),
     Row(
         "a folder named as a picture",
         folder("3/a.png"),
         INGEST_REFUSES,
-        (f"{DIR}/3/a.png is a folder; a label's folder holds",),
+        (f"{DIR}/3/a.png is a folder; a label's",),
     ),
     Row(
         "a picture next to the folders",

@@ -1,8 +1,18 @@
-"""What git says of the working tree, in whatever encoding. Two versions are compared in tests/test_versions.py."""
+"""What git and DVC say of the working tree and of commits."""
 
 import subprocess
 
-from digits.vcs import revisions
+import pytest
+import yaml
+
+from digits.errors import UserError
+from digits.vcs import revisions, storage
+
+
+def commit_all(folder) -> None:
+    who = ("-c", "user.name=Scratch", "-c", "user.email=scratch@localhost")
+    for command in (("init", "--quiet"), ("add", "."), (*who, "commit", "--quiet", "-m", "start")):
+        subprocess.run(["git", *command], cwd=folder, check=True)
 
 
 def test_a_patch_keeps_the_bytes_of_any_encoding(tmp_path, monkeypatch):
@@ -16,8 +26,37 @@ def test_a_patch_keeps_the_bytes_of_any_encoding(tmp_path, monkeypatch):
     git("add", ".")
     git("-c", "user.name=Scratch", "-c", "user.email=scratch@localhost", "commit", "--quiet", "-m", "start")
     notes.write_bytes(b"caf\xe9s\r\n")
-    patch = revisions.changes()
+    patch = revisions.patch()
     assert b"+caf\xe9s\r\n" in patch
     git("checkout", "--quiet", ".")
     git("apply", "-", input=patch)
     assert notes.read_bytes() == b"caf\xe9s\r\n"
+
+
+def test_without_a_commit_it_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"no git commit to tag the run with: .*`git clone` it, or `git init"):
+        revisions.head()
+
+
+def test_a_folders_hash_is_the_one_that_dvc_gives_it(tmp_path, monkeypatch):
+    """So an edit in a folder that a stage depends on is seen by comparing dvc.lock with git."""
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(tmp_path)
+    room = tmp_path / "room"
+    (room / "inner").mkdir(parents=True)
+    for name in ("a.py", "z.py", "inner/b.py"):
+        (room / name).write_text(f"# {name}\n")
+    stages = {"check": {"cmd": "echo done", "deps": ["room", "room/a.py"]}}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    commit_all(tmp_path)
+    Repo.init().reproduce()
+    committed = {entry["path"]: entry["md5"] for entry in storage.lock(None)["check"]["deps"]}
+    assert {path: storage.dependency_hash(path, "HEAD") for path in committed} == committed
+    assert {path: storage.dependency_hash(path, None) for path in committed} == committed
+    (room / "inner" / "b.py").write_text("# edited\n")
+    assert storage.dependency_hash("room", None) != committed["room"]
+    assert storage.dependency_hash("room", "HEAD") == committed["room"]
+    assert storage.dependency_hash("room/a.py", None) == committed["room/a.py"]
+    assert storage.dependency_hash("nothing", "HEAD") is None

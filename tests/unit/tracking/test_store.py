@@ -1,0 +1,99 @@
+"""Where runs and models are kept, and how a process connects to the tracking store."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from digits.errors import UserError
+from tests.imports import ROOT
+from tests.loopback import free_port
+
+
+def test_its_place_is_the_root_that_dvc_names(workspace, store, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", "/somewhere/else")
+    assert store.uri() == "sqlite:////somewhere/else/mlflow.db"
+
+
+def test_its_place_is_found_from_a_subfolder(workspace, store, monkeypatch):
+    (workspace / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(workspace / "a" / "b")
+    assert store.uri() == f"sqlite:///{workspace}/mlflow.db"
+
+
+def test_the_environment_overrides_it(workspace, store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    assert store.uri() == "http://127.0.0.1:1"
+
+
+def test_a_relative_path_in_it_is_one_from_the_root(workspace, store, monkeypatch):
+    """An experiment of DVC's runs in a copy, which is thrown away with what it holds."""
+    copy = workspace / ".dvc" / "tmp" / "copy"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("DVC_ROOT", str(workspace))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///ours.db")
+    store.connect()
+    assert (workspace / "ours.db").is_file()
+    assert list(copy.iterdir()) == []
+
+
+@pytest.mark.parametrize("address", ["localhost:5000", "postgres://localhost/digits"])
+def test_an_address_that_mlflow_does_not_know_is_refused(store, monkeypatch, address):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(UserError, match=f"the tracking store {address} does not answer: .*set MLFLOW_TRACKING_URI"):
+        store.connect()
+
+
+def test_outside_the_project_it_says_so(tmp_path, store, monkeypatch):
+    monkeypatch.chdir("/")
+    with pytest.raises(UserError, match="is not inside the project"):
+        store.uri()
+
+
+def test_four_processes_create_one_database(workspace, new_store):
+    code = "from digits.tracking import store; print(store.connect().get_experiment_by_name('digits').experiment_id)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def join(_):
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.split()[-1]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(join, range(4)))) == 1
+
+
+def test_an_incomplete_database_is_created_anew(workspace, new_store):
+    (workspace / ".partial-mlflow.db").write_text("half")
+    assert new_store.connect().get_experiment_by_name("digits") is not None
+    assert not (workspace / ".partial-mlflow.db").exists()
+
+
+def test_a_locked_database_is_not_called_broken(workspace, store):
+    store.connect()
+    store.connect.cache_clear()
+    with closing(sqlite3.connect(workspace / "mlflow.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UserError, match=r"cannot be read now \(database is locked\); try again"):
+            store.connect()
+
+
+def test_a_password_in_the_address_is_never_shown(workspace, store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{free_port()}")
+    with pytest.raises(UserError, match="does not answer") as error:
+        store.connect()
+    assert "secret" not in str(error.value)
+    assert store.reason(OSError("no http://me:secret@host/a or b")) == "no http://host/a or b"
+
+
+def test_artifacts_are_in_the_root_wherever_the_process_runs(workspace, store, monkeypatch):
+    (workspace / "temporary").mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(workspace))
+    monkeypatch.chdir(workspace / "temporary")
+    experiment = store.connect().get_experiment_by_name("digits")
+    assert experiment.artifact_location == f"file://{workspace}/mlartifacts"
