@@ -1,9 +1,9 @@
-"""What the record costs: a short training with MLflow and the same one without it, in turn, in one run.
+"""What tracking costs: a short training with MLflow and the same one without it, in turn, in one run.
 
     python -m benchmarks.tracking [--epochs 2] [--pairs 10]
 
 Needs the prepared digits: `make data`. Each training is the train stage in a process of its own, in a clone with a new
-record; the time of importing libraries is left out on both sides.
+tracking store; the time of importing libraries is left out on both sides.
 """
 
 import argparse
@@ -18,50 +18,45 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.processes import ROOT
-from digits.data.dataset import PREPARED
+from digits.paths import PROCESSED
 
 
-class Nothing:
-    """A recording that keeps nothing."""
+class NoRun:
+    """A live run that logs nothing."""
 
-    def __call__(self, *arguments: object, **options: object) -> None: ...
+    def log_epoch(self, number: int, metrics: dict[str, float]) -> None: ...
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None: ...
+    def set_model(self, weights: str) -> None: ...
 
 
-def one(epochs: int, recorded: bool) -> float:
+def one(epochs: int, tracked: bool) -> float:
     """Seconds of the train stage, with every library imported before."""
-    import mlflow.onnx
-    import mlflow.pyfunc.loaders
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
-    import onnxruntime  # noqa: F401  (MLflow tries the model's example on it)
 
-    import digits.model.network
     import digits.model.export
     import digits.model.training  # noqa: F401
+    from digits.tracking import store
     from pipeline import train
 
     params = train.load()
     short = params.model_copy(update={"train": params.train.model_copy(update={"epochs": epochs})})
     train.load = lambda: short
-    if recorded:
-        train.store.connect()  # a new database is made once, not once a run
+    if tracked:
+        store.connect()  # a new database is created once, not once a run
     else:
-        train.store.connect = lambda: None
-        train.record.name = train.record.facts = lambda params: None
-        train.runs.training = lambda *_: nullcontext(Nothing())
+        train.live.training_run = lambda *_: nullcontext(NoRun())
     began = time.perf_counter()
     train.main()
     return time.perf_counter() - began
 
 
-def measured(epochs: int, recorded: bool) -> float:
+def measured(epochs: int, tracked: bool) -> float:
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "digits"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        (clone / PREPARED).symlink_to(ROOT / PREPARED)
+        (clone / PROCESSED).symlink_to(ROOT / PROCESSED)
         command = [sys.executable, "-m", "benchmarks.tracking", "--epochs", str(epochs)]
-        side = [*command, "--side", "with" if recorded else "without"]
+        side = [*command, "--side", "with" if tracked else "without"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}
         done = subprocess.run(side, cwd=clone, env=kept, capture_output=True, text=True)
         if done.returncode:
@@ -76,9 +71,9 @@ def main() -> None:
     parser.add_argument("--side", choices=["with", "without"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.side:
-        print(one(given.epochs, recorded=given.side == "with"))
+        print(one(given.epochs, tracked=given.side == "with"))
         return
-    if not (ROOT / PREPARED / "train.parquet").exists():
+    if not (ROOT / PROCESSED / "train.parquet").exists():
         sys.exit("error: data/processed is not there: `make data` prepares the digits")
     seconds: dict[bool, list[float]] = {False: [], True: []}
     for pair in range(given.pairs):

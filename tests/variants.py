@@ -1,4 +1,4 @@
-"""One digit as thirty people would send it: the contact sheet in docs/, and what the tests hold the pictures to.
+"""One digit in thirty formats, colours and sizes, for the tests and for the contact sheet docs/variants.png.
 
 python -m tests.variants     draws docs/variants.png again
 """
@@ -16,11 +16,11 @@ VARIANTS: dict[str, Callable[[np.ndarray], bytes]] = {}
 
 
 def variant(name: str) -> Callable[[Callable], Callable]:
-    def enter(function: Callable[[np.ndarray], bytes]) -> Callable[[np.ndarray], bytes]:
+    def register(function: Callable[[np.ndarray], bytes]) -> Callable[[np.ndarray], bytes]:
         VARIANTS[name] = function
         return function
 
-    return enter
+    return register
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options) -> bytes:
@@ -43,7 +43,7 @@ def mixed(ink: np.ndarray, paper: tuple, pen: tuple) -> Image.Image:
 
 
 def page(ink: np.ndarray, height: int, width: int, top: int, left: int) -> np.ndarray:
-    """The ink somewhere on an empty page."""
+    """The ink at a position of an empty page."""
     sheet = np.zeros((height, width))
     sheet[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return sheet
@@ -231,7 +231,7 @@ def photograph(digit):
 
 
 def draw(digit: np.ndarray, path: Path) -> None:
-    """A contact sheet: every variant as it came, and the canonical digit that it becomes."""
+    """Draw a contact sheet: every variant, and its canonical digit."""
     from matplotlib.figure import Figure
 
     across = 6

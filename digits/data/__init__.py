@@ -1,1 +1,1 @@
-"""From pictures as they came to canonical digits and their splits."""
+"""From raw pictures to canonical digits and their splits."""

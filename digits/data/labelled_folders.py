@@ -8,7 +8,7 @@ from typing import NamedTuple
 from digits.data.dataset import LABELS
 from digits.data.pictures import SUFFIXES
 from digits.errors import UserError, printable
-from digits.vcs import storage
+from digits.vcs import dvc_files
 
 PICTURE_SUFFIXES = {f".{suffix}" for suffixes in SUFFIXES.values() for suffix in suffixes}
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}  # left by file managers; ignored, as is every name that begins with a dot
@@ -101,7 +101,7 @@ def _file_error(entry: os.DirEntry) -> str | None:
 def _target_allowed(entry: os.DirEntry, root: Path) -> bool:
     """Whether a link's target is in the folder itself, or in DVC's cache, which DVC links to."""
     target = Path(entry.path).resolve()
-    return target.is_relative_to(root.resolve()) or target.is_relative_to(storage.cache_folder())
+    return target.is_relative_to(root.resolve()) or target.is_relative_to(dvc_files.cache_folder())
 
 
 def _name(entry: os.DirEntry) -> str:

@@ -46,15 +46,15 @@ def find_near_duplicates(
     at most `max_distance` apart as vectors of length 1. Candidates have an equal locality-sensitive hash (Datar et al.
     2004), so that near duplicates are found with high probability, and few other pairs are compared.
     """
-    vectors, twin = ThumbnailVectors(thumbnails), np.full(len(test), -1)
+    vectors, match = ThumbnailVectors(thumbnails), np.full(len(test), -1)
     random = np.random.default_rng(0)
     for _ in range(HASHES):
         keys = vectors.hashes(random)
-        for trains, tests in _candidates(keys, test, np.flatnonzero(~test & (twin < 0))):
+        for trains, tests in _candidates(keys, test, np.flatnonzero(~test & (match < 0))):
             close = np.linalg.norm(vectors[trains] - vectors[tests], axis=1) <= max_distance
             close &= pictures[trains] != pictures[tests]
-            twin[trains[close]] = tests[close]
-    return twin
+            match[trains[close]] = tests[close]
+    return match
 
 
 def _candidates(

@@ -11,17 +11,7 @@ from digits.data import canonical, dataset, pictures
 from digits.data.dataset import RowGroup
 
 ROW_COLUMNS = ["split", "row", "path", "label"]  # identify a picture of the raw data
-FILE_COLUMNS = [
-    "problem",
-    "format",
-    "mode",
-    "frames",
-    "width",
-    "height",
-    "aspect",
-    "min_pixel_value",
-    "max_pixel_value",
-]
+FILE_COLUMNS = ["format", "mode", "frames", "width", "height", "aspect", "min_pixel_value", "max_pixel_value"]
 PIXEL_COLUMNS = [  # numbers that mean the same for a picture of any size
     "contrast",
     "dark_ink",
@@ -36,7 +26,7 @@ PIXEL_COLUMNS = [  # numbers that mean the same for a picture of any size
     "second_digit",
 ]
 IDENTITY_COLUMNS = ["picture", "thumbnail"]
-COLUMNS = [*FILE_COLUMNS, *PIXEL_COLUMNS, *IDENTITY_COLUMNS]
+COLUMNS = ["problem", *FILE_COLUMNS, *PIXEL_COLUMNS, *IDENTITY_COLUMNS]
 THUMBNAIL_SIZE = 14  # pixels: the side of the canonical digit, averaged two by two; near duplicates are found by it
 SOLID_INK = 0.75  # of the strongest ink: more is the inside of a stroke, less its edge
 
@@ -97,7 +87,7 @@ def _batch_statistics(batch: list[pictures.Picture | pictures.PictureError]) -> 
 def _file_statistics(picture: pictures.Picture) -> dict:
     shape = f"{picture.width} {picture.height}".encode()
     return {
-        **{name: getattr(picture, name) for name in FILE_COLUMNS if name not in ("problem", "aspect")},
+        **{name: getattr(picture, name) for name in FILE_COLUMNS if name != "aspect"},
         "aspect": max(picture.width, picture.height) / min(picture.width, picture.height),
         "picture": hashlib.sha256(shape + picture.pixels.tobytes()).hexdigest(),
     }

@@ -10,7 +10,7 @@ from digits import paths
 from digits.errors import UserError
 from digits.files import digest
 from digits.tracking import registry, runs, tags
-from digits.vcs import revisions, storage
+from digits.vcs import dvc_files, revisions
 
 TRAIN_SPLIT, RAW, VALIDATION = (
     path.as_posix() for path in (paths.PROCESSED / "train.parquet", paths.RAW, paths.VALIDATION)
@@ -43,7 +43,7 @@ class Keeper(NamedTuple):
         """The train stage's code whose hash in this lock is not that of the files at a revision."""
         deps = self.stages.get("train", {}).get("deps", [])
         code = [entry for entry in deps if not entry["path"].startswith("data/")]
-        return [entry["path"] for entry in code if storage.dependency_hash(entry["path"], revision) != entry["md5"]]
+        return [entry["path"] for entry in code if dvc_files.dependency_hash(entry["path"], revision) != entry["md5"]]
 
 
 def chain(uri: str) -> Iterator[Link]:
@@ -112,8 +112,8 @@ def _find_keeper(train_md5: str | None, validation_md5: str | None) -> Keeper:
     """The revision whose dvc.lock names both hashes; else one that names the first; else none, an empty lock."""
     best = Keeper(None, {})
     # Many commits may keep the same digits; the validation that came with them is the newer of the two hashes.
-    for revision in itertools.chain(*(storage.revisions_with(md5) for md5 in (validation_md5, train_md5) if md5)):
-        keeper = Keeper(revision, storage.lock(revision))
+    for revision in itertools.chain(*(dvc_files.revisions_with(md5) for md5 in (validation_md5, train_md5) if md5)):
+        keeper = Keeper(revision, dvc_files.lock(revision))
         if keeper.md5("train", "deps", TRAIN_SPLIT) == train_md5:
             if keeper.md5("preprocess", "deps", VALIDATION) == validation_md5:
                 return keeper
@@ -142,7 +142,7 @@ def _validation_link(run_id: str, md5: str | None) -> Link:
 
 
 def _cache_problem(md5: str) -> str | None:
-    if storage.in_cache(md5):
+    if dvc_files.in_cache(md5):
         return None
     return "DVC's cache does not hold it: `dvc pull`, or `dvc fetch --all-commits`"
 

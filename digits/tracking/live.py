@@ -5,11 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from digits.params import Params
-from digits.paths import LIVE_RUNS, project_root
-from digits.tracking import runs, store, tags
+from digits.tracking import run_locks, runs, store, tags
 
 
 class LiveRun:
@@ -70,7 +67,7 @@ def training_run(
     mlflow.set_system_metrics_sampling_interval(2)
     mlflow.set_system_metrics_samples_before_logging(1)
     with store.wrap_store_errors():
-        end_orphans()
+        run_locks.end_orphans()
         found = {**tags.of_training(params), **(extra_tags or {})}
         interrupted = runs.find_interrupted(found[tags.TASK])
         active = mlflow.start_run(
@@ -84,7 +81,7 @@ def training_run(
         live = LiveRun(run_id, runs.logged_epochs(run_id) if interrupted else set())
         runs.log_params(run_id, params.flat())
     status = "FAILED"
-    with _lock(live):
+    with run_locks.held(live):
         try:
             live.attempt(runs.log_inputs)
             yield live
@@ -120,31 +117,3 @@ def _take_over(duplicate: str, known: str) -> None:
         client.set_tag(known, tags.PARENT, ours[tags.PARENT])
     if theirs[tags.EXPERIMENT].startswith(tags.NO_EXPERIMENT):
         client.set_tag(known, tags.EXPERIMENT, ours[tags.EXPERIMENT])
-
-
-@contextmanager
-def _lock(live: LiveRun) -> Iterator[None]:
-    """Hold the run's lock file while the block runs: the system releases it when the process is killed.
-
-    The file stays where the store was lost, since the run may be RUNNING there.
-    """
-    path = project_root() / LIVE_RUNS / f"{live.run_id}.lock"
-    path.parent.mkdir(exist_ok=True)
-    with FileLock(path):
-        try:
-            yield
-        finally:
-            if not live.lost:
-                path.unlink()
-
-
-def end_orphans() -> None:
-    """Mark as KILLED the runs of this project whose process was killed without time to say so."""
-    for path in (project_root() / LIVE_RUNS).glob("*.lock"):
-        with suppress(Timeout), FileLock(path, blocking=False):
-            run = runs.get_run(path.stem)
-            if run is None:  # deleted, or another store's
-                continue
-            if run.status == "RUNNING":
-                store.connect().set_terminated(path.stem, "KILLED")
-            path.unlink(missing_ok=True)

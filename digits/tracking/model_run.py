@@ -12,7 +12,7 @@ from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
 from digits.files import digest, read_json
 from digits.params import Params
-from digits.tracking import live, runs, store, tags
+from digits.tracking import run_locks, runs, store, tags
 
 MODEL = "model"  # the model's name within its run
 METRICS_A_BATCH = 1000  # as many as MLflow takes at a time
@@ -27,7 +27,7 @@ def log_model_run(params: Params) -> str:
     """
     store.connect()
     with store.wrap_store_errors():
-        live.end_orphans()
+        run_locks.end_orphans()
         weights = digest(paths.WEIGHTS, "sha256")
         run_id = runs.find(weights) or _create(params, weights)
         runs.log_params(run_id, params.flat())

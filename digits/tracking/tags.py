@@ -11,7 +11,7 @@ from digits import paths
 from digits.files import digest
 from digits.params import Params, flatten
 from digits.tracking import naming
-from digits.vcs import revisions, storage
+from digits.vcs import dvc_files, revisions
 
 WEIGHTS = "weights_sha256"  # what a run and a registry version are found by
 TASK = "digits.task"  # what an interrupted training finds its run by: what it learns from, and how
@@ -40,7 +40,7 @@ def of_training(params: Params) -> dict[str, str]:
         EXPERIMENT: os.environ.get("DVC_EXP_NAME", f"{NO_EXPERIMENT}dvc repro"),
         "source": params.ingest.source,
         TASK: _task(params),
-        **{f"dvc.{path}": md5 for path, md5 in storage.data_hashes().items()},
+        **{f"dvc.{path}": md5 for path, md5 in dvc_files.data_hashes().items()},
     }
 
 

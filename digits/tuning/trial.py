@@ -75,7 +75,7 @@ def _train(trial: optuna.Trial, task: Task) -> float | None:
             raise optuna.TrialPruned
 
     # A task of its own: the trial keeps no checkpoint from which another process could resume this run.
-    extra_tags = {tags.EXPERIMENT: f"{tags.NO_EXPERIMENT}digits tune", tags.TASK: task.name}
+    extra_tags = {tags.EXPERIMENT: f"{tags.NO_EXPERIMENT}digits tune", tags.TASK: f"{task.parent}-{task.number}"}
     with (
         live.training_run(task.params, name=task.name, parent=task.parent, extra_tags=extra_tags) as live_run,
         training.reproducible(params),

@@ -1,1 +1,1 @@
-"""What is expected of the data, and whether it holds; the only package that imports Great Expectations."""
+"""The expectations on the data, and their results. Only `run` imports Great Expectations."""

@@ -6,21 +6,12 @@ from digits.data.pictures import SUFFIXES
 from digits.validation.duplicates import also_in_test, duplicate_of, near_duplicate_of
 from digits.validation.label_conflicts import class_mismatch, other_label
 
-FINDINGS = [
-    "misnamed",
-    "odd_ink",
-    "duplicate_of",
-    "also_in_test",
-    "other_label",
-    "near_duplicate_of",
-    "class_mismatch",
-]
 FORMATS = {suffix: name for name, suffixes in SUFFIXES.items() for suffix in suffixes}
 MAX_MINORITY = 0.1  # of pictures with the rarer ink, dark or light: more is a collection of both
 
 
 def add_findings(table: pd.DataFrame, max_distance: float, max_ratio: float) -> pd.DataFrame:
-    """The statistics, one row a picture, with a column for each of FINDINGS: None, or a message.
+    """The statistics, one row a picture, with a column for each kind of finding: None, or a message.
 
     `max_distance` is that of near duplicates, `max_ratio` that of a class mismatch. The cost is linear in the rows, but
     for sorting.

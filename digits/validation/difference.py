@@ -12,7 +12,7 @@ from digits.data.dataset import LABELS, Example
 from digits.data.statistics import ROW_COLUMNS
 from digits.errors import UserError, printable
 from digits.validation import drift
-from digits.vcs import storage
+from digits.vcs import dvc_files
 from digits.visualization import pages
 
 STATISTICS_0_1 = "data/measurements.parquet"  # where version 0.1 kept the statistics
@@ -49,13 +49,16 @@ def read_table(revision: str | None) -> pd.DataFrame:
 
     Raises UserError where that revision has none, or is of version 0.1, whose statistics have other names.
     """
-    if revision and not storage.has_file(paths.STATISTICS, revision) and storage.has_file(STATISTICS_0_1, revision):
-        raise UserError(
-            f"{revision[:12]} is a revision of version 0.1, which kept {STATISTICS_0_1}; it can't be compared with "
-            f"{paths.STATISTICS} of version 0.2: choose a later revision"
-        )
-    with storage.opened(paths.STATISTICS, revision) as file:
-        table = pq.read_table(file, columns=COLUMNS).to_pandas()
+    try:
+        with dvc_files.opened(paths.STATISTICS, revision) as file:
+            table = pq.read_table(file, columns=COLUMNS).to_pandas()
+    except UserError:
+        if revision and dvc_files.has_file(STATISTICS_0_1, revision):
+            raise UserError(
+                f"{revision[:12]} is a revision of version 0.1, which kept {STATISTICS_0_1}; it can't be compared with "
+                f"{paths.STATISTICS} of version 0.2: choose a later revision"
+            ) from None
+        raise
     # A picture that can't be decoded has no hash: its path identifies it.
     return table.assign(picture=table["picture"].fillna("unreadable " + table["path"].astype(str)))
 
@@ -135,7 +138,7 @@ def _page_pictures(rows: pd.DataFrame, revision: str | None) -> list[dict[str, A
     rows = rows.head(MAX_PAGE_PICTURES)
     raw: dict[tuple[Any, int], Example] = {}
     for split, of in rows.groupby("split"):
-        with storage.opened(paths.RAW / f"{split}.parquet", revision) as file:
+        with dvc_files.opened(paths.RAW / f"{split}.parquet", revision) as file:
             examples = dataset.read_rows(file, str(split), set(of["row"]))
         raw |= {(split, row): example for row, example in examples.items()}
     return [

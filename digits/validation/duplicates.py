@@ -28,8 +28,8 @@ def near_duplicate_of(table: pd.DataFrame, max_distance: float) -> pd.Series:
     if distinct["split"].nunique() < 2:
         return pd.Series(None, index=table.index, dtype=object)
     test = (distinct["split"] == "test").to_numpy()
-    twin = find_near_duplicates(distinct["thumbnail"], distinct["picture"].to_numpy(), test, max_distance)
-    names = pd.Series(distinct["name"].to_numpy()[twin[twin >= 0]], index=distinct["picture"][twin >= 0])
+    match = find_near_duplicates(distinct["thumbnail"], distinct["picture"].to_numpy(), test, max_distance)
+    names = pd.Series(distinct["name"].to_numpy()[match[match >= 0]], index=distinct["picture"][match >= 0])
     return _training_messages(table, "nearly the same as ", names)
 
 

@@ -27,9 +27,7 @@ def metrics(run: ValidationRun, quarantined: pd.DataFrame) -> dict[str, Any]:
         "quarantined": len(quarantined),
         "expectations": {
             result.name: {
-                "success": result.success,
-                "severity": result.severity,
-                "observed": result.observed,
+                **{name: getattr(result, name) for name in ("success", "severity", "observed")},
                 "unexpected": len(result.rows),
             }
             for result in run.results

@@ -19,4 +19,4 @@ def run_dvc(*arguments: str) -> str:
 
 def outdated_stages(stage: str) -> list[str]:
     """The stages up to this one whose outputs are not what params.yaml, the code and the data make now."""
-    return sorted(json.loads(run_dvc("status", "--json", stage).splitlines()[-1]))
+    return sorted(json.loads(run_dvc("status", "--json", "--with-deps", stage).splitlines()[-1]))

@@ -24,9 +24,8 @@ def samples(digits: Digits, count: int, path: Path) -> None:
     figure = Figure(figsize=(SAMPLES_PER_LABEL * 0.6, len(LABELS) * 0.6 + 0.5), dpi=100, layout="constrained")
     axes = figure.subplots()
     axes.imshow(sheet.transpose(0, 2, 1, 3).reshape(len(LABELS) * DIGIT_SIZE, -1), cmap="gray_r")
-    axes.set_yticks(
-        [DIGIT_SIZE * (label + 0.5) for label in LABELS], labels=list(map(str, LABELS)), fontsize=12, color=INK
-    )
+    rows = [DIGIT_SIZE * (label + 0.5) for label in LABELS]
+    axes.set_yticks(rows, labels=list(map(str, LABELS)), fontsize=12, color=INK)
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -86,11 +85,8 @@ def mistakes(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, 
     for axes, image, label, scores, row in zip(grid.flat, images, labels, probabilities, rows, strict=False):
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
         predicted = int(scores.argmax())
-        axes.set_title(
-            f"label {label}, predicted {predicted}\nconfidence {scores[predicted]:.0%}, row {row}",
-            fontsize=8,
-            color=INK,
-        )
+        confidence = f"confidence {scores[predicted]:.0%}, row {row}"
+        axes.set_title(f"label {label}, predicted {predicted}\n{confidence}", fontsize=8, color=INK)
     title = "The worst mistakes on the test split" if len(rows) else "No mistake on the test split"
     figure.suptitle(title, color=INK)
     _save(figure, path)

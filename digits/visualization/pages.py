@@ -12,13 +12,8 @@ from digits.files import atomic_write
 
 def write(path: Path, template: str, **content: Any) -> None:
     """Render the template with the content, every text escaped, and write the page to `path`."""
-    environment = Environment(
-        loader=PackageLoader(__package__),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters["embedded"] = embedded
     environment.filters["printable"] = printable
     with atomic_write(path) as temporary:

@@ -23,16 +23,20 @@ OUTPUTS = [
 UP_TO = {"register": ["evaluate"]}  # DVC always runs `register`: it cannot know what the tracking store holds
 
 # Kills its own process, as the out-of-memory killer would, when an output is written at its temporary path and not yet
-# renamed. Python runs it at start-up, since its folder is on PYTHONPATH.
+# renamed, the first or the nth time. Python runs it at start-up, since its folder is on PYTHONPATH.
 KILLER = """
 import os, signal, sys
 
-stage, output = os.environ["KILL"].split("@")
+stage, output, times = os.environ["KILL"].split("@")
+renamed = 0
 
 
 def die(event, arguments):
+    global renamed
     if event == "os.rename" and f"pipeline.{stage}" in sys.orig_argv and str(arguments[0]).endswith(output):
-        os.kill(os.getpid(), signal.SIGKILL)
+        renamed += 1
+        if renamed == int(times):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 sys.addaudithook(die)
@@ -46,10 +50,15 @@ def untouched(trained_template):
 
 
 @pytest.fixture(scope="module")
-def killer(tmp_path_factory):
+def killed_at(tmp_path_factory):
+    """A function that gives the environment in which a stage is killed as it renames an output the nth time."""
     folder = tmp_path_factory.mktemp("killer")
     (folder / "sitecustomize.py").write_text(KILLER)
-    return folder
+
+    def environment(stage: str, output: str, times: int = 1) -> dict[str, str]:
+        return {"PYTHONPATH": str(folder), "KILL": f"{stage}@.partial-{output}@{times}"}
+
+    return environment
 
 
 def continue_from(prepared, stage: str) -> None:
@@ -59,9 +68,8 @@ def continue_from(prepared, stage: str) -> None:
 
 
 @pytest.mark.parametrize(("stage", "output"), OUTPUTS)
-def test_a_stage_killed_between_writing_and_renaming(prepared, killer, stage, output):
-    kill = {"PYTHONPATH": str(killer), "KILL": f"{stage}@.partial-{output}"}
-    prepared.run("dvc", "repro", "--force", "--single-item", stage, fails=True, env=kill)
+def test_a_stage_killed_between_writing_and_renaming(prepared, killed_at, stage, output):
+    prepared.run("dvc", "repro", "--force", "--single-item", stage, fails=True, env=killed_at(stage, output))
     assert [path.name for path in prepared.root.rglob(f".partial-{output}")] == [f".partial-{output}"]
     continue_from(prepared, stage)
 
@@ -79,15 +87,11 @@ def test_everything_killed_as_soon_as_a_stage_runs(prepared, stage):
     continue_from(prepared, stage)
 
 
-def test_a_training_killed_between_two_epochs_resumes_there(prepared, untouched):
+def test_a_training_killed_between_two_epochs_resumes_there(prepared, killed_at, untouched):
     command = ("dvc", "repro", "--force", "--single-item", "train")
     # What the kills before this left: DVC took their results from its cache, so no training has resumed it.
     (prepared.root / "models" / "checkpoint.npz").unlink(missing_ok=True)
-    with prepared.start(*command, start_new_session=True) as process:
-        for line in process.stdout:
-            if line.startswith("epoch   1/2"):
-                break
-        os.killpg(process.pid, signal.SIGKILL)
+    prepared.run(*command, fails=True, env=killed_at("train", "checkpoint.npz", 2))
     assert (prepared.root / "models" / "checkpoint.npz").exists()
     printed = [line.split() for line in prepared.run(*command).splitlines() if line.startswith("epoch")]
     assert [line[-3:] for line in printed] == [["restored", "from", "models/checkpoint.npz"], ["0", "s", "left"]]
@@ -95,10 +99,9 @@ def test_a_training_killed_between_two_epochs_resumes_there(prepared, untouched)
     assert prepared.lock() == untouched
 
 
-def test_a_training_killed_after_its_last_epoch_is_not_repeated(prepared, killer, untouched):
+def test_a_training_killed_after_its_last_epoch_is_not_repeated(prepared, killed_at, untouched):
     command = ("dvc", "repro", "--force", "--single-item", "train")
-    kill = {"PYTHONPATH": str(killer), "KILL": "train@.partial-learning_curves.png"}
-    prepared.run(*command, fails=True, env=kill)
+    prepared.run(*command, fails=True, env=killed_at("train", "learning_curves.png"))
     printed = [line for line in prepared.run(*command).splitlines() if line.startswith("epoch")]
     assert [line.endswith("restored from models/checkpoint.npz") for line in printed] == [True, True]
     assert not (prepared.root / "models" / "checkpoint.npz").exists()

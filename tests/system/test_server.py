@@ -10,6 +10,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,7 @@ def server():
             for key, password in PASSWORDS.items():
                 environment = environment.replace(f"{key}=…", f"{key}={password}")
             (folder / "server.env").write_text(environment)
-            with mlflow_server(folder, {"PGPORT": settings["PGPORT"]}, port):
+            with mlflow_server(folder, settings["PGPORT"], port):
                 yield {
                     "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}",
                     "MLFLOW_TRACKING_USERNAME": "admin",
@@ -81,13 +82,15 @@ def server():
 
 
 @contextmanager
-def mlflow_server(folder: Path, settings: dict[str, str], port: int):
+def mlflow_server(folder: Path, database_port: str, port: int):
     command = shlex.split(COMMAND.replace("5002", str(port)))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    environment["PGPORT"] = database_port
     with (
         (folder / "server.log").open("w") as log,
         subprocess.Popen(
-            command, cwd=folder, env={**environment, **settings}, stdout=log, stderr=log, start_new_session=True
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
         ) as process,
     ):
         try:

@@ -1,6 +1,6 @@
-"""A search on a real queue: trials are experiments and runs, Ctrl-C loses nothing, and the best is applied.
+"""A search with real processes: trials are nested runs, no interruption loses one, and the best becomes an experiment.
 
-The tests run in their order: each goes on where the one before it ended.
+The tests run in their order: each continues where the one before ended.
 """
 
 import os
@@ -16,16 +16,17 @@ import pytest
 import yaml
 
 from digits.files import digest
-from tests.recorded import answers, client_of, runs_of
+from tests.recorded import client_of, runs_of
+
+RANGES = {"learning_rate": {"low": 0.0001, "high": 0.05, "log": True}}
 
 
 @pytest.fixture(scope="module")
-def project(scratch):
-    scratch.set_params(train={"convolutions": [[4, 5, 2], [8, 3, 2]], "learning_rate": 0.0001, "epochs": 3})
-    scratch.set_params(tune={"ranges": {"learning_rate": {"low": 0.0001, "high": 0.05, "log": True}}})
-    scratch.run("dvc", "repro")
-    scratch.commit()
-    return scratch
+def project(prepared):
+    # So many epochs that a trial can be met while it trains.
+    prepared.set_params(train={"learning_rate": 0.0001, "epochs": 20}, tune={"ranges": RANGES})
+    prepared.commit()
+    return prepared
 
 
 @pytest.fixture(scope="module")
@@ -33,159 +34,200 @@ def client(project):
     return client_of(f"sqlite:///{project.root}/mlflow.db")
 
 
-def study(project, name: str = "tune") -> optuna.Study:
-    return optuna.load_study(study_name=name, storage=f"sqlite:///{project.root}/tuning.db")
+def trials_of(project, name: str) -> list[optuna.trial.FrozenTrial]:
+    return optuna.load_study(study_name=name, storage=f"sqlite:///{project.root}/tuning.db").trials
 
 
-def children(client):
-    experiment = client.get_experiment_by_name("digits")
-    (parent,) = client.search_runs([experiment.experiment_id], "tags.digits_search = 'tune'")
-    return client.search_runs([experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+def states_of(project, name: str) -> list[str]:
+    return [trial.state.name for trial in trials_of(project, name)]
 
 
-def test_ctrl_c_stops_it_and_keeps_what_is_known(project):
+def nested_runs(client, name: str) -> dict:
+    """The runs of a search's trials, by their names."""
+    (parent,) = [run for run in runs_of(client) if run.data.tags.get("digits_search") == name]
+    nested = [run for run in runs_of(client) if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    return {run.info.run_name: run for run in nested}
+
+
+def wait_until_they_train(database, *names: str) -> None:
+    """Wait until the runs of these names are running, all at once, and each has logged an epoch."""
+    query = (
+        "SELECT DISTINCT name FROM runs JOIN metrics USING (run_uuid) "
+        f"WHERE status = 'RUNNING' AND key = 'val_loss' AND name IN ({', '.join('?' * len(names))})"
+    )
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        if database.exists():
+            with closing(sqlite3.connect(database)) as connection:
+                if len(connection.execute(query, names).fetchall()) == len(names):
+                    return
+        time.sleep(0.05)
+    raise AssertionError(f"{names} do not train")
+
+
+def training_processes(search) -> list[psutil.Process]:
+    children = psutil.Process(search.pid).children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_ctrl_c_stops_it_and_keeps_what_is_known(project, client):
     with project.start("digits", "tune", "--trials", "3", start_new_session=True) as process:
-        for line in process.stdout:
-            if line.startswith("tune-0"):
-                os.killpg(process.pid, signal.SIGINT)
+        wait_until_they_train(project.root / "mlflow.db", "tune-1")
+        children = training_processes(process)
+        os.killpg(process.pid, signal.SIGINT)
+        printed, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert [trial.state.name for trial in study(project).trials][:1] == ["COMPLETE"]
-    shown = project.run("dvc", "queue", "status")
-    assert "Queued" not in shown
+    assert "tune-0  1 of 3  val_loss" in printed
+    assert "interrupted: nothing is lost, the same command resumes the search" in printed
+    assert "Traceback" not in printed
+    assert len(children) == 1
+    assert not any(child.is_running() for child in children)
+    assert states_of(project, "tune")[0] == "COMPLETE"
+    assert {name: run.info.status for name, run in nested_runs(client, "tune").items()} == {
+        "tune-0": "FINISHED",
+        "tune-1": "KILLED",
+    }
 
 
-def test_the_same_command_goes_on_and_applies_the_best(project):
+def test_the_same_command_resumes_it_and_applies_the_best(project):
     before = yaml.safe_load((project.root / "params.yaml").read_text())["train"]["learning_rate"]
     printed = project.run("digits", "tune", "--trials", "3")
-    ended = [trial for trial in study(project).trials if trial.state.name in ("COMPLETE", "PRUNED")]
-    assert len({trial.params["train.learning_rate"] for trial in ended}) == len(ended) == 3
-    assert ended[0].params == {"train.learning_rate": before}  # today's parameters come first
-    best = study(project).best_trial
+    trials = trials_of(project, "tune")
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert trials[0].params == {"train.learning_rate": before}  # the baseline comes first
+    assert trials[2].params == trials[1].params  # what was interrupted is tried again
+    assert len({trial.params["train.learning_rate"] for trial in trials}) == 3
+    best = min((trial for trial in trials if trial.value is not None), key=lambda trial: trial.value)
     assert best.number > 0
-    assert f"tune-{best.number} is applied" in printed
+    assert f"tune-{best.number} is trained again, evaluated and registered as the experiment tune-best" in printed
     after = yaml.safe_load((project.root / "params.yaml").read_text())["train"]["learning_rate"]
-    assert after == pytest.approx(best.params["train.learning_rate"])
-    today, found = map(float, re.search(r"^val_loss +(\S+) +(\S+)$", printed, re.MULTILINE).groups())
-    assert (today, found) == (pytest.approx(ended[0].value, abs=1e-5), pytest.approx(best.value, abs=1e-5))
-    assert found < today
+    assert after == best.params["train.learning_rate"]
+    baseline, found = map(float, re.search(r"^val_loss +(\S+) +(\S+)$", printed, re.MULTILINE).groups())
+    assert (baseline, found) == (pytest.approx(trials[0].value, abs=1e-5), pytest.approx(best.value, abs=1e-5))
+    assert found < baseline
+    assert digest(project.root / "models" / "digits.weights.h5", "sha256") == best.user_attrs["weights_sha256"]
+    assert "warning" not in printed
     assert project.git("status", "--porcelain", "data") == ""
+    assert project.run("dvc", "exp", "list", "--name-only").split() == ["tune-best"]
 
 
-def test_each_trial_is_an_experiment_and_a_run_under_one_parent(project, client):
-    ended = [trial for trial in study(project).trials if trial.state.name == "COMPLETE"]
-    runs = children(client)
-    assert len(runs) >= len(ended)
-    shown = project.run("dvc", "exp", "list", "--name-only")
-    for trial in ended:
-        assert f"tune-{trial.number}" in shown.split()
-    losses = {run.data.metrics["val_loss"] for run in runs if run.info.status == "FINISHED"}
-    assert {trial.value for trial in ended} <= losses
+def test_each_trial_is_a_run_under_one_parent(project, client):
+    runs = nested_runs(client, "tune")
+    assert sorted(runs) == ["tune-0", "tune-1", "tune-2", "tune-3"]
+    for trial in trials_of(project, "tune"):
+        run = runs[f"tune-{trial.number}"]
+        assert run.data.params["train.learning_rate"] == str(trial.params["train.learning_rate"])
+        if trial.state.name == "COMPLETE":
+            assert run.info.status == "FINISHED"
+            assert run.data.metrics["val_loss"] == trial.value
+            assert run.data.tags["weights_sha256"] == trial.user_attrs["weights_sha256"]
+            points = client.get_metric_history(run.info.run_id, "val_loss")
+            assert {point.step: point.value for point in points} == trial.intermediate_values
 
 
 def test_no_trial_was_scored_on_the_test_split(project, client):
-    # Today's parameters were trained before the search, all the way: their trial shares that run.
-    scored = [run.data.tags["dvc_experiment"] for run in children(client) if "test_accuracy" in run.data.metrics]
-    assert scored == ["none: dvc repro"]
+    scored = [run for run in runs_of(client) if "test_accuracy" in run.data.metrics]
+    assert [run.data.tags["dvc_experiment"] for run in scored] == ["tune-best"]
 
 
-def test_it_draws_what_it_found(project):
+def test_it_draws_what_it_found(project, client):
     import cv2
 
-    assert min(cv2.imread(str(project.root / "reports" / "tuning" / "history.png")).shape[:2]) > 300
+    (parent,) = [run for run in runs_of(client) if run.data.tags.get("digits_search") == "tune"]
+    for name in ("history.png", "importance.png"):
+        assert min(cv2.imread(str(project.root / "reports" / "tuning" / name)).shape[:2]) > 300
+        assert f"search/{name}" in [file.path for file in client.list_artifacts(parent.info.run_id, "search")]
 
 
-def test_a_trial_from_the_cache_is_entered_in_a_new_record(project, tmp_path):
-    """Today's parameters, the best that was found, are in DVC's cache; the record is a new one."""
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    printed = project.run("digits", "tune", "--trials", "1", "--name", "again", env={"MLFLOW_TRACKING_URI": uri})
-    assert "nothing that was tried is better" in printed
-    client = client_of(uri)
-    run, parent = runs_of(client)[::-1]
-    assert parent.data.tags["digits_search"] == "again"
-    assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-    assert (run.data.tags["entered"], run.data.tags["dvc_experiment"]) == ("later, from the files", "again-0")
-    assert run.data.tags["weights_sha256"] == digest(project.root / "models" / "digits.weights.h5", "sha256")
-    today = yaml.safe_load((project.root / "params.yaml").read_text())["train"]["learning_rate"]
-    assert run.data.params["train.learning_rate"] == str(today)
-    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2, 3]
-    assert answers(client, run).sum() == pytest.approx(1)
-
-
-def at_work(project) -> list[psutil.Process]:
-    """The queue's worker and what it started, once the network learns."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        found = {}
-        for process in psutil.process_iter(["cmdline", "cwd"]):
-            words = " ".join(process.info["cmdline"] or ())
-            if (process.info["cwd"] or "").startswith(str(project.root)):
-                found |= {part: process for part in ("queue-worker", "exec-run", "-m pipeline.train") if part in words}
-        if len(found) == 3:
-            return list(found.values())
-        time.sleep(0.1)
-    raise AssertionError(f"no training on the queue, only {sorted(found)}")
-
-
-def test_a_trial_that_the_queue_lost_is_tried_again(project):
-    """The queue's processes are killed, as the out-of-memory killer would: DVC calls the trial running for ever."""
-    project.set_params(train={"epochs": 30})
-    with project.start("digits", "tune", "--trials", "1", "--name", "lost") as process:
-        for one in at_work(project):
-            one.kill()
-        printed, _ = process.communicate()
+def test_a_killed_trial_is_marked_failed_and_the_search_goes_on(project, client):
+    """One process is killed as the system does where memory is short."""
+    with project.start("digits", "tune", "--trials", "1", "--name", "killed") as process:
+        wait_until_they_train(project.root / "mlflow.db", "killed-0")
+        (child,) = training_processes(process)
+        child.kill()
+        printed, _ = process.communicate(timeout=120)
     assert process.returncode == 0, printed
-    assert "lost-0  was lost by the queue, and is tried again" in printed
-    assert "lost-1  val_loss" in printed
-    lost, again = study(project, "lost").trials
-    assert (lost.state.name, again.params) == ("FAIL", lost.params)
+    assert "killed-0  failed: killed by SIGKILL; tried again" in printed
+    assert "killed-1  1 of 1  val_loss" in printed
+    failed, again = trials_of(project, "killed")
+    assert (failed.state.name, again.state.name, again.params) == ("FAIL", "COMPLETE", failed.params)
+    assert nested_runs(client, "killed")["killed-0"].info.status == "KILLED"
 
 
-def test_a_trial_whose_record_broke_off_is_gone_on_with(project, tmp_path):
-    """The database is held from the first epoch on, until the search itself gives up."""
-    project.set_params(train={"seed": 7})
-    uri, command = f"sqlite:///{tmp_path}/mlflow.db", ("digits", "tune", "--trials", "1", "--name", "broken")
-    with project.start(*command, env={"MLFLOW_TRACKING_URI": uri}) as process:
-        at_work(project)
-        with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as holder:
-            while not holder.execute("SELECT count(*) FROM metrics WHERE key = 'val_loss'").fetchone()[0]:
-                time.sleep(0.1)
+def test_a_killed_search_leaves_no_process_and_is_resumed(project, tmp_path):
+    """Two jobs at once; first the search alone gets Ctrl-C, then it is killed. The tracking store is a new one."""
+    project.set_params(train={"learning_rate": 0.0004})
+    database = tmp_path / "mlflow.db"
+    command = ("digits", "tune", "--trials", "2", "--jobs", "2", "--name", "pair", "--no-apply")
+    for signum, names in {signal.SIGINT: ("pair-0", "pair-1"), signal.SIGKILL: ("pair-2", "pair-3")}.items():
+        with project.start(*command, env={"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}) as process:
+            wait_until_they_train(database, *names)
+            children = training_processes(process)
+            process.send_signal(signum)
+            process.communicate(timeout=60)
+        assert len(children) == 2
+        assert not psutil.wait_procs(children, timeout=10)[1]
+    printed = project.run(*command, env={"MLFLOW_TRACKING_URI": f"sqlite:///{database}"})
+    assert "2 of 2  val_loss" in printed
+    trials = trials_of(project, "pair")
+    assert [trial.state.name for trial in trials] == ["FAIL"] * 4 + ["COMPLETE"] * 2
+    values = [trial.params["train.learning_rate"] for trial in trials]
+    assert sorted(values[:2]) == sorted(values[2:4]) == sorted(values[4:])
+    runs = nested_runs(client_of(f"sqlite:///{database}"), "pair")
+    assert {name: run.info.status for name, run in runs.items()} == {
+        **{f"pair-{number}": "KILLED" for number in range(4)},
+        **{f"pair-{number}": "FINISHED" for number in (4, 5)},
+    }
+
+
+def test_a_store_that_fails_in_the_middle_costs_no_trial(project, tmp_path):
+    """The database is locked from the first epoch on, until the search itself gives up."""
+    database, command = tmp_path / "mlflow.db", ("digits", "tune", "--trials", "1", "--name", "locked")
+    with project.start(*command, env={"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}) as process:
+        wait_until_they_train(database, "locked-0")
+        with closing(sqlite3.connect(database, isolation_level=None)) as holder:
             holder.execute("BEGIN EXCLUSIVE")
             printed, _ = process.communicate(timeout=300)
     assert process.returncode == 1
-    assert "database is locked" in printed
+    assert printed.count("warning: the log of this run is incomplete") == 1
+    assert "locked-0  1 of 1  val_loss" in printed
+    assert "database is locked" in printed.splitlines()[-1]
     assert "Traceback" not in printed
-    printed = project.run(*command, env={"MLFLOW_TRACKING_URI": uri})
-    assert "broken-0  val_loss" in printed
-    client = client_of(uri)
-    (run,) = [run for run in runs_of(client) if "digits_search" not in run.data.tags]
-    assert (run.info.status, run.data.tags["entered"]) == ("FINISHED", "later, from the files")
-    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == list(range(1, 31))
-    assert answers(client, run).sum() == pytest.approx(1)
+    printed = project.run(*command, env={"MLFLOW_TRACKING_URI": f"sqlite:///{database}"})
+    assert "no trial is better than the baseline" in printed
+    assert states_of(project, "locked") == ["COMPLETE"]
 
 
-def test_what_failed_is_tried_again_once_it_is_mended(project):
-    """Today's parameters are those that all others are held against."""
-    project.set_params(train={"epochs": 3, "devices": 2})
-    said = project.run("digits", "tune", "--trials", "1", "--name", "mended", fails=True)
-    assert "experiment mended-0 failed" in said
+def test_what_failed_is_tried_again_once_it_is_fixed(project):
+    project.set_params(train={"learning_rate": 0.01, "epochs": 3, "devices": 2})
+    printed = project.run("digits", "tune", "--trials", "1", "--name", "fixed", fails=True)
+    assert "error: fixed-0 failed: train.devices = 2, but this machine shows 1" in printed
+    assert "Traceback" not in printed
     project.set_params(train={"devices": 1})
-    printed = project.run("digits", "tune", "--trials", "1", "--name", "mended")
-    assert "mended-1  val_loss" in printed
-    assert "nothing that was tried is better than what params.yaml says today" in printed
+    printed = project.run("digits", "tune", "--trials", "1", "--name", "fixed")
+    assert "fixed-1  1 of 1  val_loss" in printed
+    assert "no trial is better than the baseline" in printed
 
 
 def test_values_that_were_changed_by_hand_are_tried_too(project):
     project.set_params(train={"learning_rate": 0.0002})
-    printed = project.run("digits", "tune", "--trials", "1", "--name", "mended", "--no-apply")
-    assert "mended-2  val_loss" in printed
+    printed = project.run("digits", "tune", "--trials", "1", "--name", "fixed", "--no-apply")
+    assert "fixed-2  2 of 2  val_loss" in printed
     assert "learning_rate=0.0002" in printed
-    assert "next: `dvc exp apply mended-1`" in printed
+    assert "\ndvc exp run --name fixed-best -S train.learning_rate=0.01\n" in printed
+    assert "fixed-best" not in project.run("dvc", "exp", "list", "--name-only")
 
 
 def test_what_cannot_be_compared_is_another_search(project):
     ranges = {"learning_rate": {"low": 0.001, "high": 0.01}}
     project.set_params(train={"epochs": 4, "seed": 7}, tune={"ranges": ranges, "metric": "val_accuracy"})
-    said = project.run("digits", "tune", "--trials", "4", fails=True)
+    printed = project.run("digits", "tune", "--trials", "4", fails=True)
     changed = "train.epochs, train.seed, tune.metric, tune.train.learning_rate"
-    assert f"the search 'tune' was begun with another {changed}: give --name another" in said
-    assert "Traceback" not in said
+    assert f"the search 'tune' was begun with another {changed}: give --name another" in printed
+    assert "Traceback" not in printed
+
+
+def test_outdated_data_are_refused(project):
+    project.set_params(ingest={"seed": 1})
+    printed = project.run("digits", "tune", "--trials", "4", fails=True)
+    assert "error: the data are not what params.yaml says (ingest): run `dvc repro preprocess`" in printed

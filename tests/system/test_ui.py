@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.loopback import free_port, wait_for
+from tests.recorded import client_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
@@ -19,14 +20,16 @@ QUIET = ["disable-gpu", "disable-background-networking", "disable-component-upda
 
 @pytest.fixture
 def address(trained):
+    """The address of the project's runs on MLflow's page."""
     trained.run("dvc", "exp", "run", "-S", "train.learning_rate=0.003", "-S", "train.epochs=3")
+    experiment = client_of(f"sqlite:///{trained.root}/mlflow.db").get_experiment_by_name("digits")
     port = free_port()
     with trained.start("digits", "ui", "--port", str(port), start_new_session=True) as process:
         for line in process.stdout:
             if line.startswith("open "):
                 break
         wait_for(port, seconds=90)
-        yield line.split()[1]
+        yield f"{line.split()[1]}/#/experiments/{experiment.experiment_id}/runs"
         os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -45,7 +48,6 @@ def page(address):
 
 
 def test_two_runs_are_compared(page):
-    page.get_by_role("link", name="digits", exact=True).first.click()
     page.get_by_role("link", name=NAMES[0]).wait_for()
     boxes = page.get_by_role("checkbox", name="toggle row selection")
     for row in range(boxes.count()):

@@ -72,7 +72,7 @@ def test_a_mistake_is_said_clearly(versioned, arguments, words):
 def test_a_revision_before_there_were_data_is_said_clearly(versioned):
     first = versioned.git("rev-list", "--max-parents=0", "HEAD").strip()
     printed = versioned.run("digits", "data", "diff", first, fails=True)
-    assert f"data/measurements.parquet of {first[:12]} is not to be had" in printed
+    assert f"data/interim/statistics.parquet of {first[:12]} cannot be read: that revision has no such file" in printed
     assert "Traceback" not in printed
 
 
@@ -82,7 +82,7 @@ def test_a_folder_that_is_refused_costs_nothing_of_what_was_ingested(versioned):
     (versioned.root / "data" / "external" / "ten").mkdir()
     (versioned.root / "data" / "external" / "ten" / "a.png").write_bytes(b"")
     printed = versioned.run("dvc", "repro", "validate", fails=True)
-    assert "data/external/ten is no label: a folder is named by its digit, 0 to 9" in printed
+    assert "data/external/ten is not a label: a folder's name is its digit, 0 to 9" in printed
     assert "what was ingested before is in DVC's cache: `dvc checkout ingest`" in printed
     versioned.run("dvc", "checkout", "ingest")
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == before

@@ -19,7 +19,7 @@ def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def shown_large(images: np.ndarray) -> np.ndarray:
-    """Digits as somebody might scan them: nine times as large, dark on light, off the centre."""
+    """Digits as in a scan: nine times as large, dark on light, off the centre."""
     large = np.kron(255 - images, np.ones((1, 9, 9), np.uint8))
     return np.pad(large, ((0, 0), (40, 120), (100, 20)), constant_values=255)
 
@@ -56,11 +56,11 @@ def test_the_canonical_digit_is_as_lecun_describes_it(mnist_digits):
 
 
 def test_the_ink_is_scaled_as_pillow_resizes():
-    grey = np.zeros((50, 60), np.uint8)
-    grey[8:43, 22:37] = np.random.default_rng(0).integers(60, 256, (35, 15))  # all of it is ink: 35 x 15 pixels
-    grey[8, 22] = 255
-    (found,) = canonical.canonical(grey[None])
-    box = Image.fromarray(grey[8:43, 22:37].astype(np.float32)).resize((9, 20), Image.Resampling.BICUBIC)
+    pixels = np.zeros((50, 60), np.uint8)
+    pixels[8:43, 22:37] = np.random.default_rng(0).integers(60, 256, (35, 15))  # all of it is ink: 35 x 15 pixels
+    pixels[8, 22] = 255
+    (found,) = canonical.canonical(pixels[None])
+    box = Image.fromarray(pixels[8:43, 22:37].astype(np.float32)).resize((9, 20), Image.Resampling.BICUBIC)
     scaled = np.clip(np.asarray(box), 0, 255)
     scaled *= 255 / scaled.max()
     (top, _), (left, _) = canonical.bounds(found[None] > 0)
@@ -92,18 +92,18 @@ def test_blank_paper_gives_zeros(side, level):
 
 @pytest.mark.parametrize("side", [40, 100], ids=["small", "photograph"])
 def test_the_faintest_ink_that_is_read(side):
-    grey = np.full((2, side, side), 200, np.uint8)
-    grey[0, 10:30, 15:20] -= MIN_CONTRAST - 1
-    grey[1, 10:30, 15:20] -= 2 * MIN_CONTRAST
-    assert canonical.canonical(grey).any(axis=(1, 2)).tolist() == [False, True]
+    pixels = np.full((2, side, side), 200, np.uint8)
+    pixels[0, 10:30, 15:20] -= MIN_CONTRAST - 1
+    pixels[1, 10:30, 15:20] -= 2 * MIN_CONTRAST
+    assert canonical.canonical(pixels).any(axis=(1, 2)).tolist() == [False, True]
 
 
 def test_paper_with_nothing_but_grain_and_shadow_gives_zeros():
     grain = np.random.default_rng(0).normal(0, 5, (120, 160))
     shadow = np.linspace(120, 220, 160)
-    grey = np.clip(shadow + grain, 0, 255).astype(np.uint8)[None]
-    assert canonical.contrast(grey)[0] > 100
-    assert not canonical.canonical(grey).any()
+    pixels = np.clip(shadow + grain, 0, 255).astype(np.uint8)[None]
+    assert canonical.contrast(pixels)[0] > 100
+    assert not canonical.canonical(pixels).any()
 
 
 def test_a_large_off_centre_picture_comes_near_the_digit_that_it_shows(mnist_digits):
@@ -143,24 +143,24 @@ def test_an_empty_stack_gives_an_empty_stack():
 
 class TestParts:
     def test_ink_levels_run_from_the_paper_to_the_strongest_ink(self):
-        grey = np.full((2, 4, 4), 200, np.uint8)
-        grey[0, 1, 1], grey[0, 2, 2] = 100, 150  # dark ink, and half of it
-        grey[1, 1, 1], grey[1, 2, 2] = 255, 160  # light ink, and a shadow below the paper
-        ink = canonical.ink_fractions(grey)
+        pixels = np.full((2, 4, 4), 200, np.uint8)
+        pixels[0, 1, 1], pixels[0, 2, 2] = 100, 150  # dark ink, and half of it
+        pixels[1, 1, 1], pixels[1, 2, 2] = 255, 160  # light ink, and a shadow below the paper
+        ink = canonical.ink_fractions(pixels)
         assert ink.dtype == np.float32
         assert ink[:, 0, 0].tolist() == [0, 0]
         assert ink[:, 1, 1].tolist() == [1, 1]
         assert ink[:, 2, 2].tolist() == [pytest.approx(0.5), 0]
 
     def test_contrast_and_the_ink_that_is_darker(self):
-        grey = np.full((3, 5, 5), 100, np.uint8)
-        grey[0, 2, 2], grey[1, 2, 2] = 30, 170
-        assert canonical.contrast(grey).tolist() == [70, 70, 0]
-        assert canonical.dark_on_light(grey).tolist() == [True, False, False]
+        pixels = np.full((3, 5, 5), 100, np.uint8)
+        pixels[0, 2, 2], pixels[1, 2, 2] = 30, 170
+        assert canonical.contrast(pixels).tolist() == [70, 70, 0]
+        assert canonical.dark_on_light(pixels).tolist() == [True, False, False]
 
     def test_the_border_is_the_outermost_pixels(self):
-        grey = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
-        assert sorted(canonical.border(grey)[0].tolist()) == sorted([0, 1, 2, 3, 8, 9, 10, 11, 0, 4, 8, 3, 7, 11])
+        pixels = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
+        assert sorted(canonical.border(pixels)[0].tolist()) == sorted([0, 1, 2, 3, 8, 9, 10, 11, 0, 4, 8, 3, 7, 11])
 
     def test_bounds(self):
         mask = np.zeros((2, 5, 7), bool)
@@ -177,7 +177,7 @@ class TestParts:
         assert columns.tolist() == [3, 3]
 
     @pytest.mark.parametrize(
-        ("height", "width", "top", "left", "holds"),
+        ("height", "width", "top", "left", "expected"),
         [
             (20, 7, 4, 11, True),  # a centre of mass at (13.5, 14)
             (19, 19, 5, 5, True),  # at (14, 14)
@@ -189,10 +189,10 @@ class TestParts:
             (20, 7, 4, 9, False),  # at (13.5, 12)
         ],
     )
-    def test_what_is_canonical_already(self, height, width, top, left, holds):
-        grey = np.zeros((1, 28, 28), np.uint8)
-        grey[0, top : top + height, left : left + width] = 255
-        assert canonical.is_canonical(grey).tolist() == [holds]
+    def test_what_is_canonical_already(self, height, width, top, left, expected):
+        pixels = np.zeros((1, 28, 28), np.uint8)
+        pixels[0, top : top + height, left : left + width] = 255
+        assert canonical.is_canonical(pixels).tolist() == [expected]
 
     def test_another_size_than_28_is_never_canonical(self):
         assert canonical.is_canonical(np.zeros((3, 28, 29), np.uint8)).tolist() == [False] * 3
@@ -200,16 +200,18 @@ class TestParts:
 
 class TestByShape:
     def test_pictures_of_one_size_come_together_with_their_positions(self):
-        greys = [
+        arrays = [
             np.full(shape, value, np.uint8) for value, shape in enumerate([(2, 3), (3, 2), (2, 3), (1, 6), (2, 3)])
         ]
-        found = [(places.tolist(), stack.shape, stack[:, 0, 0].tolist()) for places, stack in canonical.by_shape(greys)]
+        found = [
+            (places.tolist(), stack.shape, stack[:, 0, 0].tolist()) for places, stack in canonical.by_shape(arrays)
+        ]
         assert found == [([0, 2, 4], (3, 2, 3), [0, 2, 4]), ([1], (1, 3, 2), [1]), ([3], (1, 1, 6), [3])]
 
     def test_a_stack_holds_no_more_pixels_than_allowed(self, monkeypatch):
         monkeypatch.setattr(canonical, "MAX_STACK_PIXELS", 100)
-        greys = [np.zeros((5, 8), np.uint8)] * 5 + [np.zeros((20, 30), np.uint8)] * 2
-        found = [(places.tolist(), stack.shape) for places, stack in canonical.by_shape(greys)]
+        arrays = [np.zeros((5, 8), np.uint8)] * 5 + [np.zeros((20, 30), np.uint8)] * 2
+        found = [(places.tolist(), stack.shape) for places, stack in canonical.by_shape(arrays)]
         assert found == [
             ([0, 1], (2, 5, 8)),
             ([2, 3], (2, 5, 8)),

@@ -77,7 +77,7 @@ def test_each_split_fills_row_groups_of_its_own(tmp_path, monkeypatch):
 
 @pytest.fixture
 def in_row_groups(tmp_path, monkeypatch) -> tuple[Path, list[Example]]:
-    """Raw data in row groups of at most three rows: seven to train on and four to test, and what they hold."""
+    """Raw data in row groups of at most three rows, seven of train and four of test, and its examples."""
     monkeypatch.setattr(dataset, "ROWS_PER_GROUP", 3)
     given = [Example(split, bytes([row]), f"{split} {row}", row) for split in ("test", "train") for row in range(7)]
     given = [example for example in given if example.split == "train" or example.label < 4]

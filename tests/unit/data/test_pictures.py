@@ -29,7 +29,7 @@ def png(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def header(width: int, height: int) -> tuple[bytes, bytes]:
-    """The header of a PNG with 8 bits of grey."""
+    """The header of a PNG with 8-bit greyscale."""
     return b"IHDR", struct.pack(">II5B", width, height, 8, 0, 0, 0, 0)
 
 
@@ -146,10 +146,10 @@ class TestPlainPng:
         data = pictures.encode_png(digit)
         for length in range(len(data)):
             try:
-                grey = pixels_of(data[:length])
+                shown = pixels_of(data[:length])
             except PictureError:
                 continue
-            assert np.array_equal(grey, digit)
+            assert np.array_equal(shown, digit)
         with pytest.raises(PictureError, match="damaged"):
             pictures.decode(data[: len(data) // 2])
 
@@ -172,8 +172,8 @@ class TestPlainPng:
     def test_one_with_a_transparent_level_is_pillows(self):
         pixels = np.full((40, 40), 200, np.uint8)
         pixels[5:35, 18:22] = 10
-        grey = pixels_of(encode(pixels, transparency=200))
-        assert (grey[0, 0], grey[20, 20]) == (255, 10)
+        shown = pixels_of(encode(pixels, transparency=200))
+        assert (shown[0, 0], shown[20, 20]) == (255, 10)
 
     def test_one_with_an_orientation_is_pillows(self, digit):
         exif = Image.Exif()
@@ -238,8 +238,8 @@ class TestTransparency:
         pixels = np.full((40, 40, 4), hidden, np.uint8)
         pixels[..., 3] = 0
         pixels[5:35, 18:22] = (ink, ink, ink, 255)
-        grey = pixels_of(encode(pixels))
-        assert (grey[0, 0], grey[20, 20]) == (paper, ink)
+        shown = pixels_of(encode(pixels))
+        assert (shown[0, 0], shown[20, 20]) == (paper, ink)
 
     def test_half_transparent_ink_is_half_way_to_the_paper(self):
         pixels = np.zeros((10, 10, 4), np.uint8)
@@ -287,7 +287,7 @@ class TestSize:
             pictures.decode(encode(np.zeros((9000, 9000), np.uint8), "1"))
 
     def test_a_bomb_is_refused_before_it_is_decoded(self):
-        # There is nothing to decode: whoever tried would call it damaged.
+        # There is nothing to decode: a decoder would call it damaged.
         with pytest.raises(PictureError, match="2000000000 x 2000000000 pixels, at most 64,000,000 are allowed"):
             pictures.decode(png(header(2_000_000_000, 2_000_000_000), (b"IDAT", b""), (b"IEND", b"")))
 

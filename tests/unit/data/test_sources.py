@@ -165,7 +165,7 @@ class TestMnist:
 class TestFolder:
     @pytest.fixture
     def external(self, workspace, mnist_digits) -> Path:
-        """Five real digits of each label, as people would bring them."""
+        """Five real digits of each label, in a user's folder."""
         root = workspace / "data" / "external"
         for label in range(10):
             (root / str(label)).mkdir(parents=True)

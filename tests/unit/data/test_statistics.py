@@ -14,26 +14,26 @@ from digits.data.statistics import COLUMNS, FILE_COLUMNS, IDENTITY_COLUMNS, PIXE
 BLACK, WHITE = 0, 255
 
 
-def of(grey: np.ndarray) -> pd.Series:
+def of(pixels: np.ndarray) -> pd.Series:
     """The statistics of one picture."""
-    return compute_statistics([pictures.encode_png(grey.astype(np.uint8))]).iloc[0]
+    return compute_statistics([pictures.encode_png(pixels.astype(np.uint8))]).iloc[0]
 
 
 def drawn(*rectangles: tuple[int, int, int, int], shape: tuple[int, int] = (20, 20)) -> np.ndarray:
     """White rectangles (first row, height, first column, width) on black paper."""
-    grey = np.zeros(shape, np.uint8)
+    pixels = np.zeros(shape, np.uint8)
     for top, height, left, width in rectangles:
-        grey[top : top + height, left : left + width] = WHITE
-    return grey
+        pixels[top : top + height, left : left + width] = WHITE
+    return pixels
 
 
 def test_a_picture_of_known_content():
-    grey = np.full((10, 20), 255, np.uint8)
-    grey[2:8, 5:10] = 15  # 30 of 200 pixels hold full ink: 240 levels below the paper
-    grey[2:7, 10:12] = 120  # 10 hold 135 / 240 = 0.5625 of it
-    grey[2:7, 12:14] = 150  # 10 hold 105 / 240 = 0.4375
-    found = of(grey)
-    assert found[FILE_COLUMNS[1:]].to_dict() == {
+    pixels = np.full((10, 20), 255, np.uint8)
+    pixels[2:8, 5:10] = 15  # 30 of 200 pixels hold full ink: 240 below the paper
+    pixels[2:7, 10:12] = 120  # 10 hold 135 / 240 = 0.5625 of it
+    pixels[2:7, 12:14] = 150  # 10 hold 105 / 240 = 0.4375
+    found = of(pixels)
+    assert found[FILE_COLUMNS].to_dict() == {
         "format": "PNG",
         "mode": "L",
         "frames": 1,
@@ -65,7 +65,7 @@ def test_a_picture_of_known_content():
 
 
 @pytest.mark.parametrize(
-    ("name", "grey", "value"),
+    ("name", "pixels", "value"),
     [
         ("contrast", np.full((9, 9), 77), 0),
         ("contrast", np.full((9, 9), 77) + np.eye(9), 1),
@@ -99,8 +99,8 @@ def test_a_picture_of_known_content():
         ("second_digit", drawn((2, 10, 1, 1), (2, 10, 6, 3), (2, 10, 15, 1)), 10 / 50),
     ],
 )
-def test_a_statistic_by_hand(name, grey, value):
-    assert of(grey)[name] == pytest.approx(value)
+def test_a_statistic_by_hand(name, pixels, value):
+    assert of(pixels)[name] == pytest.approx(value)
 
 
 @pytest.mark.parametrize(("shape", "aspect"), [((10, 10), 1), ((5, 20), 4), ((20, 5), 4)])
@@ -109,11 +109,16 @@ def test_the_aspect_is_that_of_the_longest_side(shape, aspect):
 
 
 def test_pictures_of_one_size_do_not_affect_one_another():
-    greys = [drawn((2, 5, 2, 3)), drawn((5, 10, 8, 4), (2, 10, 15, 1)), np.full((20, 20), 9), 255 - drawn((1, 9, 2, 2))]
-    greys = [drawn((1, 3, 4, 5), shape=(12, 30)), *greys, *greys]  # what lies behind one another touches nothing
-    greys.insert(2, greys[1])
-    together = compute_statistics([pictures.encode_png(grey.astype(np.uint8)) for grey in greys])
-    alone = pd.concat([of(grey).to_frame().T for grey in greys], ignore_index=True)
+    arrays = [
+        drawn((2, 5, 2, 3)),
+        drawn((5, 10, 8, 4), (2, 10, 15, 1)),
+        np.full((20, 20), 9),
+        255 - drawn((1, 9, 2, 2)),
+    ]
+    arrays = [drawn((1, 3, 4, 5), shape=(12, 30)), *arrays, *arrays]  # pictures in one stack do not touch
+    arrays.insert(2, arrays[1])
+    together = compute_statistics([pictures.encode_png(pixels.astype(np.uint8)) for pixels in arrays])
+    alone = pd.concat([of(pixels).to_frame().T for pixels in arrays], ignore_index=True)
     for name in COLUMNS:
         assert together[name].dropna().tolist() == alone[name].dropna().tolist(), name
 
@@ -128,11 +133,14 @@ def test_the_numbers_of_a_digit_do_not_depend_on_its_scale(mnist_digits):
 
 
 def test_two_files_that_show_the_same_have_the_same_hash():
-    grey = np.arange(100, dtype=np.uint8).reshape(10, 10)
+    pixels = np.arange(100, dtype=np.uint8).reshape(10, 10)
     bitmap = BytesIO()
-    Image.fromarray(grey).save(bitmap, "BMP")
+    Image.fromarray(pixels).save(bitmap, "BMP")
     one, same, turned, other = compute_statistics(
-        [bitmap.getvalue(), *map(pictures.encode_png, (grey, np.ascontiguousarray(grey.reshape(5, 20)), grey + 1))]
+        [
+            bitmap.getvalue(),
+            *map(pictures.encode_png, (pixels, np.ascontiguousarray(pixels.reshape(5, 20)), pixels + 1)),
+        ]
     )["picture"]
     assert one == same
     assert len({one, turned, other}) == 3
@@ -160,7 +168,7 @@ def test_what_is_no_picture_has_a_problem_and_nothing_else():
 @pytest.mark.parametrize("encoded", [[], [b"seven", b"eight"]], ids=["none", "none readable"])
 def test_without_pictures_every_column_is_there(encoded):
     table = compute_statistics(encoded)
-    assert list(table) == COLUMNS == [*FILE_COLUMNS, *PIXEL_COLUMNS, *IDENTITY_COLUMNS]
+    assert list(table) == COLUMNS == ["problem", *FILE_COLUMNS, *PIXEL_COLUMNS, *IDENTITY_COLUMNS]
     assert len(table) == len(encoded)
 
 

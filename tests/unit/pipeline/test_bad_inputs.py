@@ -207,7 +207,7 @@ def blurred(digit: np.ndarray) -> np.ndarray:
 
 
 def with_exif(digit: np.ndarray, spoil: Callable[[bytes], bytes]) -> bytes:
-    """A JPEG as from a camera that was held upright, with something wrong in what the camera noted."""
+    """A JPEG as from a camera, with an error in its Exif data."""
     noted = Image.Exif()
     noted[0x0112], noted[0x011A] = 1, 72.5  # orientation, and the resolution across, a fraction
     return saved(digit, "JPEG", exif=spoil(noted.tobytes()))
@@ -231,7 +231,7 @@ def not_everywhere_a_number(digit: np.ndarray) -> bytes:
 
 
 def sixteen_bits_and_opacity(digit: np.ndarray) -> bytes:
-    """A PNG of 16-bit grey and 16-bit opacity, put together by hand: Pillow writes none."""
+    """A PNG of 16-bit grey and 16-bit opacity, made by hand: Pillow writes none."""
     header = struct.pack(">IIBBBBB", 28, 28, 16, 4, 0, 0, 0)
     bands = np.stack([digit.astype(">u2") * 257, np.full((28, 28), 65535, ">u2")], axis=2)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in bands)
@@ -385,7 +385,7 @@ PICTURES = [
         Made("3/odd.jpg", lambda digit: with_exif(digit, a_fraction_for_its_width)),
         ACCEPTED,
     ),
-    Row("16-bit greys with 16 bits of opacity", Made("3/odd.png", sixteen_bits_and_opacity), ACCEPTED),
+    Row("16-bit greyscale with 16-bit opacity", Made("3/odd.png", sixteen_bits_and_opacity), ACCEPTED),
 ]
 
 FOLDERS = [
@@ -464,7 +464,7 @@ NAMES = [
         ("a tab", "one\ttwo", r"one\ttwo"),
         ("letters of other scripts", "trois é 三 ③", "trois é 三 ③"),
         ("bytes that are no UTF-8", os.fsdecode(b"caf\xe9"), r"caf\udce9"),
-        ("what a terminal obeys", "\x1b[2J\u202e3", r"\x1b[2J\u202e3"),
+        ("terminal control characters", "\x1b[2J\u202e3", r"\x1b[2J\u202e3"),
         ("the marks of a web page", "<script>alert(3)<|script>", "<script>alert(3)<|script>"),
     )
 ] + [
@@ -515,20 +515,20 @@ LINKS = [
         (f"{DIR}/4 can't be read: Too many levels of symbolic links",),
     ),
     Row(
-        "a pipe, which nobody writes to",
+        "a pipe, without a writer",
         lambda: os.mkfifo(EXTERNAL / "3/x.png"),
         INGEST_REFUSES,
         (f"{DIR}/3/x.png is not a regular file",),
     ),
     Row(
-        "a picture that nobody may read",
+        "an unreadable picture",
         lambda: (EXTERNAL / "3/07.png").chmod(0),
         INGEST_REFUSES,
         (f"{DIR}/3/07.png can't be read: Permission denied; make it readable (`chmod u+r`) or remove it",),
         unprivileged=True,
     ),
     Row(
-        "a folder that nobody may read",
+        "an unreadable folder",
         lambda: (EXTERNAL / "3").chmod(0),
         INGEST_REFUSES,
         (f"{DIR}/3 can't be read: Permission denied",),
@@ -623,7 +623,7 @@ def ingested() -> list[tuple[str, bytes, int]]:
 
 
 @contextmanager
-def nobody() -> Iterator[None]:
+def unprivileged() -> Iterator[None]:
     """Be a user without root's right to read every file; the working folder becomes that user's own."""
     if os.geteuid() != 0:
         yield
@@ -652,7 +652,7 @@ def run(rows: list[Row]) -> Run:
             row.spoil(number)
         else:
             row.spoil()
-    with nobody() if any(row.unprivileged for row in rows) else nullcontext():
+    with unprivileged() if any(row.unprivileged for row in rows) else nullcontext():
         refused, lines = output_of(ingest.main)
     if refused:
         assert contents(RAW) == before

@@ -28,7 +28,7 @@ def sizes() -> dict[str, int]:
 
 
 def shown(image: np.ndarray, *, at: int = 18) -> bytes:
-    """A digit as somebody might bring it: dark on light, in a larger picture."""
+    """A digit dark on light, in a larger picture."""
     return pictures.encode_png(np.pad(255 - image, at, constant_values=255))
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from digits.tracking import live, runs, tags
+from digits.tracking import live, run_locks, runs, tags
 from tests.imports import ROOT
 from tests.recorded import recorded, runs_of
 from tests.unit.tracking.conftest import changed
@@ -66,13 +66,13 @@ def test_a_run_of_another_checkout_is_left_running(project, client, workspace):
     killed_training(workspace)
     (lock,) = (workspace / ".live_runs").iterdir()
     lock.rename(workspace / "theirs.lock")
-    live.end_orphans()
+    run_locks.end_orphans()
     assert statuses(client) == {"killed": "RUNNING"}
 
 
 def test_a_run_whose_process_lives_is_left_running(project, client):
     with live.training_run(project, name="alive"):
-        live.end_orphans()
+        run_locks.end_orphans()
         assert statuses(client) == {"alive": "RUNNING"}
 
 

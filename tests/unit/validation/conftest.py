@@ -7,10 +7,12 @@ import pytest
 from digits.data import pictures
 from digits.data.statistics import compute_statistics
 from digits.params import load
+from digits.validation.suite import NULL, PICTURE_EXPECTATIONS
 from tests.imports import ROOT
 
 BOUNDS = load(ROOT / "params.yaml").validate_.expectations
 MAX_DISTANCE, MAX_RATIO = BOUNDS.no_near_leak.min, BOUNDS.class_typical.max
+FINDINGS = [one.column for one in PICTURE_EXPECTATIONS if one.type == NULL and one.name != "readable"]
 
 
 def table(*rows: dict) -> pd.DataFrame:

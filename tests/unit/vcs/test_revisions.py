@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from digits.errors import UserError
-from digits.vcs import revisions, storage
+from digits.vcs import dvc_files, revisions
 
 
 def commit_all(folder) -> None:
@@ -52,11 +52,11 @@ def test_a_folders_hash_is_the_one_that_dvc_gives_it(tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     commit_all(tmp_path)
     Repo.init().reproduce()
-    committed = {entry["path"]: entry["md5"] for entry in storage.lock(None)["check"]["deps"]}
-    assert {path: storage.dependency_hash(path, "HEAD") for path in committed} == committed
-    assert {path: storage.dependency_hash(path, None) for path in committed} == committed
+    committed = {entry["path"]: entry["md5"] for entry in dvc_files.lock(None)["check"]["deps"]}
+    assert {path: dvc_files.dependency_hash(path, "HEAD") for path in committed} == committed
+    assert {path: dvc_files.dependency_hash(path, None) for path in committed} == committed
     (room / "inner" / "b.py").write_text("# edited\n")
-    assert storage.dependency_hash("room", None) != committed["room"]
-    assert storage.dependency_hash("room", "HEAD") == committed["room"]
-    assert storage.dependency_hash("room/a.py", None) == committed["room/a.py"]
-    assert storage.dependency_hash("nothing", "HEAD") is None
+    assert dvc_files.dependency_hash("room", None) != committed["room"]
+    assert dvc_files.dependency_hash("room", "HEAD") == committed["room"]
+    assert dvc_files.dependency_hash("room/a.py", None) == committed["room/a.py"]
+    assert dvc_files.dependency_hash("nothing", "HEAD") is None
