@@ -27,7 +27,7 @@ import numpy as np
 import yaml
 from PIL import Image, ImageOps
 
-from benchmarks.processes import compute_statistics
+from benchmarks.processes import measure
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("ingest", "validate", "preprocess")
@@ -75,7 +75,7 @@ def stages(clone: Path, count: int) -> dict[str, float]:
     """Run the stages before training, print a row each, and return the microseconds a picture."""
     costs = {}
     for name in STAGES:
-        seconds, memory = compute_statistics(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
+        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
         costs[name] = seconds / count * 1e6
         print(
             f"{count:10,d} {name:11s} {seconds:8.1f} s {memory:8,.0f} MiB {count / seconds:10,.0f} pictures/s",

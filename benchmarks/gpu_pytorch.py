@@ -65,7 +65,11 @@ def warped(images: torch.Tensor, params: Train) -> torch.Tensor:
     """An affine warp within the bounds of `params`; the elastic one is left out, in PyTorch's favour."""
     augmentation = torch.rand(6, len(images), device=images.device) * 2 - 1
     angle, slant = augmentation[0] * np.deg2rad(params.rotation), torch.tan(augmentation[1] * np.deg2rad(params.shear))
-    wide, high, shift = 1 + augmentation[2] * params.zoom, 1 + augmentation[3] * params.zoom, augmentation[4:] * params.shift / 14
+    wide, high, shift = (
+        1 + augmentation[2] * params.zoom,
+        1 + augmentation[3] * params.zoom,
+        augmentation[4:] * params.shift / 14,
+    )
     cos, sin = torch.cos(angle), torch.sin(angle)
     rows = [wide * cos, wide * (cos * slant - sin), shift[0], high * sin, high * (sin * slant + cos), shift[1]]
     grid = functional.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), (len(images), 1, 28, 28), align_corners=False)

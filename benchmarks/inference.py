@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     threads = parser.parse_args().threads
     warnings.simplefilter("ignore")
-    from digits.model import network, export, training
+    from digits.model import export, network, training
 
     import tensorflow as tf  # isort: skip  # after digits.network, which keeps its greetings from the terminal
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from digits.data import pictures, sources
 from digits.data.dataset import Digits
-from digits.params import Params
 from digits.data.splits import stratified
+from digits.params import Params
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist"))

@@ -143,12 +143,12 @@ def write(results: list[str], inference: list[str], resumed: int) -> None:
         *inference,
     ]
     with atomic_write(PAGE) as temporary:
-        beside.write_text("\n".join(page) + "\n", encoding="utf-8")
+        temporary.write_text("\n".join(page) + "\n", encoding="utf-8")
     before, rest = README.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     body = "\n".join([BEGIN, "", *results, "", *inference, "", END])
     with atomic_write(README) as temporary:
-        beside.write_text(before + body + after, encoding="utf-8")
+        temporary.write_text(before + body + after, encoding="utf-8")
 
 
 def main() -> None:

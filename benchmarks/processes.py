@@ -21,7 +21,7 @@ def run(module: str, *arguments: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compute_statistics(*command: str, cwd: Path) -> tuple[float, float]:
+def measure(*command: str, cwd: Path) -> tuple[float, float]:
     """Run a command; return its wall time in seconds and the peak memory in MiB of it and its children together."""
     began = time.perf_counter()
     peak = 0

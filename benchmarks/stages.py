@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.processes import compute_statistics
+from benchmarks.processes import measure
 
 ROOT = Path(__file__).parents[1]
 STAGES = ["ingest", "validate", "preprocess", "train", "evaluate", "register"]
@@ -26,7 +26,7 @@ def stages(clone: Path, names: list[str], source: str, pictures: int) -> None:
     """Run the stages' scripts one after the other, and print a row each."""
     total = 0.0
     for name in names:
-        seconds, memory = compute_statistics(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
+        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
         total += seconds
         print(
             f"{source:10s} {name:12s} {seconds:7.1f} s {memory:8.0f} MiB {pictures / seconds:10,.0f} pictures/s",
@@ -57,7 +57,7 @@ def main() -> None:
             os.environ.pop(name, None)
 
         for what in ("dvc repro, from a fresh clone", "dvc repro, nothing to do"):
-            seconds, _ = compute_statistics("dvc", "repro", cwd=clone)
+            seconds, _ = measure("dvc", "repro", cwd=clone)
             print(f"{what:32s} {seconds:7.1f} s", flush=True)
         stages(clone, STAGES, "mnist-5k", 5_000)
         if (mnist / "train-images-idx3-ubyte.gz").is_file():

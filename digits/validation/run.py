@@ -13,7 +13,7 @@ from digits.data.statistics import ROW_COLUMNS
 from digits.files import atomic_write
 from digits.params import Expectations
 from digits.validation import drift
-from digits.validation.consistency import add_findings
+from digits.validation.findings import add_findings
 from digits.validation.suite import DRIFT_EXPECTATIONS, NULL, PICTURE_EXPECTATIONS, Expectation
 
 MAX_WARNING_FINDINGS = 1000  # rows of a warning with a message; a critical expectation has one for every row

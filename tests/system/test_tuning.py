@@ -139,63 +139,69 @@ def test_it_draws_what_it_found(project, client):
         assert f"search/{name}" in [file.path for file in client.list_artifacts(parent.info.run_id, "search")]
 
 
-def test_a_killed_trial_is_marked_failed_and_the_search_goes_on(project, client):
-    """One process is killed as the system does where memory is short."""
+def test_a_killed_trial_is_marked_failed_and_a_killed_search_leaves_no_process(project, client):
+    """First the trial is killed, as the system does where memory is short, then the search."""
     with project.start("digits", "tune", "--trials", "1", "--name", "killed") as process:
         wait_until_they_train(project.root / "mlflow.db", "killed-0")
-        (child,) = training_processes(process)
-        child.kill()
-        printed, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, printed
-    assert "killed-0  failed: killed by SIGKILL; tried again" in printed
-    assert "killed-1  1 of 1  val_loss" in printed
+        (first,) = training_processes(process)
+        first.kill()
+        wait_until_they_train(project.root / "mlflow.db", "killed-1")
+        (second,) = training_processes(process)
+        process.kill()
+        printed, _ = process.communicate(timeout=60)
+    assert not psutil.wait_procs([second], timeout=10)[1]
+    assert printed.startswith("killed-0  failed: killed by SIGKILL; tried again")
     failed, again = trials_of(project, "killed")
-    assert (failed.state.name, again.state.name, again.params) == ("FAIL", "COMPLETE", failed.params)
+    assert (failed.state.name, again.state.name, again.params) == ("FAIL", "RUNNING", failed.params)
     assert nested_runs(client, "killed")["killed-0"].info.status == "KILLED"
 
 
-def test_a_killed_search_leaves_no_process_and_is_resumed(project, tmp_path):
-    """Two jobs at once; first the search alone gets Ctrl-C, then it is killed. The tracking store is a new one."""
+def test_two_jobs_are_interrupted_and_resumed_at_once(project, client):
+    """The search alone gets Ctrl-C, not its children."""
     project.set_params(train={"learning_rate": 0.0004})
-    database = tmp_path / "mlflow.db"
     command = ("digits", "tune", "--trials", "2", "--jobs", "2", "--name", "pair", "--no-apply")
-    for signum, names in {signal.SIGINT: ("pair-0", "pair-1"), signal.SIGKILL: ("pair-2", "pair-3")}.items():
-        with project.start(*command, env={"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}) as process:
-            wait_until_they_train(database, *names)
-            children = training_processes(process)
-            process.send_signal(signum)
-            process.communicate(timeout=60)
-        assert len(children) == 2
-        assert not psutil.wait_procs(children, timeout=10)[1]
-    printed = project.run(*command, env={"MLFLOW_TRACKING_URI": f"sqlite:///{database}"})
+    with project.start(*command) as process:
+        wait_until_they_train(project.root / "mlflow.db", "pair-0", "pair-1")
+        children = training_processes(process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert len(children) == 2
+    assert not any(child.is_running() for child in children)
+    printed = project.run(*command)
     assert "2 of 2  val_loss" in printed
-    trials = trials_of(project, "pair")
-    assert [trial.state.name for trial in trials] == ["FAIL"] * 4 + ["COMPLETE"] * 2
-    values = [trial.params["train.learning_rate"] for trial in trials]
-    assert sorted(values[:2]) == sorted(values[2:4]) == sorted(values[4:])
-    runs = nested_runs(client_of(f"sqlite:///{database}"), "pair")
-    assert {name: run.info.status for name, run in runs.items()} == {
-        **{f"pair-{number}": "KILLED" for number in range(4)},
-        **{f"pair-{number}": "FINISHED" for number in (4, 5)},
+    assert states_of(project, "pair") == ["FAIL", "FAIL", "COMPLETE", "COMPLETE"]
+    values = [trial.params["train.learning_rate"] for trial in trials_of(project, "pair")]
+    assert sorted(values[:2]) == sorted(values[2:])
+    assert {name: run.info.status for name, run in nested_runs(client, "pair").items()} == {
+        "pair-0": "KILLED",
+        "pair-1": "KILLED",
+        "pair-2": "FINISHED",
+        "pair-3": "FINISHED",
     }
+    # The run that the killed search left behind
+    assert nested_runs(client, "killed")["killed-1"].info.status == "KILLED"
 
 
 def test_a_store_that_fails_in_the_middle_costs_no_trial(project, tmp_path):
-    """The database is locked from the first epoch on, until the search itself gives up."""
-    database, command = tmp_path / "mlflow.db", ("digits", "tune", "--trials", "1", "--name", "locked")
-    with project.start(*command, env={"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}) as process:
-        wait_until_they_train(database, "locked-0")
-        with closing(sqlite3.connect(database, isolation_level=None)) as holder:
-            holder.execute("BEGIN EXCLUSIVE")
-            printed, _ = process.communicate(timeout=300)
+    """The store is a new one, whose runs are out of reach from the first epoch on, until the search itself gives up."""
+    database, command = tmp_path / "mlflow.db", ("digits", "tune", "--trials", "1", "--name", "broken")
+    environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
+    with project.start(*command, env=environment) as process:
+        wait_until_they_train(database, "broken-0")
+        with closing(sqlite3.connect(database, timeout=60)) as connection:
+            connection.execute("ALTER TABLE runs RENAME TO lost")
+        printed, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert printed.count("warning: the log of this run is incomplete") == 1
-    assert "locked-0  1 of 1  val_loss" in printed
-    assert "database is locked" in printed.splitlines()[-1]
+    assert "broken-0  1 of 1  val_loss" in printed
+    assert "no such table: runs" in printed.splitlines()[-1]
     assert "Traceback" not in printed
-    printed = project.run(*command, env={"MLFLOW_TRACKING_URI": f"sqlite:///{database}"})
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("ALTER TABLE lost RENAME TO runs")
+    printed = project.run(*command, env=environment)
     assert "no trial is better than the baseline" in printed
-    assert states_of(project, "locked") == ["COMPLETE"]
+    assert states_of(project, "broken") == ["COMPLETE"]
 
 
 def test_what_failed_is_tried_again_once_it_is_fixed(project):

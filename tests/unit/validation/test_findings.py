@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from digits.validation.consistency import add_findings
+from digits.validation.findings import add_findings
 from tests.unit.validation.conftest import FINDINGS, MAX_DISTANCE, MAX_RATIO, table
 
 
