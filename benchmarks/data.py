@@ -1,4 +1,4 @@
-"""What the stages before training cost by the number of pictures, and decoding and normalising temporary a Pillow loop.
+"""What the stages before training cost by the number of pictures, and decoding and normalizing next to a Pillow loop.
 
     python -m benchmarks.data [--sizes 5000 70000 1000000] [--folder FOLDER]
 
@@ -106,15 +106,15 @@ def compare(clone: Path) -> None:
     sys.path.insert(0, str(clone))
     from digits import processes
     from digits.data import dataset
-    from pipeline.preprocess import Work, prepare
+    from pipeline.preprocess import Selection, convert
 
     encoded = [example.data for split in dataset.raw_splits() for example in dataset.read_raw(split)]
-    work = [Work(piece, np.arange(piece.rows)) for piece in dataset.row_groups()]
+    selections = [Selection(group, np.arange(group.rows)) for group in dataset.row_groups()]
     times: dict[str, list[float]] = {"Pillow loop": [], "Digits": []}
     for _ in range(ROUNDS):
         for name, run in {
             "Pillow loop": lambda: [plainly(data) for data in encoded],
-            "Digits": lambda: list(processes.parallel_map(prepare, work, len(encoded))),
+            "Digits": lambda: list(processes.parallel_map(convert, selections, len(encoded))),
         }.items():
             began = time.perf_counter()
             run()
@@ -154,7 +154,7 @@ def main() -> None:
             make_folder(clone / "data" / "external", images, labels, count)
             costs[count] = stages(clone, count)
             if count == 70_000:
-                subprocess.run([sys.executable, __file__, "--compare", str(clone)], check=True)
+                subprocess.run([sys.executable, "-m", "benchmarks.data", "--compare", str(clone)], cwd=ROOT, check=True)
         if 70_000 in costs and max(costs) > 70_000:
             ratios = {name: costs[max(costs)][name] / costs[70_000][name] for name in STAGES}
             words = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())

@@ -1,4 +1,4 @@
-"""What the network makes of an NVIDIA GPU, temporary the same network in plain PyTorch on the same card, in one run.
+"""The network on an NVIDIA GPU, next to the same network in plain PyTorch on the same card, in one run.
 
     python -m benchmarks.gpu [--mnist FOLDER] [--preset best] [--precision mixed_bfloat16]
 
@@ -40,7 +40,7 @@ def with_keras(params: Train, splits: Splits, most: float) -> None:
     """Train as the train stage does, and print what it took."""
     from digits.model import network, training
 
-    with training.prepared(params), tempfile.TemporaryDirectory() as kept:
+    with training.reproducible(params), tempfile.TemporaryDirectory() as folder:
         net = network.build(params, splits.train.images)
         ends, scores = [], []
 
@@ -49,7 +49,7 @@ def with_keras(params: Train, splits: Splits, most: float) -> None:
             scores.append(metrics["val_accuracy"])
 
         began = time.perf_counter()
-        training.fit(net, splits.train, splits.validation, params, on_epoch, Path(kept) / "unfinished.npz")
+        training.fit(net, splits.train, splits.validation, params, on_epoch, Path(folder) / "checkpoint.npz")
         right = (training.logits(net.inference, splits.test.images).argmax(1) == splits.test.labels).mean()
     digits = len(splits.train.labels) // params.batch_size * params.batch_size
     epochs = [end - start for start, end in pairwise([began, *ends])]

@@ -79,12 +79,12 @@ def main() -> None:
     warnings.simplefilter("ignore")
     from digits.model import export, network, training
 
-    import tensorflow as tf  # isort: skip  # after digits.network, which keeps its greetings from the terminal
+    import tensorflow as tf  # isort: skip  # after digits.model, which suppresses its warnings
 
     params = load(ROOT / "params.yaml").train.model_copy(update={"threads": threads})
     random = np.random.default_rng(0)
     found: dict[str, dict[int, float]] = {}
-    with training.prepared(params), tempfile.TemporaryDirectory() as folder:
+    with training.reproducible(params), tempfile.TemporaryDirectory() as folder:
         model = network.inference(params)
         export.save(model, Path(folder) / "a.onnx")
         graph = tf.function(lambda images: model(images, training=False), jit_compile=False)

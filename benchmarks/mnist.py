@@ -33,7 +33,7 @@ def idx(folder: Path, stem: str) -> Digits:
 
 def full(folder: Path, params: Params) -> Splits:
     """54,000, 6,000 and 10,000: what the stages make of `ingest.source=mnist`."""
-    return _dealt(idx(folder, "train"), idx(folder, "t10k"), params)
+    return _split(idx(folder, "train"), idx(folder, "t10k"), params)
 
 
 def little(folder: Path, params: Params) -> Splits:
@@ -41,11 +41,11 @@ def little(folder: Path, params: Params) -> Splits:
     examples = sources.examples(params.ingest.model_copy(update={"source": "mnist-5k"}))
     learned = [(pictures.decode_canonical(one.data), one.label) for one in examples if one.split == "train"]
     images, labels = zip(*learned, strict=True)
-    return _dealt(Digits(np.stack(images), np.array(labels)), idx(folder, "t10k"), params)
+    return _split(Digits(np.stack(images), np.array(labels)), idx(folder, "t10k"), params)
 
 
-def _dealt(learned: Digits, test: Digits, params: Params) -> Splits:
+def _split(learned: Digits, test: Digits, params: Params) -> Splits:
     fraction, seed = params.preprocess.validation_fraction, params.preprocess.seed
-    aside = stratified(learned.labels, fraction, seed, "preprocess.validation_fraction")
-    train, validation = (Digits(learned.images[rows], learned.labels[rows]) for rows in (~aside, aside))
+    held_out = stratified(learned.labels, fraction, seed, "preprocess.validation_fraction")
+    train, validation = (Digits(learned.images[rows], learned.labels[rows]) for rows in (~held_out, held_out))
     return Splits(train, validation, test)

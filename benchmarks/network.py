@@ -1,4 +1,4 @@
-"""The network temporary the recipes that everyone starts from, on this machine, in one run.
+"""The network next to the recipes that everyone starts from, on this machine, in one run.
 
     python -m benchmarks.network [--mnist FOLDER] [--seeds 3] [--only NAME ...] [--resume]
 
@@ -126,7 +126,7 @@ def machine() -> str:
 def write(results: list[str], inference: list[str], resumed: int) -> None:
     sitting = f"in one run that was cut off after {resumed} trainings and resumed," if resumed else "in one run"
     page = [
-        "# The network beside known recipes",
+        "# The network next to known recipes",
         "",
         f"Measured by `make bench` {sitting} on: {machine()}.",
         "",
@@ -136,7 +136,7 @@ def write(results: list[str], inference: list[str], resumed: int) -> None:
         "",
         *results,
         "",
-        "## Answers",
+        "## Inference",
         "",
         "The default network, one call with 1, 64 and 1,024 digits; medians.",
         "",
@@ -171,10 +171,10 @@ def main() -> None:
         FINISHED.unlink(missing_ok=True)
     found = trained([name for name in ["keras", *OURS, "pytorch"] if name in wanted], given.seeds, mnist, known)
     results = [*training_table(found), "", *comparisons(found)] if found else []
-    answers = {}
+    times = {}
     if "inference" in wanted:
-        answers = {threads: run("benchmarks.inference", "--threads", str(threads)) for threads in (1, 2)}
-    inference = inference_table(answers) if answers else []
+        times = {threads: run("benchmarks.inference", "--threads", str(threads)) for threads in (1, 2)}
+    inference = inference_table(times) if times else []
     print("\n".join(["", *results, "", *inference]))
     if not given.only:
         write(results, inference, len(known))

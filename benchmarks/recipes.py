@@ -36,18 +36,18 @@ class Clock:
 
 
 def ours(name: str, seed: int, folder: Path, params: Params) -> dict:
-    """The network of digits/network.py, trained as the train stage trains it."""
+    """The network of digits/model/network.py, trained as the train stage trains it."""
     from digits.model import network, training
 
     little = name == "little"
     chosen = params.train if name in ("default", "little") else params.preset(name)
     chosen = chosen.model_copy(update={"seed": seed})
     splits = (mnist.little if little else mnist.full)(folder, params)
-    with training.prepared(chosen), tempfile.TemporaryDirectory() as kept:
+    with training.reproducible(chosen), tempfile.TemporaryDirectory() as state:
         net = network.build(chosen, splits.train.images)
         clock = Clock()
         history = training.fit(
-            net, splits.train, splits.validation, chosen, lambda *_: None, Path(kept) / "unfinished.npz"
+            net, splits.train, splits.validation, chosen, lambda *_: None, Path(state) / "checkpoint.npz"
         )
         clock.stop()
         clock.scored(float((training.logits(net.inference, splits.test.images).argmax(1) == splits.test.labels).mean()))
@@ -92,9 +92,9 @@ def keras_recipe(seed: int, folder: Path) -> dict:
         clock.stop()
         clock.scored(float((model.predict(unseen, 1000, verbose=0).argmax(1) == test.labels).mean()))
 
-    answers, epochs = keras.utils.to_categorical(learned.labels, 10), 12
+    one_hot, epochs = keras.utils.to_categorical(learned.labels, 10), 12
     after = keras.callbacks.LambdaCallback(on_epoch_end=score)
-    model.fit(images, answers, batch_size=128, epochs=epochs, validation_split=0.1, callbacks=[after], verbose=0)
+    model.fit(images, one_hot, batch_size=128, epochs=epochs, validation_split=0.1, callbacks=[after], verbose=0)
     return {"curve": clock.curve, "parameters": model.count_params(), "digits": 54_000, "epochs": epochs}
 
 

@@ -12,17 +12,31 @@ ROOT = Path(__file__).parents[1]
 for name in ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV", "MLFLOW_TRACKING_URI"):
     os.environ.pop(name, None)
 
-ONE_PIPELINE = "test_default_pipeline.py"  # the only test of whole systems in the fast tier
+SYSTEM = "tests/system/"
+ONE_PIPELINE = "test_default_pipeline.py"  # the only test of a whole system in the fast tier
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of whole systems are the slow tier; those of a module continue where the one before ended."""
+    """The tests of whole systems are the slow tier."""
     for item in items:
-        if item.path.parent == ROOT / "tests" / "system":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-            if item.path.name != ONE_PIPELINE:
-                item.add_marker(pytest.mark.slow)
+        if item.nodeid.startswith(SYSTEM) and item.path.name != ONE_PIPELINE:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each module of tests/system to one worker, since its tests continue each other, and all others one by one.
+
+    `--dist loadgroup` would do it by marks, but groups nothing with pytest 9.2: pytest-xdist#1386.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0] if nodeid.startswith(SYSTEM) else nodeid
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ def _make_experiment(search: str, best: FrozenTrial, apply: bool, echo: Callable
     experiments.run_dvc(*command)
     if digest(paths.WEIGHTS, "sha256") != best.user_attrs[WEIGHTS]:
         echo(
-            f"warning: the weights are not those of {trial_name}: the code, the libraries or the machine changed since; "
+            f"warning: {trial_name} had other weights, so the code, the libraries or the machine changed since: "
             "compare the metrics"
         )
     echo(
@@ -132,13 +132,13 @@ class Search:
 
     def run(self, trials: int, jobs: int) -> None:
         """Bring the study to so many ended trials, `jobs` at a time, the baseline among them."""
-        if self._resume():
+        if self.resume():
             trials = max(trials, self._ended() + 1)
         resource_tracker.ensure_running()  # its start would end the block in _ctrl_c_blocked
         try:
             while (ended := self._ended()) < trials:
                 while len(self.running) < min(jobs, trials - ended):
-                    self._start()
+                    self.start()
                 for sentinel in connection.wait(list(self.running)):
                     self._close(*self.running.pop(sentinel), trials)
         except KeyboardInterrupt:
@@ -149,7 +149,7 @@ class Search:
     def _ended(self) -> int:
         return len(self.study.get_trials(deepcopy=False, states=ENDED))
 
-    def _resume(self) -> bool:
+    def resume(self) -> bool:
         """Queue the baseline where it is new, and again what an interrupted search left; True where it is new."""
         interrupted = self.study.get_trials(states=(TrialState.RUNNING,))
         for left in interrupted:
@@ -163,9 +163,10 @@ class Search:
                 tried.append(values)
         return new
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Ask the study for the next values, and start the process of their trial. Raises UserError."""
         asked = self.study.ask()
-        searched = {key: _suggest(asked, f"train.{key}", one) for key, one in self.params.tune.ranges.items()}
+        searched = {key: suggest(asked, f"train.{key}", one) for key, one in self.params.tune.ranges.items()}
         try:
             train = Train.model_validate({**self.params.train.model_dump(), **searched})
         except ValueError as error:
@@ -225,8 +226,9 @@ def _ctrl_c_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _suggest(asked: optuna.Trial, key: str, one: Range) -> Any:
+def suggest(asked: optuna.Trial, key: str, one: Range) -> Any:
+    """The study's proposal for a parameter: a whole number where both bounds are, a float, or a choice."""
     if one.choices is not None:
         return asked.suggest_categorical(key, one.choices)
-    suggest: Any = asked.suggest_int if isinstance(one.low, int) and isinstance(one.high, int) else asked.suggest_float
-    return suggest(key, one.low, one.high, log=one.log)
+    number: Any = asked.suggest_int if isinstance(one.low, int) and isinstance(one.high, int) else asked.suggest_float
+    return number(key, one.low, one.high, log=one.log)

@@ -108,7 +108,7 @@ def client(server, monkeypatch):
 
 
 def test_no_password_stands_in_the_list_of_processes(server):
-    commands = subprocess.check_output(["ps", "-A", "-o", "args"], text=True)
+    commands = subprocess.check_output(["ps", "-A", "-ww", "-o", "args"], text=True)
     assert "--app-name basic-auth" in commands
     assert [name for name, password in PASSWORDS.items() if password in commands] == []
 

@@ -158,7 +158,7 @@ def test_a_killed_trial_is_marked_failed_and_a_killed_search_leaves_no_process(p
 
 def test_two_jobs_are_interrupted_and_resumed_at_once(project, client):
     """The search alone gets Ctrl-C, not its children."""
-    project.set_params(train={"learning_rate": 0.0004})
+    project.set_params(train={"learning_rate": 0.0004}, tune={"seed": 1})  # values that no run has
     command = ("digits", "tune", "--trials", "2", "--jobs", "2", "--name", "pair", "--no-apply")
     with project.start(*command) as process:
         wait_until_they_train(project.root / "mlflow.db", "pair-0", "pair-1")
@@ -168,6 +168,7 @@ def test_two_jobs_are_interrupted_and_resumed_at_once(project, client):
     assert process.returncode == 1
     assert len(children) == 2
     assert not any(child.is_running() for child in children)
+    project.set_params(train={"epochs": 3})  # no trial has ended yet that could not be compared
     printed = project.run(*command)
     assert "2 of 2  val_loss" in printed
     assert states_of(project, "pair") == ["FAIL", "FAIL", "COMPLETE", "COMPLETE"]
@@ -185,6 +186,7 @@ def test_two_jobs_are_interrupted_and_resumed_at_once(project, client):
 
 def test_a_store_that_fails_in_the_middle_costs_no_trial(project, tmp_path):
     """The store is a new one, whose runs are out of reach from the first epoch on, until the search itself gives up."""
+    project.set_params(train={"epochs": 20})
     database, command = tmp_path / "mlflow.db", ("digits", "tune", "--trials", "1", "--name", "broken")
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
     with project.start(*command, env=environment) as process:
@@ -222,6 +224,20 @@ def test_values_that_were_changed_by_hand_are_tried_too(project):
     assert "learning_rate=0.0002" in printed
     assert "\ndvc exp run --name fixed-best -S train.learning_rate=0.01\n" in printed
     assert "fixed-best" not in project.run("dvc", "exp", "list", "--name-only")
+
+
+def test_a_trial_worse_than_the_median_is_pruned(project, client):
+    study = optuna.create_study(study_name="pruned", storage=f"sqlite:///{project.root}/tuning.db")
+    distributions = {"train.learning_rate": optuna.distributions.FloatDistribution(0.0001, 0.05, log=True)}
+    for rate in (0.01, 0.02, 0.03, 0.04):
+        good = {"params": {"train.learning_rate": rate}, "value": 0.1, "intermediate_values": {1: 0.1, 2: 0.1, 3: 0.1}}
+        study.add_trial(optuna.trial.create_trial(distributions=distributions, **good))
+    printed = project.run("digits", "tune", "--trials", "1", "--name", "pruned", "--no-apply")
+    assert "pruned-4  5 of 5  pruned after epoch 1  learning_rate=0.0002" in printed
+    run = nested_runs(client, "pruned")["pruned-4"]
+    assert (run.info.status, run.data.tags["pruned"]) == ("FINISHED", "yes")
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1]
+    assert "weights_sha256" not in run.data.tags
 
 
 def test_what_cannot_be_compared_is_another_search(project):

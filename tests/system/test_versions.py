@@ -83,6 +83,6 @@ def test_a_folder_that_is_refused_costs_nothing_of_what_was_ingested(versioned):
     (versioned.root / "data" / "external" / "ten" / "a.png").write_bytes(b"")
     printed = versioned.run("dvc", "repro", "validate", fails=True)
     assert "data/external/ten is not a label: a folder's name is its digit, 0 to 9" in printed
-    assert "what was ingested before is in DVC's cache: `dvc checkout ingest`" in printed
+    assert "the last ingested data is in DVC's cache: `dvc checkout ingest`" in printed
     versioned.run("dvc", "checkout", "ingest")
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == before

@@ -75,10 +75,12 @@ def test_make_alone_prints_its_help_from_its_own_comments():
         assert re.search(rf"^  {name} +{re.escape(words)}$", printed, re.MULTILINE)
 
 
-def test_ci_runs_the_readmes_own_test_command():
-    assert "make test" in SHELL
-    assert "make test" in (ROOT / ".ci" / "run").read_text()
-    assert "make test" in (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+def test_ci_runs_the_readmes_own_test_command_and_then_the_slow_tests():
+    commands = ["make test", "make test-slow"]
+    assert commands[0] in SHELL
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-2:] == commands
+    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"].values()
+    assert [step["run"] for step in job["steps"] if step.get("run", "").startswith("make")] == commands
 
 
 def test_the_plain_pip_lines_are_those_that_make_runs():

@@ -1,0 +1,74 @@
+"""The default pipeline, from end to end, as the README says: the only whole pipeline of the fast tier."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from digits.data import pictures
+from tests import scratch
+from tests.recorded import client_of, runs_of
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The project as a fresh clone has it."""
+    return scratch.from_working_tree(tmp_path_factory.mktemp("default") / "digits")
+
+
+@pytest.fixture(scope="module")
+def printed(project):
+    """What the one command prints."""
+    return project.run("dvc", "repro")
+
+
+@pytest.fixture(scope="module")
+def made(project, printed):
+    """The project after it."""
+    return project
+
+
+def test_one_command_leads_from_pictures_to_a_champion(printed):
+    assert "ingested 5,000 pictures from mnist-5k: 4,000 train, 1,000 test" in printed
+    assert "of 45 expectations pass for 5,000 pictures" in printed
+    assert "version 1 is now champion: its accuracy of " in printed
+    assert "next: `digits predict PICTURE`" in printed
+    for word in ("Traceback", "cuda", "Warning", "warning"):
+        assert word not in printed
+
+
+def test_its_accuracy_meets_the_floor_on_every_machine(made):
+    test = json.loads((made.root / "metrics" / "evaluate.json").read_text())["test"]
+    floor = yaml.safe_load((made.root / "params.yaml").read_text())["register"]["min_accuracy"]
+    assert test["accuracy"] >= floor >= 0.985
+    assert test["log_loss"] < 0.2
+
+
+def test_every_declared_output_is_there(made):
+    stages = yaml.safe_load((made.root / "dvc.yaml").read_text())["stages"]
+    for stage in stages.values():
+        for kind in ("outs", "metrics", "plots"):
+            for out in stage.get(kind, []):
+                assert (made.root / (out if isinstance(out, str) else next(iter(out)))).exists(), out
+
+
+def test_one_model_has_one_run_and_one_version(made):
+    client = client_of(f"sqlite:///{made.root}/mlflow.db")
+    (run,) = runs_of(client)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "baseline")
+    (version,) = client.search_model_versions("name = 'digits'")
+    assert version.run_id == run.info.run_id
+
+
+def test_there_is_nothing_more_to_do(made):
+    assert "Data and pipelines are up to date." in made.run("dvc", "status", "evaluate")
+    printed = made.run("dvc", "repro")
+    assert re.findall("Running stage '(.+)'", printed) == ["register"]  # DVC cannot know what the store holds
+    assert "the registry holds this model already" in printed
+
+
+def test_the_champion_reads_a_picture(made, mnist_digits):
+    picture = made.root / "seven.png"
+    picture.write_bytes(pictures.encode_png(255 - mnist_digits.images[mnist_digits.labels == 7][0]))
+    assert json.loads(made.run("digits", "predict", "--json", str(picture)))["label"] == 7
