@@ -3,7 +3,7 @@
 import numpy as np
 
 from digits.data.canonical import DIGIT_SIZE
-from digits.model.backend import keras
+from digits.model.keras_backend import keras
 from digits.params import Train
 
 ops = keras.ops

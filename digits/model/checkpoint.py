@@ -9,7 +9,7 @@ import numpy as np
 
 from digits.data.dataset import Digits
 from digits.files import atomic_write
-from digits.model.backend import BACKEND, keras
+from digits.model.keras_backend import BACKEND, keras
 from digits.model.network import Network
 from digits.params import Train
 

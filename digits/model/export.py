@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
 from digits.files import atomic_write
-from digits.model.backend import keras
+from digits.model.keras_backend import keras
 
 OPSET = 17  # of 2022: old enough for every runtime in use, and it has all operators that are needed here
 IR_VERSION = 8  # the file format that was released with it

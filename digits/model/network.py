@@ -7,7 +7,7 @@ import numpy as np
 from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
 from digits.model.augmentation import AUGMENTATION_PARAMETERS, Warp
-from digits.model.backend import BACKEND, keras
+from digits.model.keras_backend import BACKEND, keras
 from digits.params import Train
 
 layers, ops = keras.layers, keras.ops

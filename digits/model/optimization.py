@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from digits.model.backend import keras
+from digits.model.keras_backend import keras
 from digits.params import Train
 
 ops = keras.ops

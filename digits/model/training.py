@@ -13,7 +13,7 @@ from digits.errors import UserError
 from digits.files import atomic_write
 from digits.model import checkpoint as checkpoints
 from digits.model.augmentation import sample_augmentation
-from digits.model.backend import BACKEND, keras
+from digits.model.keras_backend import BACKEND, keras
 from digits.model.checkpoint import Metrics
 from digits.model.network import Network
 from digits.model.optimization import optimizer

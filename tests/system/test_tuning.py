@@ -141,6 +141,7 @@ def test_it_draws_what_it_found(project, client):
 
 def test_a_killed_trial_is_marked_failed_and_a_killed_search_leaves_no_process(project, client):
     """First the trial is killed, as the system does where memory is short, then the search."""
+    project.set_params(train={"epochs": 100})
     with project.start("digits", "tune", "--trials", "1", "--name", "killed") as process:
         wait_until_they_train(project.root / "mlflow.db", "killed-0")
         (first,) = training_processes(process)

@@ -35,7 +35,7 @@ if os.environ["KERAS_BACKEND"] == "tensorflow" and any("devices" in changes for 
 from digits import errors
 from digits.data.dataset import Digits
 from digits.model import export, network, training
-from digits.model.backend import keras
+from digits.model.keras_backend import keras
 from digits.params import load
 
 def train(folder, changes, event):
