@@ -13,8 +13,8 @@ from digits.errors import UserError
 from digits.files import atomic_write
 from digits.model import checkpoint as checkpoints
 from digits.model.augmentation import sample_augmentation
-from digits.model.keras_backend import BACKEND, keras
 from digits.model.checkpoint import Metrics
+from digits.model.keras_backend import BACKEND, keras
 from digits.model.network import Network
 from digits.model.optimization import optimizer
 from digits.params import Train

@@ -115,5 +115,5 @@ def _take_over(duplicate: str, known: str) -> None:
     ours, theirs = (client.get_run(run_id).data.tags for run_id in (duplicate, known))
     if tags.PARENT in ours and tags.PARENT not in theirs:
         client.set_tag(known, tags.PARENT, ours[tags.PARENT])
-    if theirs[tags.EXPERIMENT].startswith(tags.NO_EXPERIMENT):
+    if theirs.get(tags.EXPERIMENT, tags.NO_EXPERIMENT).startswith(tags.NO_EXPERIMENT):
         client.set_tag(known, tags.EXPERIMENT, ours[tags.EXPERIMENT])

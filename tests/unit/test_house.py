@@ -110,9 +110,7 @@ def test_each_library_is_known_in_one_place(path):
         assert owner is None or place.startswith(owner), f"{place} imports {name}, which {owner} owns"
 
 
-@pytest.mark.parametrize(
-    "module", ["data/canonical", "evaluation/metrics", "processes", "errors", "files"]
-)
+@pytest.mark.parametrize("module", ["data/canonical", "evaluation/metrics", "processes", "errors", "files"])
 def test_what_knows_only_arrays_or_the_system_imports_nothing_of_ours(module):
     assert project_files(ROOT / "digits" / f"{module}.py") == {f"digits/{module}.py"}
 

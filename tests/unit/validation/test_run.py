@@ -11,8 +11,8 @@ from digits.data import pictures
 from digits.data.statistics import compute_statistics
 from digits.params import Expectations
 from digits.validation import run
-from digits.validation.findings import add_findings
 from digits.validation.drift import PROFILE_COLUMNS
+from digits.validation.findings import add_findings
 from digits.validation.run import ExpectationResult, ValidationRun
 from digits.validation.suite import DRIFT_EXPECTATIONS, MODES, PICTURE_EXPECTATIONS
 from tests.unit.validation.conftest import BOUNDS, FINDINGS, MAX_DISTANCE, MAX_RATIO
