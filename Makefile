@@ -1,8 +1,8 @@
-# A target's help is the comment behind it.
+# The help text of a target is its `##` comment.
 
 PYTHON ?= python3
 BIN := .venv/bin
-# DVC runs the stages by the name `python`, and nothing here reports to anybody.
+# DVC runs the stages with the command `python`. No library sends usage statistics.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := true
@@ -19,7 +19,7 @@ help: ## Show this help
 
 setup: $(BIN)/.ready ## Make .venv and install the locked packages
 
-# Remade only where the lock or the package's own description changed.
+# Updated only where requirements.txt or pyproject.toml has changed
 $(BIN)/.ready: requirements.txt pyproject.toml
 	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "error: this folder is not a git repository; get it by 'git clone'" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"error: Python 3.11 or later is needed, {sys.executable} is {v[0]}.{v[1]}; try make PYTHON=python3.12")'
@@ -43,16 +43,16 @@ evaluate: setup ## Run the stages up to the test scores, and print them
 	dvc repro evaluate
 	dvc metrics show
 
-register: setup ## Log and register the model in models/ again, say after MLFLOW_TRACKING_URI changed
+register: setup ## Log and register the model in models/, for example after MLFLOW_TRACKING_URI changed
 	digits sync
 
-ui: setup ## Open MLflow's page of runs and models on http://127.0.0.1:5000
+ui: setup ## Start MLflow's UI of runs and models on http://127.0.0.1:5000
 	digits ui
 
 serve: setup ## Serve the champion on http://127.0.0.1:5001 with MLflow's scoring server
 	digits serve
 
-test: lint ## Lint, and run the fast tests: the default pipeline once, and all that needs no second one
+test: lint ## Lint, and run the fast tests: the unit tests, and the default pipeline once
 	pytest -n auto -m "not slow" --durations 10
 
 test-slow: setup ## Run the slow tests: experiments, killed processes, servers, a remote, a browser
@@ -66,7 +66,7 @@ lint: setup ## Check the code's style, its types, and that imports go down only
 	mypy
 	lint-imports --no-logo
 
-format: setup ## Put the code in its style
+format: setup ## Format the code
 	ruff check --fix .
 	ruff format .
 
@@ -75,16 +75,16 @@ $(BIN)/.bench: benchmarks/requirements.txt $(BIN)/.ready
 	$(BIN)/pip install --quiet --require-hashes -r benchmarks/requirements.txt
 	@touch $@
 
-bench: $(BIN)/.bench ## Train the network beside known recipes, an hour or more; writes docs/benchmark.md
+bench: $(BIN)/.bench ## Compare the network with known recipes, an hour or more; writes docs/benchmark.md
 	python -m benchmarks.network
 
-bench-gpu: $(BIN)/.bench ## Train it on an NVIDIA GPU, beside the same network in plain PyTorch
+bench-gpu: $(BIN)/.bench ## Train it on an NVIDIA GPU, and compare it with the same network in plain PyTorch
 	python -m benchmarks.gpu
 
 bench-stages: setup ## Measure the pipeline's time and memory
 	python -m benchmarks.stages
 
-bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and a Pillow loop beside them
+bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and compare with a Pillow loop
 	python -m benchmarks.data
 
 lock: setup ## Resolve pyproject.toml into requirements.txt

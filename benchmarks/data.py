@@ -1,9 +1,9 @@
-"""What the stages before training cost by the number of pictures, and decoding and normalizing next to a Pillow loop.
+"""Time and memory of the stages before training by number of pictures, and their speed compared with a Pillow loop.
 
     python -m benchmarks.data [--sizes 5000 70000 1000000] [--folder FOLDER]
 
-Makes a folder of pictures of each size, MNIST's training digits turned, slanted and stretched at random, each a file
-of its own, and runs ingest, validate and preprocess on it, in a clone of the last commit in a temporary folder (some 5
+Makes a folder of pictures of each size, MNIST's training digits rotated, sheared and stretched at random, each in its
+own file, and runs ingest, validate and preprocess on it, in a clone of the last commit in a temporary folder (some 5
 GB for the million). Without the four MNIST files it starts from the 5,000 digits that come with the project.
 """
 
@@ -48,7 +48,7 @@ def originals(mnist: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make(folder: Path, images: np.ndarray, labels: np.ndarray, first: int, last: int) -> None:
-    """Write pictures `first` to `last`, each from another digit as long as there are any, by a seed of its own."""
+    """Write pictures `first` to `last`, each from another digit as long as there are any, with the seed `first`."""
     random = np.random.default_rng([0, first])
     for number in range(first, last):
         which = number % len(images)
@@ -84,8 +84,8 @@ def stages(clone: Path, count: int) -> dict[str, float]:
     return costs
 
 
-def plainly(data: bytes) -> np.ndarray:
-    """What most would write to bring a picture into MNIST's form: one at a time, with Pillow."""
+def with_pillow(data: bytes) -> np.ndarray:
+    """The usual way to convert a picture to MNIST's form: one at a time, with Pillow."""
     image = Image.open(BytesIO(data)).convert("L")
     if np.median(np.asarray(image)[0]) > 127:
         image = ImageOps.invert(image)
@@ -101,19 +101,19 @@ def plainly(data: bytes) -> np.ndarray:
 
 
 def compare(clone: Path) -> None:
-    """Decode and normalise all pictures of the clone by the stage's own function, and by the Pillow loop."""
+    """Decode and normalise all pictures of the clone with the stage's function, and with the Pillow loop."""
     os.chdir(clone)
     sys.path.insert(0, str(clone))
     from digits import processes
     from digits.data import dataset
     from pipeline.preprocess import Selection, convert
 
-    encoded = [example.data for split in dataset.raw_splits() for example in dataset.read_raw(split)]
+    encoded = [example.data for group in dataset.row_groups() for example in dataset.read_row_group(group)]
     selections = [Selection(group, np.arange(group.rows)) for group in dataset.row_groups()]
     times: dict[str, list[float]] = {"Pillow loop": [], "Digits": []}
     for _ in range(ROUNDS):
         for name, run in {
-            "Pillow loop": lambda: [plainly(data) for data in encoded],
+            "Pillow loop": lambda: [with_pillow(data) for data in encoded],
             "Digits": lambda: list(processes.parallel_map(convert, selections, len(encoded))),
         }.items():
             began = time.perf_counter()
@@ -134,7 +134,7 @@ def main() -> None:
     default = os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist")
     parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 70_000, 1_000_000], help="numbers of pictures")
     parser.add_argument("--mnist", type=Path, default=Path(default), help="folder of the four original MNIST files")
-    parser.add_argument("--folder", help="where to make the temporary folder, if not in the system's own place")
+    parser.add_argument("--folder", help="where to make the temporary folder; default: the system's")
     options = parser.parse_args()
     images, labels = originals(options.mnist)
 
@@ -145,7 +145,7 @@ def main() -> None:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         content = yaml.safe_load((clone / "params.yaml").read_text())
         content["ingest"]["source"] = "folder"
-        # Some of a digit's many variants are near-copies; here that is meant.
+        # Many variants of a digit are near duplicates, which is intended here.
         content["validate"]["expectations"]["no_near_leak"]["severity"] = "warning"
         (clone / "params.yaml").write_text(yaml.safe_dump(content))
         costs = {}
@@ -162,5 +162,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # A process of its own, so that what it holds is not counted with a stage's.
+    # In its own process, so that its memory is not counted with a stage's
     compare(Path(sys.argv[2])) if sys.argv[1:2] == ["--compare"] else main()

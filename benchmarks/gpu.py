@@ -1,10 +1,10 @@
-"""The network on an NVIDIA GPU, next to the same network in plain PyTorch on the same card, in one run.
+"""The network on an NVIDIA GPU, compared with the same network in plain PyTorch on the same GPU, in one run.
 
     python -m benchmarks.gpu [--mnist FOLDER] [--preset best] [--precision mixed_bfloat16]
 
-Trains with Keras on whatever `KERAS_BACKEND` names, prints digits a second, the share of the card's own peak, the time
-to 99.5 % on the validation split, and the time and the test accuracy at the end; then runs the train stage in a clone
-and prints what MLflow sampled of the card. `--cpu` goes the same way without a card, to try the benchmark itself.
+Trains with Keras on the backend `KERAS_BACKEND`, prints digits per second, the share of the GPU's peak, the time to
+99.5 % on the validation split, and the time and the test accuracy at the end; then runs the train stage in a clone and
+prints MLflow's system metrics of the GPU. `--cpu` runs the same without a GPU, to test the benchmark.
 """
 
 import argparse
@@ -27,7 +27,7 @@ GOAL = 0.995  # of the validation split
 
 
 def flops(params: Train) -> int:
-    """Floating-point operations that one digit takes in training: two a multiplication, thrice for back and forth."""
+    """Floating-point operations of one digit in training: two per multiplication, times three for both passes."""
     side, channels, multiplications = 28, 1, 0
     for width, size, stride in params.convolutions:
         side = (side - size) // stride + 1
@@ -37,7 +37,7 @@ def flops(params: Train) -> int:
 
 
 def with_keras(params: Train, splits: Splits, most: float) -> None:
-    """Train as the train stage does, and print what it took."""
+    """Train as the train stage does, and print speed, time and accuracy."""
     from digits.model import network, training
 
     with training.reproducible(params), tempfile.TemporaryDirectory() as folder:
@@ -53,7 +53,7 @@ def with_keras(params: Train, splits: Splits, most: float) -> None:
         right = (training.logits(net.inference, splits.test.images).argmax(1) == splits.test.labels).mean()
     digits = len(splits.train.labels) // params.batch_size * params.batch_size
     epochs = [end - start for start, end in pairwise([began, *ends])]
-    told(f"Keras on {training.BACKEND}", params, digits / min(epochs), most)
+    print_speed(f"Keras on {training.BACKEND}", params, digits / min(epochs), most)
     reached = next((end - began for end, score in zip(ends, scores, strict=True) if score >= GOAL), None)
     print(f"  to {GOAL:.1%} of the validation split: {f'{reached:.1f} s' if reached else 'not reached'}")
     print(
@@ -61,14 +61,14 @@ def with_keras(params: Train, splits: Splits, most: float) -> None:
     )
 
 
-def told(name: str, params: Train, speed: float, most: float) -> None:
-    """Print a speed, in digits a second in the fastest epoch, and its share of `most`, FLOP/s."""
+def print_speed(name: str, params: Train, speed: float, most: float) -> None:
+    """Print a speed, in digits per second in the fastest epoch, and its share of `most`, FLOP/s."""
     share = speed * flops(params) / most
     print(f"{name}: {speed:,.0f} digits/s in its fastest epoch, {share:.1%} of the peak", flush=True)
 
 
 def train_stage(params: Train, folder: Path) -> None:
-    """Run the stages up to train in a clone, and print what MLflow sampled of the card."""
+    """Run the stages up to train in a clone, and print MLflow's system metrics of the GPU."""
     with tempfile.TemporaryDirectory() as temporary:
         clone = Path(temporary) / "digits"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
@@ -106,12 +106,12 @@ def main() -> None:
     parser.add_argument("--preset", default="best")
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--steps-per-execution", type=int, default=20)
-    parser.add_argument("--epochs", type=int, help="fewer than the preset's, for a look")
-    parser.add_argument("--cpu", action="store_true", help="go the same way without a card")
+    parser.add_argument("--epochs", type=int, help="fewer than the preset's, for a short test")
+    parser.add_argument("--cpu", action="store_true", help="run the same without a GPU")
     given = parser.parse_args()
     name = card()
     if name is None and not given.cpu:
-        sys.exit("error: nvidia-smi shows no NVIDIA GPU here; --cpu tries the benchmark without one")
+        sys.exit("error: nvidia-smi shows no NVIDIA GPU; --cpu runs the benchmark without one")
     whole = load(ROOT / "params.yaml")
     params = whole.preset(given.preset)
     changes = {"precision": given.precision, "steps_per_execution": given.steps_per_execution}
@@ -122,8 +122,8 @@ def main() -> None:
     print(f"{name or 'CPU'}: {pytorch['peak'] / 1e12:.2f} TFLOP/s in a large matrix product, {given.precision}")
     print(f"preset {given.preset}: {flops(params) / 1e6:.1f} MFLOP a digit", flush=True)
     with_keras(params, splits, pytorch["peak"])
-    told("plain PyTorch, AdamW", params, pytorch["speed"], pytorch["peak"])
-    print("the train stage, as MLflow saw it:", flush=True)
+    print_speed("plain PyTorch, AdamW", params, pytorch["speed"], pytorch["peak"])
+    print("MLflow's system metrics of the train stage:", flush=True)
     train_stage(params, given.mnist.absolute())
 
 

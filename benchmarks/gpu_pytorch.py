@@ -1,6 +1,6 @@
-"""The network of a preset in plain PyTorch, and what the card can reach at most; printed as a line of JSON.
+"""The speed of a preset's network in plain PyTorch, and the peak of the GPU; printed as a line of JSON.
 
-A process of its own, called by benchmarks/gpu.py: PyTorch and TensorFlow each bring an LLVM, and one process bears one.
+benchmarks/gpu.py calls it in its own process: PyTorch and TensorFlow each load an LLVM, and a process can have one.
 Called with the parameters of `train` as JSON, the folder of MNIST's files and the device, `cuda` or `cpu`.
 """
 
@@ -22,7 +22,7 @@ HALF = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}
 
 
 def peak(device: str, kind: torch.dtype) -> float:
-    """FLOP/s of a large matrix product: what the card reaches where nothing else holds it up."""
+    """FLOP/s of a large matrix product: the peak that the GPU reaches in practice."""
     side = 8192 if device == "cuda" else 1024
     left, right = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
     best = 0.0
@@ -30,20 +30,20 @@ def peak(device: str, kind: torch.dtype) -> float:
         began = time.perf_counter()
         for _ in range(10):
             product = left @ right
-        float(product[0, 0])  # waits for the card
+        float(product[0, 0])  # waits for the GPU
         best = max(best, 10 * 2 * side**3 / (time.perf_counter() - began))
     return best
 
 
 def speed(params: Train, digits: Digits, device: str) -> float:
-    """Digits a second in the fastest of up to three epochs."""
+    """Digits per second in the fastest of up to three epochs."""
     torch.manual_seed(params.seed)
     layers, channels = [], 1
     for width, size, stride in params.convolutions:
         layers += [nn.Conv2d(channels, width, size, stride, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         channels = width
     model = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(10)).to(device)
-    model(torch.zeros(2, 1, 28, 28, device=device))  # settles the last layer's size
+    model(torch.zeros(2, 1, 28, 28, device=device))  # sets the last layer's size
     images, labels = (torch.from_numpy(array).to(device) for array in digits)
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
     half, steps, taken = HALF.get(params.precision), len(labels) // params.batch_size, []
@@ -62,7 +62,7 @@ def speed(params: Train, digits: Digits, device: str) -> float:
 
 
 def warped(images: torch.Tensor, params: Train) -> torch.Tensor:
-    """An affine warp within the bounds of `params`; the elastic one is left out, in PyTorch's favour."""
+    """An affine warp within the bounds of `params`; without the elastic one, which is to PyTorch's advantage."""
     augmentation = torch.rand(6, len(images), device=images.device) * 2 - 1
     angle, slant = augmentation[0] * np.deg2rad(params.rotation), torch.tan(augmentation[1] * np.deg2rad(params.shear))
     wide, high, shift = (

@@ -1,9 +1,9 @@
-"""What one answer of the default network costs in each runtime, and print it as a line of JSON, the last.
+"""Measure a prediction of the default network in each runtime; the last line printed is the result, as JSON.
 
     python -m benchmarks.inference --threads 1
 
-A process of its own for each number of threads, since TensorFlow takes it once. The weights are fresh ones: what they
-hold changes no time.
+Run it once for each number of threads, since TensorFlow takes that once per process. The weights are untrained, which
+does not affect the time.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from benchmarks.mnist import ROOT
 from digits.params import load
 
 BATCHES = (1, 64, 1024)
-SECONDS = 1.0  # of calls for each figure, after the first few that warm up
+SECONDS = 1.0  # of calls for each figure, after a few warm-up calls
 
 
 def timed(call: Callable[[np.ndarray], object], images: np.ndarray) -> float:
@@ -48,7 +48,7 @@ def onnx_runtime(path: Path, threads: int) -> Callable[[np.ndarray], object]:
 
 
 def lite_rt(model, path: Path, threads: int, batch: int) -> Callable[[np.ndarray], object]:
-    """LiteRT plans its memory for one shape: a file for each batch size."""
+    """LiteRT allocates memory for one shape, so that each batch size has its own file."""
     import keras
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
@@ -62,12 +62,12 @@ def lite_rt(model, path: Path, threads: int, batch: int) -> Callable[[np.ndarray
         path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(keras.Model(shaped, model(shaped))).convert())
     interpreter = Interpreter(str(path), num_threads=threads)
     interpreter.allocate_tensors()
-    given, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    source, target = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
     def call(images: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(given, images)
+        interpreter.set_tensor(source, images)
         interpreter.invoke()
-        return interpreter.get_tensor(answer)
+        return interpreter.get_tensor(target)
 
     return call
 

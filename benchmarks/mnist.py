@@ -1,4 +1,4 @@
-"""MNIST as the benchmarks see it, from its four original files: no stage is run for them."""
+"""MNIST's splits for the benchmarks, read from its four original files without running a stage."""
 
 import gzip
 import os
@@ -32,12 +32,12 @@ def idx(folder: Path, stem: str) -> Digits:
 
 
 def full(folder: Path, params: Params) -> Splits:
-    """54,000, 6,000 and 10,000: what the stages make of `ingest.source=mnist`."""
+    """54,000, 6,000 and 10,000 digits, as the stages split `ingest.source=mnist`."""
     return _split(idx(folder, "train"), idx(folder, "t10k"), params)
 
 
 def little(folder: Path, params: Params) -> Splits:
-    """3,600 and 400 of the default's 4,000, and MNIST's 10,000 test digits."""
+    """3,600 and 400 of the default's 4,000 digits, and MNIST's 10,000 test digits."""
     examples = sources.examples(params.ingest.model_copy(update={"source": "mnist-5k"}))
     learned = [(pictures.decode_canonical(one.data), one.label) for one in examples if one.split == "train"]
     images, labels = zip(*learned, strict=True)

@@ -1,10 +1,10 @@
-"""The network next to the recipes that everyone starts from, on this machine, in one run.
+"""The network compared with known recipes, on this machine, in one run.
 
     python -m benchmarks.network [--mnist FOLDER] [--seeds 3] [--only NAME ...] [--resume]
 
-Each row is trained in processes of its own, one after the other. Prints the table, and writes it to docs/benchmark.md
-and into README.md; with --only, for a look at some rows, it writes nothing. With --resume a run that was cut off takes
-over the rows that it had finished, and the page says how many.
+Each row is trained in its own processes, one after the other. Prints the table, and writes it to docs/benchmark.md and
+README.md; with --only it measures some rows, and writes nothing. --resume continues an interrupted run; the page
+reports how many rows were finished before.
 """
 
 import argparse
@@ -37,7 +37,7 @@ BEGIN, END = "<!-- from docs/benchmark.md, by `make bench` -->", "<!-- end -->"
 
 
 def finished() -> dict[tuple[str, int], dict]:
-    """The rows, by recipe and seed, of the last run that was cut off."""
+    """The rows, by recipe and seed, of the last run, if it was interrupted."""
     if not FINISHED.exists():
         return {}
     rows = map(json.loads, FINISHED.read_text(encoding="utf-8").splitlines())
@@ -45,7 +45,7 @@ def finished() -> dict[tuple[str, int], dict]:
 
 
 def trained(names: list[str], seeds: int, mnist: Path, known: dict[tuple[str, int], dict]) -> dict[str, list[dict]]:
-    """The results of each recipe, one a seed; of a peer one alone, since it is slow and known."""
+    """The results of each recipe, one a seed; of a peer one seed only, since it is slow."""
     found: dict[str, list[dict]] = {}
     for name in names:
         for seed in range(1 if name in PEERS else seeds):
@@ -78,7 +78,7 @@ def training_table(found: dict[str, list[dict]]) -> list[str]:
 
 
 def comparisons(found: dict[str, list[dict]]) -> list[str]:
-    """What the rows say of one another, in sentences."""
+    """The comparison of the presets with Keras's recipe, as sentences."""
     if "keras" not in found:
         return []
     peer, lines = found["keras"][0]["curve"][-1], []
@@ -103,16 +103,16 @@ def inference_table(found: dict[int, dict]) -> list[str]:
     ]
     for name in found[1]:
         lines.append(f"| {name} | " + " | ".join(f"{found[t][name][str(size)]:,.0f}" for t, size in columns) + " |")
-    shipped, predict = (found[1][name]["1"] for name in ("ONNX Runtime", "Keras predict"))
+    exported, predict = (found[1][name]["1"] for name in ("ONNX Runtime", "Keras predict"))
     return [
         *lines,
         "",
-        f"One picture, one thread: ONNX Runtime is {predict / shipped:,.0f} times as fast as `predict`.",
+        f"One picture, one thread: ONNX Runtime is {predict / exported:,.0f} times as fast as `predict`.",
     ]
 
 
 def machine() -> str:
-    """What the figures were measured on, in words."""
+    """The machine and the libraries of the measurement, as text."""
     cpu = (
         re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else None
     )
@@ -124,15 +124,15 @@ def machine() -> str:
 
 
 def write(results: list[str], inference: list[str], resumed: int) -> None:
-    sitting = f"in one run that was cut off after {resumed} trainings and resumed," if resumed else "in one run"
+    how = f"in one run that was interrupted after {resumed} trainings and resumed," if resumed else "in one run"
     page = [
-        "# The network next to known recipes",
+        "# The network compared with known recipes",
         "",
-        f"Measured by `make bench` {sitting} on: {machine()}.",
+        f"Measured by `make bench` {how} on: {machine()}.",
         "",
-        "Peers are re-stated in `benchmarks/recipes.py` from their published settings. The clock runs while a recipe",
-        "trains, its own validation included. A preset was chosen on validation digits; the test split scored it once",
-        "a seed. How the presets were found stands in [designs.md](designs.md).",
+        "The other recipes are implemented in `benchmarks/recipes.py` with their published settings. The time is that",
+        "of training, with the validation of the recipe. The presets were chosen on validation digits, as",
+        "[designs.md](designs.md) describes, and scored on the test split once per seed.",
         "",
         *results,
         "",
@@ -155,15 +155,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mnist", type=Path, default=FOLDER, help="folder of the four original MNIST files")
     parser.add_argument("--seeds", type=int, default=3, help="of our own networks: 0, 1, …")
-    parser.add_argument("--only", nargs="+", choices=[*PEERS, *OURS, "inference"], help="measure these alone")
-    parser.add_argument("--resume", action="store_true", help="take over what the last run, cut off, had trained")
+    parser.add_argument("--only", nargs="+", choices=[*PEERS, *OURS, "inference"], help="measure only these")
+    parser.add_argument("--resume", action="store_true", help="continue the last run, which was interrupted")
     given = parser.parse_args()
     mnist = given.mnist.absolute()
     if not (mnist / "train-images-idx3-ubyte.gz").is_file():
         sys.exit(
             f"error: the four original MNIST files are not in {mnist}; name their folder with --mnist or DIGITS_MNIST"
         )
-    load(ROOT / "params.yaml")  # a mistake in it is said now, not in an hour
+    load(ROOT / "params.yaml")  # reports a mistake in it now, not in an hour
     print(f"{machine()}\n", flush=True)
     wanted = given.only or [*PEERS, *OURS, "inference"]
     known = finished() if given.resume else {}

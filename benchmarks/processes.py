@@ -1,4 +1,4 @@
-"""Benchmarks in processes of their own: what one finds, and what one costs in time and memory."""
+"""Run a benchmark or a command in a process, and measure its time and memory."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(module: str, *arguments: str) -> dict:
-    """Run a benchmark; what it prints last, a line of JSON, is its result."""
+    """Run a benchmark; its result is the last line that it prints, as JSON."""
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
@@ -45,7 +45,7 @@ def children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def resident(process: psutil.Process) -> int:
-    """Bytes of memory that a process holds; pages that it shares with others count for each."""
+    """Resident memory of a process in bytes; shared pages count for each process."""
     try:
         return process.memory_info().rss
     except (psutil.NoSuchProcess, psutil.ZombieProcess):

@@ -1,10 +1,10 @@
-"""Train by one recipe with one seed, and print what came of it as a line of JSON, the last.
+"""Train one recipe with one seed; the last line printed is the result, as JSON.
 
     python -m benchmarks.recipes RECIPE SEED [--mnist FOLDER]
 
 RECIPE is a preset of params.yaml, `default`, `little` (the default on the default's 4,000 digits), or a peer:
-`keras`, `pytorch`. The clock runs while a recipe trains, its own validation included, and stands while the test split
-is scored. Our own nets are scored on it once, when they are done; the peers after each epoch, to draw their curve.
+`keras`, `pytorch`. The time is that of training, with the validation of the recipe, without scoring the test split. Our
+networks are scored on it once, at the end; the peers after each epoch, for their curve.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from digits.params import Params, load
 
 
 class Clock:
-    """Seconds of training so far, and the test accuracy that they bought, by epoch."""
+    """Seconds of training so far, and the test accuracy, by epoch."""
 
     def __init__(self) -> None:
         self.seconds, self.curve, self._since = 0.0, [], time.perf_counter()
@@ -30,13 +30,13 @@ class Clock:
         self.seconds += time.perf_counter() - self._since
 
     def scored(self, accuracy: float) -> None:
-        """Enter what was scored while the clock stood, and let it run again."""
+        """Add the accuracy that was scored while the clock was stopped, and start it again."""
         self.curve.append({"seconds": round(self.seconds, 2), "accuracy": accuracy})
         self._since = time.perf_counter()
 
 
 def ours(name: str, seed: int, folder: Path, params: Params) -> dict:
-    """The network of digits/model/network.py, trained as the train stage trains it."""
+    """The network of digits/model/network.py, trained as in the train stage."""
     from digits.model import network, training
 
     little = name == "little"
@@ -84,7 +84,7 @@ def keras_recipe(seed: int, folder: Path) -> dict:
             layers.Dense(10, activation="softmax"),
         ]
     )
-    # On a CPU Keras leaves XLA out by itself; with it this net takes several times as long.
+    # On a CPU Keras does not use XLA, with which this network takes several times as long.
     model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
     clock = Clock()
 

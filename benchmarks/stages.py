@@ -1,9 +1,9 @@
-"""What the pipeline costs: time and peak memory of each stage, on 5,000 digits and on all 70,000, in one run.
+"""Time and peak memory of each stage, on 5,000 digits and on all 70,000, in one run.
 
     python -m benchmarks.stages [--mnist FOLDER]
 
 Works in a clone of the last commit in a temporary folder. The 70,000 need the four original MNIST files; without
-them that part is left out and said so.
+them that part is skipped, and reported as skipped.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main() -> None:
             set_source(clone, source="mnist", mirror=str(mnist))
             stages(clone, STAGES[:3], "mnist", 70_000)
         else:
-            print(f"mnist: left out, the four files are not in {mnist}")
+            print(f"mnist: skipped, the four files are not in {mnist}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What tracking costs: a short training with MLflow and the same one without it, in turn, in one run.
+"""The cost of tracking: a short training with MLflow and the same one without it, in turn, in one run.
 
     python -m benchmarks.tracking [--epochs 2] [--pairs 10]
 
-Needs the prepared digits: `make data`. Each training is the train stage in a process of its own, in a clone with a new
-tracking store; the time of importing libraries is left out on both sides.
+Needs the prepared digits: `make data`. Each training is the train stage in its own process, in a clone with a new
+tracking store; the time of imports is not counted.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from digits.paths import PROCESSED
 class NoRun:
     """A live run that logs nothing."""
 
-    def log_epoch(self, number: int, metrics: dict[str, float]) -> None: ...
+    weights = None
 
-    def set_model(self, weights: str) -> None: ...
+    def log_epoch(self, number: int, metrics: dict[str, float]) -> None: ...
 
 
 def one(epochs: int, tracked: bool) -> float:
@@ -74,15 +74,15 @@ def main() -> None:
         print(one(given.epochs, tracked=given.side == "with"))
         return
     if not (ROOT / PROCESSED / "train.parquet").exists():
-        sys.exit("error: data/processed is not there: `make data` prepares the digits")
+        sys.exit("error: data/processed does not exist: run `make data`")
     seconds: dict[bool, list[float]] = {False: [], True: []}
     for pair in range(given.pairs):
-        for recorded in (False, True) if pair % 2 else (True, False):  # neither side is always the first
-            seconds[recorded].append(measured(given.epochs, recorded))
-        without, recorded = seconds[False][-1], seconds[True][-1]
-        print(f"without MLflow {without:6.2f} s   with {recorded:6.2f} s", flush=True)
-    without, recorded = median(seconds[False]), median(seconds[True])
-    print(f"median         {without:6.2f} s   with {recorded:6.2f} s   {recorded / without - 1:+.1%}")
+        for tracked in (False, True) if pair % 2 else (True, False):  # each is first in turn
+            seconds[tracked].append(measured(given.epochs, tracked))
+        without, with_mlflow = seconds[False][-1], seconds[True][-1]
+        print(f"without MLflow {without:6.2f} s   with {with_mlflow:6.2f} s", flush=True)
+    without, with_mlflow = median(seconds[False]), median(seconds[True])
+    print(f"median         {without:6.2f} s   with {with_mlflow:6.2f} s   {with_mlflow / without - 1:+.1%}")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 
 import os
 
-# Every library under this roof is told, before it is imported, to say nothing about whoever uses it.
-for _switch, _off in {
+# Turn off the usage statistics of all libraries, before any of them is imported.
+for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GX_ANALYTICS_ENABLED": "false",
     "DVC_NO_ANALYTICS": "true",
     "DO_NOT_TRACK": "true",
 }.items():
-    os.environ.setdefault(_switch, _off)
+    os.environ.setdefault(_name, _value)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 
 class UserError(Exception):
-    """Says which file, row or key is wrong, what was found and expected, and how to fix it."""
+    """An error that the user can fix. The message names the place, what was found and expected, and the fix."""
 
 
 def printable(name: object) -> str:
-    """A file's name as one line of text, whatever it holds: what can't be printed is escaped as Python does."""
+    """A file's name as one line of text, with unprintable characters escaped as in Python."""
     text = str(name)
     return (
         text
@@ -22,13 +22,13 @@ def printable(name: object) -> str:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`, the whole of a stage or command, and exit: 0 done, 1 a user's error, 130 interrupted."""
+    """Run the main function of a stage or command, with the exit status 1 on a user's error, 130 on Ctrl-C."""
     try:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        # A full disk, a folder without write permission: the system's own words name the file.
+        # A full disk, a folder without write permission: the system's message names the file.
         if error.filename is None and error.errno is None:
             raise
         sys.exit(f"error: {error}")

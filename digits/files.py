@@ -1,4 +1,4 @@
-"""Files are written to a temporary path and then renamed, so that a reader never meets half of one."""
+"""Files are written to a temporary path and then renamed, so that no reader sees an incomplete file."""
 
 import hashlib
 import json
@@ -13,8 +13,8 @@ from typing import Any
 def atomic_write(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path, in the folder of `path`, to write a file or a folder to; rename it if the block succeeds.
 
-    The file's suffixes are kept, since some libraries choose the format by them. What an earlier, killed
-    attempt left is removed first.
+    The file's suffixes are kept, since some libraries choose the format by them. What a killed process
+    left at the temporary path is removed first.
     """
     path = Path(path)
     temporary = path.with_name(f".partial-{path.name}")
@@ -38,7 +38,7 @@ def remove(path: Path) -> None:
 
 
 def write_json(path: Path | str, content: dict[str, Any]) -> None:
-    """Write `content` as JSON, indented, in its own order: the same content gives the same bytes."""
+    """Write `content` as JSON, indented, in the order of its keys: the same content gives the same bytes."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -49,6 +49,6 @@ def read_json(path: Path | str) -> dict[str, Any]:
 
 
 def digest(path: Path | str, algorithm: str) -> str:
-    """Hex digest of a file's bytes; `md5` gives the hash that DVC keeps for that file, `sha256` a weights hash."""
+    """Hex digest of a file's bytes; `md5` is DVC's hash of that file, `sha256` a weights hash."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()

@@ -1,4 +1,4 @@
-"""params.yaml, typed: every key, its type and its range stand here and nowhere else."""
+"""The keys, types and ranges of params.yaml."""
 
 import difflib
 from pathlib import Path
@@ -11,7 +11,7 @@ from digits.errors import UserError
 
 
 def _number(value: Any) -> Any:
-    # YAML 1.1, which PyYAML reads, takes 1e-3 for a text; DVC reads YAML 1.2, where it is a number.
+    # YAML 1.1, which PyYAML reads, reads 1e-3 as a string; DVC reads YAML 1.2, where it is a number.
     if isinstance(value, str):
         try:
             return float(value)
@@ -20,7 +20,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-# Keys of version 0.1, and where their values are now
+# Keys of version 0.1, and their new names
 RENAMED = {
     "validate.expectations.lowest_level": "validate.expectations.min_pixel_value",
     "validate.expectations.highest_level": "validate.expectations.max_pixel_value",
@@ -49,7 +49,7 @@ class Ingest(Section):
 
 
 class Fact(Section):
-    """An expectation without a bound. `critical` stops the pipeline; `warning` is reported and goes on."""
+    """An expectation without a bound. `critical` stops the pipeline; `warning` is only reported."""
 
     severity: Literal["critical", "warning"]
 
@@ -87,7 +87,7 @@ class Expectations(Section):
     min_pixel_value: AtLeast
     max_pixel_value: AtMost
     contrast: AtLeast
-    ink_colour: Fact
+    ink_colour: AtMost
     ink: Between
     centre_x: Between
     centre_y: Between
@@ -176,7 +176,7 @@ class Register(Section):
 
 
 class Range(Section):
-    """Where a search may look: between two numbers, evenly or by their logarithm, or among some values."""
+    """The values that a search may try: between two bounds, on a linear or logarithmic scale, or some choices."""
 
     low: int | Number | None = None  # whole numbers where both are
     high: int | Number | None = None
@@ -205,7 +205,7 @@ class Tune(Section):
 
 
 class Params(Section):
-    """All of params.yaml: one section per stage, where to search, and named changes to the section of `train`."""
+    """All of params.yaml: one section per stage, the search space, and presets of `train`."""
 
     ingest: Ingest
     validate_: Validate = Field(alias="validate")  # `validate` itself is a method of every pydantic model
@@ -239,7 +239,7 @@ def load(path: Path | str = "params.yaml") -> Params:
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is not here: run from the project's root") from None
+        raise UserError(f"{path} does not exist: run from the project's root") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {error}") from None
     if isinstance(content, dict):
@@ -282,7 +282,7 @@ def _format(path: Path | str, error: Any) -> str:
 
 
 def _check_renamed(path: Path | str, content: dict[str, Any]) -> None:
-    """Raise UserError naming every key that a params.yaml of an earlier version has, with its new place."""
+    """Raise UserError naming every key that a params.yaml of an earlier version has, with its new name."""
     present = [*flatten(content)]
     renamed = [
         f"{old} is now {new}" for old, new in RENAMED.items() if any(f"{key}.".startswith(f"{old}.") for key in present)

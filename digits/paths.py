@@ -9,7 +9,7 @@ PARAMS = Path("params.yaml")
 DVC_LOCK = Path("dvc.lock")
 REQUIREMENTS = Path("requirements.txt")
 
-# What people bring, and what drift is measured against
+# Inputs, which no stage writes
 EXTERNAL = Path("data/external")
 SOURCES = Path("data/sources")
 REFERENCE_PROFILE = Path("data/reference.json")
@@ -58,7 +58,7 @@ LIVE_RUNS = Path(".live_runs")  # a lock file for each run that a training of th
 
 
 def project_root() -> Path:
-    """The project's root, absolute: what DVC says it is, also in a temporary copy, or the nearest folder with `.dvc`.
+    """The project's root, absolute: DVC_ROOT, which DVC sets for a stage, else the nearest folder with `.dvc`.
 
     Raises UserError where the working directory is in no project.
     """

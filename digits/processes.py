@@ -1,4 +1,4 @@
-"""Work on several cores, and processes that keep the terminal quiet."""
+"""Parallel work on several cores, and suppression of native output."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from typing import TypeVar
 from joblib import cpu_count
 
 MIN_PARALLEL_WORKLOAD = 8_000  # pictures: for fewer, starting the processes takes longer than it saves
-PREFETCH = 2  # items a process that are in work or done before the first result is taken: memory stays flat
+PREFETCH = 2  # items per process that are submitted before the first result is taken: bounds the memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,7 +43,7 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], work
 
 
 def exit_with_parent() -> None:
-    """End this process as soon as the one that started it ends, however that was killed."""
+    """End this process as soon as its parent process ends, also where that is killed."""
 
     def watch() -> None:
         parent = parent_process()
@@ -56,7 +56,7 @@ def exit_with_parent() -> None:
 
 @contextmanager
 def suppress_native_stderr() -> Iterator[None]:
-    """Drop what native code writes to standard error while the block runs. Python's exceptions still come through.
+    """Drop what native code writes to standard error while the block runs. Exceptions are not affected.
 
     Some libraries log before any setting of theirs is read, so the file descriptor itself is redirected.
     """

@@ -4,6 +4,8 @@ Reads   models/digits.onnx, data/processed/test.parquet
 Writes  metrics/evaluate.json, reports/plots/predictions.csv, reports/figures/confusion_matrix.png and mistakes.png
 """
 
+from dataclasses import asdict
+
 import pandas as pd
 
 from digits.data import dataset
@@ -23,7 +25,7 @@ def main() -> None:
     scores = metrics.score(probabilities, test.labels)
     worst = metrics.worst_mistakes(probabilities, test.labels, params.worst_mistakes)
 
-    write_json(EVALUATION, {"test": scores.to_dict()})
+    write_json(EVALUATION, {"test": asdict(scores)})
     with atomic_write(PREDICTIONS) as temporary:
         columns = {"label": test.labels, "predicted": probabilities.argmax(axis=1)}
         pd.DataFrame(columns).to_csv(temporary, index=False)
@@ -32,7 +34,7 @@ def main() -> None:
 
     wrong = round((1 - scores.accuracy) * len(test.labels))
     print(
-        f"evaluated: {scores.accuracy:.2%} of {len(test.labels):,} test digits are read right, {wrong} wrong, "
+        f"evaluated: accuracy {scores.accuracy:.2%} on {len(test.labels):,} test digits ({wrong} misclassified), "
         f"log loss {scores.log_loss:.4f}; see {MISTAKES}"
     )
 

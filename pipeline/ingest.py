@@ -1,4 +1,4 @@
-"""Ingest: take the pictures of the source that params.yaml names, unchanged, and assign the test split.
+"""Ingest: read the pictures of the source that params.yaml names, unchanged, and assign the test split.
 
 Reads   the source: mnist-5k, mnist or folder (digits/data/sources.py)
 Writes  data/raw/train.parquet, data/raw/test.parquet

@@ -1,6 +1,6 @@
 """Preprocess: convert every picture to the canonical 28 x 28 digit, and assign the validation split.
 
-Reads   data/raw/, data/interim/quarantine.csv (pictures to leave out), metrics/validate.json (which must be a success)
+Reads   data/raw/, data/interim/quarantine.csv (pictures to leave out), metrics/validate.json (its success)
 Writes  data/processed/train.parquet, validation.parquet and test.parquet, reports/figures/samples.png
 """
 

@@ -1,15 +1,15 @@
 """Register: log the model in MLflow, register it, and make it champion if it is the best.
 
 Reads   models/digits.onnx, models/digits.weights.h5, data/processed/, and the metrics, figures and reports of the other
-        stages, which the run keeps
-Writes  models/registered.json (what was registered; the registry itself says who is champion)
+        stages, which are logged in the run
+Writes  models/registered.json (what was registered, not whether it is champion)
 """
 
 from digits.errors import run
 from digits.files import read_json, write_json
 from digits.params import load
 from digits.paths import EVALUATION, PROFILE, REFERENCE_PROFILE, REGISTERED
-from digits.tracking import registration, tags
+from digits.tracking import registration, registry, tags
 
 
 def main() -> None:
@@ -19,16 +19,16 @@ def main() -> None:
     if registration.is_registered(content):  # DVC runs this stage each time, since it cannot know what a store holds
         print("registered: the registry holds this model already")
     else:
-        decision, is_champion = registration.register(params, content, accuracy)
-        print(f"registered: {decision}")
-        if is_champion and REFERENCE_PROFILE.read_bytes() != PROFILE.read_bytes():
+        decision = registration.register(params, content, accuracy)
+        print(f"registered: {decision.reason}")
+        if decision.champion and REFERENCE_PROFILE.read_bytes() != PROFILE.read_bytes():
             print(
-                f"it was trained on other data than {REFERENCE_PROFILE} describes: `digits data reference` makes drift "
-                "be measured from its data"
+                f"its training data differ from the reference profile {REFERENCE_PROFILE}: `digits data reference` "
+                "updates it"
             )
         print("next: `digits predict PICTURE` to use the champion, `make ui` to compare runs")
     meets_floor = accuracy >= params.register_.min_accuracy
-    write_json(REGISTERED, {"name": registration.NAME, **content, "accuracy": accuracy, "meets_floor": meets_floor})
+    write_json(REGISTERED, {"name": registry.NAME, **content, "accuracy": accuracy, "meets_floor": meets_floor})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Train: fit the network on the training split, export it as ONNX, and measure that the two agree.
+"""Train: fit the network on the training split, export it as ONNX, and compare the logits of the two.
 
 Reads   data/processed/train.parquet, data/processed/validation.parquet
 Writes  models/digits.weights.h5, models/digits.onnx (the same network, for inference), metrics/train.json,
         reports/plots/history.csv, reports/figures/learning_curves.png
 
-MLflow shows the run while it trains; that observes, and changes no output.
+The run is logged to MLflow during training, which does not affect the outputs.
 """
 
 from collections.abc import Callable
@@ -45,8 +45,8 @@ def printed(epochs: int, log_epoch: Callable[[int, Metrics], None]) -> Callable[
 
 
 def fit_and_export(params: Train, on_epoch: Callable[[int, Metrics, bool], None]) -> tuple[list[Metrics], float]:
-    """Write the trained network; returns the metrics by epoch, and how far the ONNX file's logits are from Keras's."""
-    from digits.model import classifier, export, network, training  # Keras: only once the tracking store has answered
+    """Write the trained network; returns the metrics by epoch, and how much the logits of ONNX and Keras differ."""
+    from digits.model import classifier, export, network, training  # Keras: once the tracking store is connected
 
     train, validation = (dataset.read_processed(split) for split in ("train", "validation"))
     with training.reproducible(params):
@@ -57,11 +57,12 @@ def fit_and_export(params: Train, on_epoch: Callable[[int, Metrics, bool], None]
         training.save_weights(net.inference, WEIGHTS)
         export.save(net.inference, ONNX)
         exported = classifier.Classifier(ONNX).predict(validation.images).logits
-        return history, float(np.abs(exported - training.logits(net.inference, validation.images)).max())
+        trained = training.logits(training.full_precision(net.inference, params), validation.images)
+        return history, float(np.abs(exported - trained).max())
 
 
 def check_agreement(difference: float, bound: float) -> None:
-    """Refuse an ONNX file whose logits are not those of the trained network. Raises UserError."""
+    """Raise UserError where the ONNX file's logits are not those of the trained network."""
     if not difference <= bound:
         raise UserError(
             f"{ONNX} gives logits that differ by up to {difference:.2g} from those of the Keras model, more than "
@@ -78,9 +79,9 @@ def main() -> None:
         with atomic_write(HISTORY) as temporary:
             pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch")).to_csv(temporary)
         figures.learning_curves(history, LEARNING_CURVES)
-        live_run.set_model(digest(WEIGHTS, "sha256"))
-        remove(CHECKPOINT)  # last: an error before this costs no epoch
-    print(f"trained: {history[-1]['val_accuracy']:.2%} of the validation digits are read right; see {LEARNING_CURVES}")
+        live_run.weights = digest(WEIGHTS, "sha256")
+        remove(CHECKPOINT)  # last: after an error before this, no epoch is repeated
+    print(f"trained: validation accuracy {history[-1]['val_accuracy']:.2%}; see {LEARNING_CURVES}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Reads   data/raw/, data/reference.json (the profile that drift is measured from)
 Writes  data/interim/statistics.parquet, data/interim/quarantine.csv (quarantined pictures with their reasons),
         data/interim/profile.json (of the training split), metrics/validate.json, reports/validation.html; and Great
-        Expectations' Data Docs in reports/data_docs/, which hold dates and are no output of the stage
+        Expectations' Data Docs in reports/data_docs/, which contain dates and are no output of the stage
 """
 
 import pandas as pd

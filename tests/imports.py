@@ -1,4 +1,4 @@
-"""Which of the project's own files a module imports, read from the source, those inside functions included."""
+"""The project's files that a module imports, read from its source; imports inside functions are included."""
 
 import ast
 from collections.abc import Collection
@@ -20,10 +20,10 @@ def imported_modules(path: Path) -> set[str]:
 
 
 def project_files(path: Path, without: Collection[str] = ()) -> set[str]:
-    """The file itself and all of ours that it imports, directly or not, as paths from the root.
+    """The file itself and all project files that it imports, directly or not, as paths from the root.
 
-    An `__init__.py` that holds only a docstring does not count. What is in `without` is left out, and with it what
-    only that imports.
+    An `__init__.py` with only a docstring is left out, and so are the files in `without` and those that only they
+    import.
     """
     seen: set[str] = set()
     waiting = [path.relative_to(ROOT).as_posix()]

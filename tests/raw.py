@@ -1,10 +1,12 @@
-"""Raw data for a stage to work on, and its parameters."""
+"""Raw data and parameters for the tests of a stage."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import yaml
 
+from digits import paths
 from digits.data import dataset, pictures
 from digits.data.dataset import Example
 
@@ -32,3 +34,10 @@ def set_params(section: str, **changes) -> None:
     content = yaml.safe_load(path.read_text())
     content[section].update(changes)
     path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def read_raw(split: str, folder: Path = paths.RAW) -> Iterator[Example]:
+    """Yield a split's examples in the order of their rows."""
+    for group in dataset.row_groups(folder):
+        if group.split == split:
+            yield from dataset.read_row_group(group, folder)

@@ -1,4 +1,4 @@
-"""Scratch copies of the project with a tiny set of real digits, and the commands that users run in them."""
+"""Scratch copies of the project with a tiny set of real digits, and commands that are run in them."""
 
 import os
 import shutil
@@ -26,14 +26,14 @@ _IDENTITY = {"NAME": "Scratch", "EMAIL": "scratch@localhost"}
 
 
 class Project:
-    """A git repository with the project's files; commands run in it as a user would run them."""
+    """A git repository with the project's files, and commands that are run in it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the commands see: this Python first, nothing of the caller's own DVC, MLflow or git settings."""
+        """The commands' environment: this Python first, without the caller's settings of DVC, MLflow and git."""
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("DVC_", "MLFLOW_", "GIT_", "PYTEST_"))}
         identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _IDENTITY.items()}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
@@ -41,10 +41,10 @@ class Project:
         return {**kept, **identity, "PATH": path, "HOME": home, "DVC_SITE_CACHE_DIR": f"{home}/.dvc-site-cache"}
 
     def start(self, *command: str, **options) -> subprocess.Popen:
-        """Start a command. It obeys Ctrl-C also where the tests run in the background and ignore it."""
+        """Start a command. SIGINT ends it also where the tests run in the background and ignore it."""
         settings = {"cwd": self.root, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         environment = {**self.environment, **options.pop("env", {})}
-        return subprocess.Popen(command, env=environment, preexec_fn=_obey_ctrl_c, **{**settings, **options})
+        return subprocess.Popen(command, env=environment, preexec_fn=_reset_sigint, **{**settings, **options})
 
     def run(self, *command: str, fails: bool = False, **options) -> str:
         """Run a command to its end and return what it printed; it must succeed, or fail where `fails`."""
@@ -69,7 +69,7 @@ class Project:
         path.write_text(yaml.safe_dump(content, sort_keys=False))
 
     def add_pictures(self, digits, each: int = 20) -> None:
-        """Put real digits in data/external and let DVC track them, as the README says."""
+        """Put real digits in data/external and track them with DVC, as in the README."""
         for label in range(10):
             folder = self.root / "data" / "external" / str(label)
             folder.mkdir(parents=True)
@@ -84,7 +84,7 @@ class Project:
 
 
 def from_working_tree(root: Path) -> Project:
-    """A new repository with the files of the working tree, as a fresh clone would have them."""
+    """A new repository with the files of the working tree, as in a fresh clone."""
     project = Project(root)
     listed = subprocess.check_output(["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, text=True)
     for name in filter(None, listed.split("\0")):
@@ -97,7 +97,7 @@ def from_working_tree(root: Path) -> Project:
 
 
 def clone(origin: Project, root: Path, key: Path | None = None) -> Project:
-    """What `git clone` makes of a scratch repository, with the user's key for its remote where there is one."""
+    """A `git clone` of a scratch repository, with the user's key for its remote where there is one."""
     root.mkdir(parents=True)
     project = Project(root)
     project.git("clone", "--quiet", str(origin.root), ".")
@@ -116,8 +116,8 @@ def copy(origin: Path, root: Path) -> Project:
                 for _, column, kind, *_ in database.execute(f"PRAGMA table_info({table})").fetchall():
                     if kind.startswith(("VARCHAR", "TEXT")):
                         database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", paths)
-        for described in root.glob("mlartifacts/**/MLmodel"):
-            described.write_text(described.read_text().replace(*paths))
+        for file in root.glob("mlartifacts/**/MLmodel"):
+            file.write_text(file.read_text().replace(*paths))
     return Project(root)
 
 
@@ -138,7 +138,7 @@ def build_once(tmp_path_factory, name: str, build: Callable[[Path], object]) -> 
 
 
 def wait_for_queue(project: Project, interval: float = 1) -> None:
-    """Wait until no experiment of the queue waits or runs, looking every `interval` seconds."""
+    """Wait until no experiment of the queue waits or runs, checked every `interval` seconds."""
     from dvc.repo import Repo
 
     end = time.monotonic() + 900
@@ -149,5 +149,5 @@ def wait_for_queue(project: Project, interval: float = 1) -> None:
             time.sleep(interval)
 
 
-def _obey_ctrl_c() -> None:
+def _reset_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)

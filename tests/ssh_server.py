@@ -1,7 +1,7 @@
 """A real SSH server on loopback: `python -m tests.ssh_server FOLDER [OPENS]` makes its keys and prints its port.
 
-It lets one user in, by FOLDER/key, to the files in FOLDER/files over SFTP; it has no shell and runs no commands. Where
-OPENS is given, it dies as that many files have been opened.
+It serves FOLDER/files over SFTP to one user, who has FOLDER/key; it has no shell and runs no commands. Where OPENS is
+given, it kills itself when that many files have been opened.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ USER = "team"
 
 @contextmanager
 def serving(folder: Path, *opens: str) -> Iterator[tuple[subprocess.Popen, str]]:
-    """The server's process, gone at the end, and the address of its files."""
+    """The server's process, killed at the end, and the address of its files."""
     command = [sys.executable, "-m", "tests.ssh_server", str(folder), *opens]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -38,8 +38,8 @@ def large(digit: np.ndarray, side: int = 280) -> np.ndarray:
 
 def mixed(ink: np.ndarray, paper: tuple, pen: tuple) -> Image.Image:
     """Ink of one colour on paper of another, RGB."""
-    levels = np.array(paper) + ink[..., None] * (np.array(pen, float) - np.array(paper))
-    return Image.fromarray(np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+    values = np.array(paper) + ink[..., None] * (np.array(pen, float) - np.array(paper))
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
 
 
 def page(ink: np.ndarray, height: int, width: int, top: int, left: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The `digits` command: what the pipeline made, used and managed."""
+"""The `digits` command line."""
 
 import click
 
@@ -9,9 +9,9 @@ from digits.cli import data, model, servers, tracking, training
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="digits")
 def commands() -> None:
-    """Read handwritten digits with the model that the registry calls champion.
+    """Classify handwritten digits with the champion model, and manage data, runs and models.
 
-    The registry is mlflow.db in the project's root, or wherever MLFLOW_TRACKING_URI points.
+    The tracking store is mlflow.db in the project's root, or the one that MLFLOW_TRACKING_URI names.
     """
 
 

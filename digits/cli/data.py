@@ -10,7 +10,7 @@ from digits.paths import DATA_DIFF
 
 @click.group()
 def data() -> None:
-    """Compare versions of the data, and choose what drift is measured against."""
+    """Compare versions of the data, and set the drift reference."""
 
 
 @data.command()
@@ -22,7 +22,7 @@ def data() -> None:
 def diff(before: str, after: str | None, page: Path) -> None:
     """Show the pictures added, removed and relabelled from revision BEFORE to AFTER, counts by label, and drift.
 
-    AFTER is the working tree where it is not given. Example: digits data diff HEAD~1
+    AFTER defaults to the working tree. Example: digits data diff HEAD~1
     """
     from digits.params import load
     from digits.validation import difference
@@ -40,7 +40,7 @@ def diff(before: str, after: str | None, page: Path) -> None:
 @data.command()
 @click.argument("uri", default="models:/digits@champion")
 def reference(uri: str) -> None:
-    """Measure drift from what the model URI was trained on: writes data/reference.json, to be committed."""
+    """Set the drift reference to the training data of the model URI: writes data/reference.json, to be committed."""
     from digits.files import atomic_write
     from digits.paths import PROFILE, REFERENCE_PROFILE
     from digits.tracking import registry, runs
@@ -48,12 +48,10 @@ def reference(uri: str) -> None:
     version = registry.resolve_alias(uri)
     profile = runs.artifact_path(version.run_id, f"validation/{PROFILE.name}")
     if profile is None:
-        raise UserError(
-            f"the run {version.run_id} of {uri} holds no validation/{PROFILE.name}: `make register` logs it"
-        )
+        raise UserError(f"the run {version.run_id} of {uri} has no validation/{PROFILE.name}: `make register` logs it")
     with atomic_write(REFERENCE_PROFILE) as temporary:
         temporary.write_bytes(profile.read_bytes())
     print(
-        f"{REFERENCE_PROFILE} now describes what version {version.number} was trained on; "
-        f"`git add {REFERENCE_PROFILE}` keeps it"
+        f"{REFERENCE_PROFILE} is now the profile of the training data of version {version.number}; "
+        f"next: `git add {REFERENCE_PROFILE}`, and commit it"
     )

@@ -1,4 +1,4 @@
-"""Commands that read digits with a registered model."""
+"""The command that classifies pictures with the champion."""
 
 import json
 from pathlib import Path
@@ -10,16 +10,16 @@ from digits.errors import UserError
 
 @click.command()
 @click.argument("picture", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture, a line each.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per picture, each on a line.")
 def predict(picture: tuple[Path, ...], as_json: bool) -> None:
-    """Print the label of each PICTURE, one digit in a PNG, JPEG, TIFF, … of any size, and all probabilities.
+    """Print the predicted label and all probabilities of each PICTURE: one digit in a PNG, JPEG, TIFF, … of any size.
 
     Example: digits predict seven.png photos/*.jpg
     """
     import numpy as np
 
     digits = np.stack([_canonical(path) for path in picture])
-    from digits.tracking import registry  # MLflow: only once every picture has been read
+    from digits.tracking import registry  # imports MLflow: only after all pictures are decoded
 
     classifier = registry.load_classifier(registry.resolve_alias(registry.CHAMPION_URI))
     for path, probabilities in zip(picture, classifier.predict(digits).probabilities, strict=True):

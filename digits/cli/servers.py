@@ -16,22 +16,20 @@ def serve(host: str, port: int) -> None:
     """
     from digits.tracking import registry
 
-    registry.resolve_alias(
-        registry.CHAMPION_URI
-    )  # says clearly, and before a server starts, where there is no champion
+    registry.resolve_alias(registry.CHAMPION_URI)  # where there is no champion, fail before the server starts
     _exec_mlflow("models", "serve", "-m", registry.CHAMPION_URI, "--env-manager", "local", "-h", host, "-p", str(port))
 
 
 @click.command()
 @click.option("--port", default=5000, show_default=True, help="Port to listen on.")
 def ui(port: int) -> None:
-    """Open MLflow's page of runs and models on this machine."""
+    """Start MLflow's UI of runs and models on this machine."""
     from digits.tracking import store
 
     store.connect()
     address = store.uri()
     if address.startswith("http"):
-        print(f"the runs are on a tracking server, which has a page of its own: open {store.redacted_uri()}")
+        print(f"the runs are on a tracking server: open {store.redacted_uri()}")
         return
     print(f"open http://127.0.0.1:{port}", flush=True)
     _exec_mlflow("server", "--backend-store-uri", address, "--port", str(port), "--workers", "1", *store.QUIET)

@@ -1,4 +1,4 @@
-"""Commands on the tracking store: where a model came from, and what the store lacks."""
+"""Commands on the tracking store: lineage, sync and migration."""
 
 import os
 
@@ -10,10 +10,10 @@ from digits.errors import UserError
 @click.command()
 @click.argument("uri", default="models:/digits@champion")
 def lineage(uri: str) -> None:
-    """Print where the registered model URI came from: run, weights, code, data and validation.
+    """Print the lineage of the registered model URI: run, weights, code, data and validation.
 
-    Each link is checked against the next; exits with 1 where one is missing. URI is models:/digits@champion unless
-    given, or models:/digits/NUMBER.
+    Each link is checked; the exit status is 1 where one is missing or differs. URI is models:/digits@champion, the
+    default, or models:/digits/NUMBER.
     """
     from digits.tracking import lineage
 
@@ -22,12 +22,13 @@ def lineage(uri: str) -> None:
 
 @click.command()
 def sync() -> None:
-    """Log what the tracking store lacks of the model in models/: its run, its scores, its version.
+    """Log and register the model in models/, where its run, metrics or version are missing in the tracking store.
 
-    For when the tracking server failed, or is a new one; nothing is trained again. `dvc repro` does it too.
+    Use it after the tracking server failed, or for a new one. Nothing is trained again. `dvc repro` does the same.
     """
-    from digits.paths import project_root
-    from digits.tracking import store
+    from digits.files import digest
+    from digits.paths import WEIGHTS, project_root
+    from digits.tracking import registration, store
     from digits.vcs import experiments
 
     os.chdir(project_root())
@@ -35,9 +36,11 @@ def sync() -> None:
     outdated = experiments.outdated_stages("evaluate")
     if outdated:
         raise UserError(
-            f"{', '.join(outdated)} would run again, so models/ is not what params.yaml says: "
-            "`dvc repro` brings it up to date, and registers it"
+            f"models/ is outdated, since these stages have changed: {', '.join(outdated)}; "
+            "`dvc repro` runs them, and registers the model"
         )
+    with store.wrap_store_errors():
+        registration.forget(digest(WEIGHTS, "sha256"))
     print(experiments.run_dvc("repro", "--single-item", "register"), end="")
 
 
@@ -46,7 +49,7 @@ def sync() -> None:
 def migrate(target: str) -> None:
     """Copy this machine's runs and models, mlflow.db, to the tracking server at TARGET.
 
-    What was copied before stays as it is. Example: digits migrate http://127.0.0.1:5000
+    What was copied before is skipped. Example: digits migrate http://127.0.0.1:5000
     """
     from digits.paths import TRACKING_DATABASE, project_root
     from digits.tracking import migration, store

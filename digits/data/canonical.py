@@ -1,7 +1,7 @@
 """The one conversion from pixel values to the canonical digit: 28 x 28, light ink on black, as in MNIST.
 
 Training, evaluation and serving all call these functions. They take stacks of pictures of one size,
-(n, height, width) uint8 from 0 black to 255 white. This module knows no files, formats or tools.
+(n, height, width) uint8 from 0 black to 255 white. This module has no dependency on files and formats.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,10 @@ from scipy import ndimage
 
 DIGIT_SIZE = 28  # pixels: the side of the canonical digit
 INK_BOX_SIZE = 20  # pixels: the longest side of its ink, http://yann.lecun.com/exdb/mnist/
-MIN_CONTRAST = 16  # of 255: below this there is nothing to read
+MIN_CONTRAST = 16  # of 255: a picture with less is blank
 INK_THRESHOLD = 0.15  # of the strongest ink: weaker values are shadows of the paper, not strokes
 PAPER_TOLERANCE = 40  # pixel values: a pixel nearer to the paper than this is paper, with noise
-MIN_PHOTOGRAPH_SIZE = 64  # pixels: a picture larger than this both ways can show uneven light, noise and specks
+MIN_PHOTOGRAPH_SIZE = 64  # pixels: a picture with both sides longer may have uneven light, noise and specks
 MAX_STACK_PIXELS = 4_000_000  # pixels in one stack: bounds the memory
 
 
@@ -34,7 +34,7 @@ def canonical(stack: np.ndarray, ink: np.ndarray | None = None) -> np.ndarray:
     """Convert (n, height, width) uint8 pixel values to canonical digits: (n, 28, 28) uint8, light ink on 0.
 
     As LeCun et al. describe for MNIST, the ink is scaled to a longest side of 20 pixels and its centre of mass is
-    moved to the centre. A canonical picture comes back unchanged; a blank one comes back as zeros.
+    moved to the centre. A canonical picture is returned unchanged, a blank one as zeros.
     `ink` is `ink_fractions(stack)`, if the caller has computed it already.
     """
     ink = ink_fractions(stack) if ink is None else ink
@@ -69,7 +69,7 @@ def contrast(stack: np.ndarray) -> np.ndarray:
 
 
 def ink_fractions(stack: np.ndarray) -> np.ndarray:
-    """How much ink each pixel holds: (n, height, width) float32, from 0 for paper to 1 for the strongest ink.
+    """The ink of each pixel: (n, height, width) float32, from 0 for paper to 1 for the strongest ink.
 
     The paper is the median of the picture's border; the ink may be darker or lighter. In a photograph, uneven light,
     noise and specks are removed first.
@@ -95,7 +95,7 @@ def border(stack: np.ndarray) -> np.ndarray:
 
 
 def bounds(mask: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """First and last row, and first and last column, that hold a pixel of each (n, height, width) bool mask.
+    """First and last row, and first and last column, that contain a pixel of each (n, height, width) bool mask.
 
     An empty mask gives its whole height and width: 0 to height - 1 and 0 to width - 1.
     """
@@ -151,7 +151,7 @@ def _resampling_weights(first: np.ndarray, length: np.ndarray, longest: np.ndarr
 def _centred(scaled: np.ndarray) -> np.ndarray:
     """Place (n, 20, 20) digits, which start in the upper left corner, in (n, 28, 28) by their centre of mass."""
     (_, bottom), (_, right) = bounds(scaled > 0)
-    padded = np.pad(scaled, ((0, 0), (0, 1), (0, 1)))  # one empty row and column, for what lies outside
+    padded = np.pad(scaled, ((0, 0), (0, 1), (0, 1)))  # an empty row and column, for positions outside
     sources = []
     for centre, last in zip(centre_of_mass(scaled), (bottom, right), strict=True):
         offset = np.clip(np.rint(DIGIT_SIZE / 2 - centre), 0, DIGIT_SIZE - 1 - last).astype(int)

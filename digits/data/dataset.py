@@ -1,6 +1,6 @@
 """Pictures and labels on disk, as Parquet, written and read one row group at a time.
 
-Raw pictures follow the convention of Hugging Face's image feature, which holds pictures of any size: `image` is a
+Raw pictures follow the convention of Hugging Face's image feature, for pictures of any size: `image` is a
 struct of the encoded `bytes` and a `path`, `label` an integer. Of a processed digit, `image` is 784 raw bytes, the
 28 x 28 pixels row by row.
 """
@@ -21,7 +21,7 @@ from digits.files import atomic_write
 
 LABELS = range(10)
 SPLITS = ("train", "validation", "test")
-ROWS_PER_GROUP = 1000  # a row group is the unit of reading and of parallel work: memory holds a few at a time
+ROWS_PER_GROUP = 1000  # a row group is the unit of reading and of parallel work: a few are in memory at a time
 BYTES_PER_GROUP = 32 * 2**20  # photographs fill a row group with fewer rows
 BYTES_PER_SMALL_PICTURE = 2000  # above this a picture's cost grows with its bytes
 
@@ -37,7 +37,7 @@ PROCESSED_SCHEMA = pa.schema({"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "labe
 
 
 class Example(NamedTuple):
-    """One raw picture: its split (`train` or `test`), encoded bytes, the path it came from, and its label."""
+    """One raw picture: its split (`train` or `test`), encoded bytes, the path of its file, and its label."""
 
     split: str
     data: bytes
@@ -98,13 +98,6 @@ def read_row_group(group: RowGroup, folder: Path = paths.RAW) -> list[Example]:
     """A row group's examples, in the order of their rows."""
     with pq.ParquetFile(folder / f"{group.split}.parquet") as file:
         return _examples(group.split, file.read_row_group(group.group))
-
-
-def read_raw(split: str, folder: Path = paths.RAW) -> Iterator[Example]:
-    """Yield a split's examples in the order of their rows, holding one row group at a time."""
-    for group in row_groups(folder):
-        if group.split == split:
-            yield from read_row_group(group, folder)
 
 
 def read_rows(source: Path | IO[bytes], split: str, wanted: set[int]) -> dict[int, Example]:

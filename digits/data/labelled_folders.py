@@ -67,7 +67,7 @@ def read(path: Path) -> bytes:
 
 
 def text(path: Path) -> str:
-    """The path as text that any file format can hold: bytes that are not UTF-8 are escaped."""
+    """The path as valid UTF-8 text: other bytes are escaped."""
     return path.as_posix().encode("utf-8", "backslashreplace").decode()
 
 
@@ -101,7 +101,7 @@ def _file_error(entry: os.DirEntry) -> str | None:
 def _target_allowed(entry: os.DirEntry, root: Path) -> bool:
     """Whether a link's target is in the folder itself, or in DVC's cache, which DVC links to."""
     target = Path(entry.path).resolve()
-    return target.is_relative_to(root.resolve()) or target.is_relative_to(dvc_files.cache_folder())
+    return target.is_relative_to(root.resolve()) or target.is_relative_to(dvc_files.cache_folder(Path.cwd()))
 
 
 def _name(entry: os.DirEntry) -> str:

@@ -14,9 +14,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from digits.data.canonical import DIGIT_SIZE, MAX_STACK_PIXELS, MIN_CONTRAST, by_shape, canonical, contrast
 
 MAX_PIXELS = 64_000_000  # a 64-megapixel photograph; more is refused before it is decoded
-MAX_SIDE = 1024  # pixels: a larger picture is averaged down, which saves time and costs a 28 x 28 digit nothing
+MAX_SIDE = 1024  # pixels: a larger picture is averaged down, which saves time and does not affect a 28 x 28 digit
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SUFFIXES = {  # of file names, by format: all the formats that are decoded
+SUFFIXES = {  # of file names, by supported format
     "PNG": {"png"},
     "JPEG": {"jpg", "jpeg"},
     "BMP": {"bmp"},
@@ -37,15 +37,15 @@ TRANSPOSE_BY_ORIENTATION = {  # by the Exif tag Orientation: what shows the pict
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-Image.MAX_IMAGE_PIXELS = None  # `decode` checks MAX_PIXELS itself, with an error of its own
+Image.MAX_IMAGE_PIXELS = None  # `decode` checks MAX_PIXELS itself, and raises PictureError
 
 
 class PictureError(ValueError):
-    """Says why a picture can't be decoded, or holds no digit."""
+    """The reason why a picture can't be decoded, or has no digit."""
 
 
 class Picture(NamedTuple):
-    """A decoded picture: its pixel values as a viewer shows them, and what its file says.
+    """A decoded picture: its pixel values as displayed, and the properties of its file.
 
     `pixels` is (height, width) uint8, 0 black to 255 white, at most 1,024 on a side. `format`, `mode` (Pillow's name
     for bands and depth), `width`, `height` and `frames` are the file's own; `min_pixel_value` and `max_pixel_value` are
@@ -77,11 +77,11 @@ def decode(data: bytes) -> Picture:
         return Picture(pixels, "PNG", "L", width, height, 1, *cv2.minMaxLoc(pixels)[:2])
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's warnings name no file
+            warnings.simplefilter("ignore")  # Pillow's warnings do not name the file
             image = Image.open(BytesIO(data), formats=FORMATS)
             if image.width * image.height > MAX_PIXELS:
                 raise PictureError(f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are allowed")
-            format = "JPEG" if image.format == "MPO" else str(image.format)  # a JPEG that holds a second one
+            format = "JPEG" if image.format == "MPO" else str(image.format)  # a JPEG that contains a second one
             size, mode = image.size, image.mode
             frames = 1 if format == "JPEG" else getattr(image, "n_frames", 1)
             if format == "JPEG":

@@ -1,4 +1,4 @@
-"""Where digits come from. A new source is one function here, registered with `@source`, that yields `Example`s.
+"""The sources of pictures: functions registered with `@source` that yield `Example`s.
 
 What a source reads apart from params.yaml (checksums, or a link to the user's pictures) is in
 `data/sources/<its name>`, which the ingest stage depends on.
@@ -105,7 +105,7 @@ def _fetch(name: str, params: Ingest) -> bytes:
         system, path = fsspec.url_to_fs(address, **_timeout_options(address, params.mirror_timeout))
         return system.cat_file(path)
     except FileNotFoundError:
-        raise UserError(f"{address} does not exist; set ingest.mirror to a folder or address that holds it") from None
+        raise UserError(f"{address} does not exist; set ingest.mirror to a folder or address that has it") from None
     except Exception as error:  # each of fsspec's many backends raises errors of its own
         raise UserError(
             f"{address} did not answer: {type(error).__name__} {error}; "

@@ -1,6 +1,6 @@
 """Metrics of a classifier: from arrays of probabilities and labels alone."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,9 +22,6 @@ class Scores:
     accuracy: float
     log_loss: float
     classes: dict[str, ClassScore]
-
-    def to_dict(self) -> dict:
-        return asdict(self)
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> Scores:

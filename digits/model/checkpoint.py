@@ -18,7 +18,8 @@ Metrics = dict[str, float]
 
 def key(train: Digits, validation: Digits, params: Train) -> str:
     """A hash of all that determines the result: only a training with the same key may be resumed."""
-    settings = [json.dumps(params.model_dump()), BACKEND, *(version(name) for name in ("keras", BACKEND, "numpy"))]
+    values = params.model_dump(exclude={"max_logit_difference"})  # a bound that changes no weight
+    settings = [json.dumps(values), BACKEND, *(version(name) for name in ("keras", BACKEND, "numpy"))]
     hashed = hashlib.sha256("\n".join(settings).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         hashed.update(path.read_bytes())

@@ -8,7 +8,7 @@ import onnxruntime
 
 from digits.errors import UserError, printable
 
-BATCH = 1000  # digits in each call of the session: memory stays flat however many there are
+BATCH = 1000  # digits in each call of the session: bounds the memory
 
 
 class Predictions(NamedTuple):

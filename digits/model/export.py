@@ -20,7 +20,7 @@ IR_VERSION = 8  # the file format that was released with it
 
 
 class _Chain:
-    """ONNX nodes in a row: each takes the output of the node before it, and constants of its own."""
+    """A sequence of ONNX nodes: each takes the output of the node before it, and constants."""
 
     def __init__(self, first_input: str) -> None:
         self.last = first_input

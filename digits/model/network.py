@@ -44,7 +44,7 @@ def inference(params: Train) -> keras.Model:
 
 
 def _body(params: Train) -> keras.Model:
-    """Convolutions without padding: a canonical digit has an empty margin, and what is cut off costs no time.
+    """Convolutions without padding: the margin of a canonical digit is empty, and needs no computation.
 
     The shapes in the comments are those of the default.
     """
@@ -58,18 +58,18 @@ def _body(params: Train) -> keras.Model:
         ]
     stack += [
         layers.Flatten(),  # 2,304
-        layers.Dense(len(LABELS), dtype="float32"),  # 10, in full precision: small differences decide
+        layers.Dense(len(LABELS), dtype="float32"),  # 10, in full precision
     ]
     return keras.Sequential(stack, name="body")
 
 
 def _synchronized(params: Train) -> dict[str, bool]:
-    """On several devices each has a part of the batch; TensorFlow needs this switch to normalize over the whole."""
+    """On several devices each has a part of the batch; by this option TensorFlow normalizes over all of it."""
     return {"synchronized": True} if params.devices > 1 and BACKEND == "tensorflow" else {}
 
 
 class DeviceDataset(keras.layers.Layer):
-    """The training split on the device: a batch is named by its rows, and each image is copied there only once.
+    """The training split on the device: a batch is given by its rows, so that each image is copied there only once.
 
     Input: (batch,) int32. Output: (batch, 28, 28) uint8.
     """

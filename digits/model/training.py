@@ -1,4 +1,4 @@
-"""Training: to the same bytes each time, on one device or several, resumed after an interruption or not."""
+"""Reproducible training, on one device or several, which can be resumed after an interruption."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from digits.model import checkpoint as checkpoints
 from digits.model.augmentation import sample_augmentation
 from digits.model.checkpoint import Metrics
 from digits.model.keras_backend import BACKEND, keras
-from digits.model.network import Network
+from digits.model.network import Network, inference
 from digits.model.optimization import optimizer
 from digits.params import Train
 
@@ -61,7 +61,7 @@ def _other(params: Train) -> Iterator[None]:
 def _choose(devices: list[str], params: Train) -> list[str]:
     if len(devices) < params.devices:
         raise UserError(
-            f"train.devices = {params.devices}, but this machine shows {len(devices)} to {BACKEND}: "
+            f"train.devices = {params.devices}, but {BACKEND} finds {len(devices)} on this machine: "
             f"{', '.join(devices)}; lower it in params.yaml"
         )
     return devices[: params.devices]
@@ -87,7 +87,7 @@ def fit(
     they are worse than those of the validation split.
     """
     batch = min(params.batch_size, len(train.labels)) // params.devices * params.devices
-    steps = len(train.labels) // batch  # digits that fill no batch are left out of this epoch's order
+    steps = len(train.labels) // batch  # an incomplete last batch is dropped
     _compile(network, steps, params)
     key = checkpoints.key(train, validation, params)
     history = checkpoints.restore(checkpoint, key, network) if checkpoint else []
@@ -151,7 +151,17 @@ def logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return model.predict(padded, batch_size=BATCH, verbose=0)[: len(images)]
 
 
+def full_precision(model: keras.Model, params: Train) -> keras.Model:
+    """The same network for inference in float32, also where it was trained with another precision."""
+    if params.precision == "float32":
+        return model
+    keras.config.set_dtype_policy("float32")
+    full = inference(params.model_copy(update={"precision": "float32", "devices": 1}))
+    full.set_weights(model.get_weights())
+    return full
+
+
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the weights as HDF5: the same weights give the same bytes, unlike a `.keras` file, which holds dates."""
+    """Write the weights as HDF5: the same weights give the same bytes, unlike a `.keras` file, which contains dates."""
     with atomic_write(path) as temporary:
         model.save_weights(temporary)

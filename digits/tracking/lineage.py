@@ -1,4 +1,4 @@
-"""Where a registered model came from: its version, run, code, data and validation, each checked against the next."""
+"""The lineage of a registered model: version, run, code, data and validation, each checked against the next."""
 
 import itertools
 import json
@@ -18,7 +18,7 @@ TRAIN_SPLIT, RAW, VALIDATION = (
 
 
 class Link(NamedTuple):
-    """One link of the chain: what it is, what was found, and what is wrong with it, or None."""
+    """One link of the chain: its name, what was found, and the problem with it, or None."""
 
     name: str
     found: str
@@ -26,7 +26,7 @@ class Link(NamedTuple):
 
 
 class Keeper(NamedTuple):
-    """A revision that keeps what a model was made of (None: the working tree), and the stages of its dvc.lock."""
+    """A revision whose dvc.lock names a model's data (None: the working tree), and the stages of that lock."""
 
     revision: str | None
     stages: dict[str, Any]
@@ -66,13 +66,13 @@ def _run_links(version: registry.Version) -> Iterator[Link]:
     if run is None:
         yield Link("run", version.run_id, "it was deleted from the tracking store, or is in another store")
         return
-    yield Link("run", f"{version.run_id} “{run.name}”, {run.status}")
-    same = run.tags.get(tags.WEIGHTS) == weights and weights is not None
+    yield Link("run", f"{version.run_id} “{run.info.run_name}”, {run.info.status}")
+    same = run.data.tags.get(tags.WEIGHTS) == weights and weights is not None
     yield Link("weights", f"SHA-256 {weights}", None if same else "the run's weights differ, or have no hash")
 
 
 def _code_link(commit: str | None, keeper: Keeper) -> Link:
-    """The commit on which the model was trained; where files had been changed, the commit that keeps those changes."""
+    """The commit that the model was trained on; where files had been changed, the commit with those changes."""
     if commit is None:
         return Link("code", "unknown", "the version has no tag git_commit")
     if not revisions.exists(commit):
@@ -83,7 +83,7 @@ def _code_link(commit: str | None, keeper: Keeper) -> Link:
         return Link("code", named)
     if not keeper.changed_code(keeper.revision):
         return Link("code", f"{named} with changes, kept by {keeper}")
-    return Link("code", named, f"dvc.lock of {keeper} names another {changed[0]} than either holds")
+    return Link("code", named, f"{changed[0]} differs from the hash in dvc.lock of {keeper}, at both revisions")
 
 
 def _data_links(train_md5: str | None, validation_md5: str | None, keeper: Keeper) -> Iterator[Link]:
@@ -91,14 +91,14 @@ def _data_links(train_md5: str | None, validation_md5: str | None, keeper: Keepe
         yield Link("trained on", "unknown", "the version has no tag train_md5")
         return
     if not keeper.stages:
-        problem = "no dvc.lock of this repository names it: was it ever committed? `git fetch --all`"
+        problem = "no dvc.lock of this repository names it: commit dvc.lock, or `git fetch --all`"
         yield Link("trained on", f"{TRAIN_SPLIT} MD5 {train_md5}", problem)
         return
     where = f"dvc.lock of {keeper}"
     yield Link("trained on", f"{TRAIN_SPLIT} MD5 {train_md5}, named by {where}", _cache_problem(train_md5))
     raw, validated = (keeper.md5("preprocess", "deps", path) for path in (RAW, VALIDATION))
     if raw is None:
-        yield Link("raw data", "unknown", f"{where} does not say what {TRAIN_SPLIT} was made of")
+        yield Link("raw data", "unknown", f"{where} does not name the raw data of {TRAIN_SPLIT}")
         return
     settings = keeper.stages.get("ingest", {}).get("params", {}).get("params.yaml", {}).get("ingest", {})
     source = settings.get("source", "an unknown source")
@@ -111,7 +111,7 @@ def _data_links(train_md5: str | None, validation_md5: str | None, keeper: Keepe
 def _find_keeper(train_md5: str | None, validation_md5: str | None) -> Keeper:
     """The revision whose dvc.lock names both hashes; else one that names the first; else none, an empty lock."""
     best = Keeper(None, {})
-    # Many commits may keep the same digits; the validation that came with them is the newer of the two hashes.
+    # Many commits may name the same digits; fewer name the validation, so those commits are searched first.
     for revision in itertools.chain(*(dvc_files.revisions_with(md5) for md5 in (validation_md5, train_md5) if md5)):
         keeper = Keeper(revision, dvc_files.lock(revision))
         if keeper.md5("train", "deps", TRAIN_SPLIT) == train_md5:
@@ -126,7 +126,7 @@ def _validation_link(run_id: str, md5: str | None) -> Link:
         return Link("validation", "unknown", "the version has no tag validation_md5")
     results = runs.artifact_path(run_id, f"validation/{paths.VALIDATION.name}")
     if results is None:
-        return Link("validation", f"MD5 {md5}", "the run holds no validation results")
+        return Link("validation", f"MD5 {md5}", "the run has no validation results")
     found = digest(results, "md5")
     if found != md5:
         return Link("validation", f"MD5 {found}", f"the run's results are not those of the version, {md5}")
@@ -137,18 +137,18 @@ def _validation_link(run_id: str, md5: str | None) -> Link:
         "validation",
         f"{sum(passed)} of {len(passed)} expectations passed for {content['pictures']:,} pictures, "
         f"{content['quarantined']:,} quarantined; MD5 {md5}; report {report}",
-        None if report else f"the run holds no {paths.VALIDATION_REPORT.name}",
+        None if report else f"the run has no {paths.VALIDATION_REPORT.name}",
     )
 
 
 def _cache_problem(md5: str) -> str | None:
     if dvc_files.in_cache(md5):
         return None
-    return "DVC's cache does not hold it: `dvc pull`, or `dvc fetch --all-commits`"
+    return "it is not in DVC's cache: `dvc pull`, or `dvc fetch --all-commits`"
 
 
 def show(uri: str) -> None:
-    """Print the chain, a line a link. Raises UserError naming what is missing, once all of it is printed."""
+    """Print one line per link. Raises UserError naming the broken links, after all are printed."""
     print(uri)
     broken = []
     for link in chain(uri):

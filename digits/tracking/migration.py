@@ -1,8 +1,8 @@
-"""Copies runs and models from one tracking store to another, say from this machine's SQLite to a team's server.
+"""Copies runs and models from one tracking store to another, for example from SQLite to a team's server.
 
 Runs keep their parameters, metrics by step, tags, datasets, files and times; models their versions, tags and aliases.
-No kept tool does this: `mlflow migrate-filestore` reads file stores only, and the last release of mlflow-export-import,
-1.2.0 of 2023, knows nothing of MLflow 3's logged models.
+No maintained tool does this: `mlflow migrate-filestore` reads file stores only, and the last release of
+mlflow-export-import, 1.2.0 of 2023, does not support MLflow 3's logged models.
 """
 
 import tempfile
@@ -12,19 +12,19 @@ from pathlib import Path
 import yaml
 
 from digits.tracking import registry, store
+from digits.tracking.tags import PARENT
 
 SOURCE_ID = "migrated_from"  # tag: the run's or the model's id in the store that it comes from
 COMPLETE = "migration_complete"  # tag: the last that a copied run gets; one without it is copied again
-PARENT = "mlflow.parentRunId"
-# A new run has its own tags that begin so.
+# Prefixes of tags that a new run gets by itself
 OF_EACH_RUN = ("mlflow.user", "mlflow.source", "mlflow.runName", "mlflow.log-model", PARENT)
-METRICS_A_BATCH, PARAMS_A_BATCH = 1000, 100  # as many as MLflow takes at a time
+MAX_RUNS = 50_000  # as many as MLflow returns at a time
 
 
 def migrate(source: str, target: str, report: Callable[[str], None]) -> None:
-    """Copy what the store at `source` holds to the one at `target`, which holds our experiment already.
+    """Copy the runs and models of the store at `source` to the one at `target`, which must have our experiment.
 
-    What is there already stays as it is, so an interrupted migration is completed by the next.
+    What was copied before is skipped, so that an interrupted migration is completed by the next.
     """
     from mlflow import MlflowClient
 
@@ -44,7 +44,7 @@ def migrate(source: str, target: str, report: Callable[[str], None]) -> None:
             copied[run_id] = _copy_run(old, new, run, new_experiment)
         models |= _copy_models(old, new, run_id, copied[run_id], (old_experiment, new_experiment))
         report(f"{number:4d}/{len(runs)}  {run.info.run_name}")
-    for run in runs:  # a search may adopt runs that are older than itself
+    for run in runs:  # a parent may be newer than its children
         parent = copied.get(run.data.tags.get(PARENT))
         if parent and run.info.run_id in copied:
             new.set_tag(copied[run.info.run_id], PARENT, parent)
@@ -57,13 +57,7 @@ def _experiment(client) -> str:
 
 def _runs(client, experiment: str) -> list:
     """All runs, the newest first."""
-    found, token = [], None
-    while True:
-        page = client.search_runs([experiment], max_results=1000, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return found
+    return client.search_runs([experiment], max_results=MAX_RUNS)
 
 
 def _copy_run(old, new, run, experiment: str) -> str:
@@ -89,11 +83,8 @@ def _copy_values(old, new, run, run_id: str) -> None:
     from mlflow.entities import Param
 
     params = [Param(key, value) for key, value in run.data.params.items()]
-    for start in range(0, len(params), PARAMS_A_BATCH):
-        new.log_batch(run_id, params=params[start : start + PARAMS_A_BATCH])
     points = [point for key in run.data.metrics for point in old.get_metric_history(run.info.run_id, key)]
-    for start in range(0, len(points), METRICS_A_BATCH):
-        new.log_batch(run_id, metrics=points[start : start + METRICS_A_BATCH])
+    new.log_batch(run_id, params=params, metrics=points)
     if run.inputs.dataset_inputs:
         new.log_inputs(run_id, datasets=run.inputs.dataset_inputs)
 
@@ -102,6 +93,8 @@ def _copy_models(old, new, old_run: str, new_run: str, experiments: tuple[str, s
     """Copy the run's logged models; returns their new ids by the old ones."""
     copied = {}
     for model in old.search_logged_models([experiments[0]], f"source_run_id = '{old_run}'"):
+        if not str(model.status).endswith("READY"):
+            continue  # its logging was interrupted
         found = new.search_logged_models([experiments[1]], f"tags.{SOURCE_ID} = '{model.model_id}'")
         complete = [one.model_id for one in found if str(one.status).endswith("READY")]
         copied[model.model_id] = complete[0] if complete else _copy_model(old, new, model, new_run, experiments[1])

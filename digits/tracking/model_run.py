@@ -15,21 +15,21 @@ from digits.params import Params
 from digits.tracking import run_locks, runs, store, tags
 
 MODEL = "model"  # the model's name within its run
-METRICS_A_BATCH = 1000  # as many as MLflow takes at a time
 
 
 def log_model_run(params: Params) -> str:
     """Bring the run of the model in models/ up to date with the files; returns its id.
 
-    A run that was logged while it trained gets what came afterwards: the model, its evaluation and the validation of
-    its data. Where the store has no such run (a new server, results from DVC's cache, a store that failed during
-    training) it is created from the files, or the interrupted one completed. Raises UserError where the store fails.
+    A run that was logged during training gets the rest: the model, its evaluation and the validation of its data.
+    Where the store has no such run (a new server, results from DVC's cache, a store that failed during training) it
+    is created from the files, or the interrupted one completed. Raises UserError where the store fails.
     """
     store.connect()
+    weights = digest(paths.WEIGHTS, "sha256")
+    run_tags = {**tags.of_training(params), **tags.LATER}
     with store.wrap_store_errors():
         run_locks.end_orphans()
-        weights = digest(paths.WEIGHTS, "sha256")
-        run_id = runs.find(weights) or _create(params, weights)
+        run_id = runs.find(weights) or _create(run_tags, tags.run_name(params), weights)
         runs.log_params(run_id, params.flat())
         _log_model(run_id)
         _log_evaluation(run_id)
@@ -37,22 +37,19 @@ def log_model_run(params: Params) -> str:
     return run_id
 
 
-def _create(params: Params, weights: str) -> str:
+def _create(run_tags: dict[str, str], name: str, weights: str) -> str:
     """A run from the files of a training; the one of the same task that was interrupted, if there is one."""
     import mlflow
 
-    found = {**tags.of_training(params), **tags.LATER}
-    interrupted = runs.find_interrupted(found[tags.TASK])
-    with mlflow.start_run(run_id=interrupted, run_name=tags.run_name(params), tags=found) as active:
-        run_id = active.info.run_id
-        try:
-            _log_epochs(run_id)
-            runs.log_inputs()
-            mlflow.set_tag(tags.WEIGHTS, weights)  # last: so an interrupted attempt is completed by the next
-        except KeyboardInterrupt:
-            mlflow.end_run("KILLED")
-            raise
-    return run_id
+    interrupted = runs.find_interrupted(run_tags[tags.TASK])
+    with (
+        run_locks.held() as lock,
+        mlflow.start_run(run_id=interrupted, run_name=name, tags={**run_tags, tags.LOCK: lock}) as active,
+    ):
+        _log_epochs(active.info.run_id)
+        runs.log_inputs()
+        mlflow.set_tag(tags.WEIGHTS, weights)  # last: a run without it is completed by the next attempt
+    return active.info.run_id
 
 
 def _log_epochs(run_id: str) -> None:
@@ -63,12 +60,11 @@ def _log_epochs(run_id: str) -> None:
     points = [
         Metric(key, float(value), now, int(epoch)) for epoch, row in history.iterrows() for key, value in row.items()
     ]
-    for start in range(0, len(points), METRICS_A_BATCH):
-        store.connect().log_batch(run_id, metrics=points[start : start + METRICS_A_BATCH])
+    store.connect().log_batch(run_id, metrics=points)
 
 
 def _log_model(run_id: str) -> None:
-    """The ONNX file as MLflow's model, the weights and the learning curves, unless the run holds them.
+    """The ONNX file as MLflow's model, the weights and the learning curves, unless the run has them.
 
     The model takes (n, 28, 28) uint8 canonical digits and gives `probabilities` and `logits`, (n, 10) float32. ONNX
     Runtime loads and serves it, without the libraries that trained it.
@@ -111,7 +107,7 @@ def logged_models(run_id: str) -> list[Any]:
 
 
 def _log_evaluation(run_id: str) -> None:
-    """The scores on the test split and their figures, unless the run holds these."""
+    """The scores on the test split and their figures, unless the run has them."""
     client, md5 = store.connect(), digest(paths.EVALUATION, "md5")
     if client.get_run(run_id).data.tags.get(tags.EVALUATION) == md5:
         return

@@ -1,4 +1,4 @@
-"""The model registry: versions of the model `digits`, their aliases, and the file behind each."""
+"""The model registry: versions of the model `digits`, their aliases and their files."""
 
 import re
 import time
@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from digits.errors import UserError
-from digits.model.classifier import Classifier
 from digits.tracking import store, tags
+
+if TYPE_CHECKING:
+    from digits.model.classifier import Classifier
 
 NAME = "digits"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -20,7 +23,7 @@ CLAIM_LIFETIME = 300  # seconds: a claim that is older is ignored, since its pro
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version: its number, the aliases that point to it, the run that made it, and its tags."""
+    """A registered version: its number, its aliases, its run, and its tags."""
 
     number: str
     aliases: tuple[str, ...]
@@ -32,7 +35,7 @@ class Version:
         return f"models:/{NAME}/{self.number}"
 
 
-def register(run_id: str, model_uri: str, model_id: str, version_tags: dict[str, str]) -> Version:
+def register(run_id: str, model: Any, version_tags: dict[str, str]) -> Version:
     """Create a version of a run's model, or update the tags of the one with the same weights; return it.
 
     A new version has its tags from the start, so that a process killed in between leaves nothing that a second call
@@ -47,11 +50,11 @@ def register(run_id: str, model_uri: str, model_id: str, version_tags: dict[str,
             client.set_model_version_tag(NAME, known.number, name, version_tags[name])
         return get_version(known.number)
     try:
-        client.create_registered_model(NAME, description="Reads one canonical 28 x 28 handwritten digit.")
+        client.create_registered_model(NAME, description="Classifies one canonical 28 x 28 handwritten digit.")
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    created = client.create_model_version(NAME, model_uri, run_id, tags=version_tags, model_id=model_id)
+    created = client.create_model_version(NAME, model.model_uri, run_id, tags=version_tags, model_id=model.model_id)
     first = find(version_tags[tags.WEIGHTS])
     if first is None or first.number == str(created.version):
         return get_version(str(created.version))
@@ -109,7 +112,7 @@ def resolve_alias(uri: str) -> Version:
 
 
 def set_alias(alias: str, version: Version) -> None:
-    """Let `alias` point to this version, and to no other."""
+    """Set `alias` to this version; no other version has it then."""
     store.connect().set_registered_model_alias(NAME, alias, version.number)
 
 
@@ -121,10 +124,10 @@ def delete_alias(alias: str, version: Version) -> None:
 
 @contextmanager
 def claiming(version: Version, accuracy: float) -> Iterator[None]:
-    """While the block runs, tell other processes that this version, of this accuracy, may become champion.
+    """Tag the version, while the block runs, as one that may become champion with this accuracy.
 
-    Of two processes that register at once, each claims before it asks who is champion and who else claims: so at
-    least one sees the other, or finds it to be champion when it asks again.
+    Of two processes that register at once, each sets its tag before it reads the champion and the other tags. So at
+    least one of them sees the other's tag, or finds the other version as champion when it reads again.
     """
     client = store.connect()
     client.set_model_version_tag(NAME, version.number, CLAIM, f"{accuracy!r} {time.time():.0f}")
@@ -144,10 +147,12 @@ def better_claim(version: Version, accuracy: float) -> Version | None:
     return None
 
 
-def load_classifier(version: Version) -> Classifier:
-    """The model of a version, loaded. Raises UserError where the store does not hold its file."""
+def load_classifier(version: Version) -> "Classifier":
+    """The model of a version, loaded. Raises UserError where the store does not have its file."""
     store.connect()
     from mlflow.artifacts import download_artifacts
+
+    from digits.model.classifier import Classifier
 
     with store.wrap_store_errors():
         folder = Path(download_artifacts(artifact_uri=version.uri))

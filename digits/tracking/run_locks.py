@@ -1,8 +1,8 @@
-"""Which runs a training of this project writes to now: a lock file each, which the system releases with the process."""
+"""A lock file for each run that a process of this project writes to; the system releases it when the process ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -10,31 +10,22 @@ from digits.paths import LIVE_RUNS, project_root
 from digits.tracking import runs, store
 
 
-class _Run(Protocol):
-    run_id: str
-    lost: bool  # the store failed, and may have the run as RUNNING
-
-
 @contextmanager
-def held(run: _Run) -> Iterator[None]:
-    """Hold the lock of a run while the block runs. The file stays where the store was lost: see `end_orphans`."""
-    path = project_root() / LIVE_RUNS / f"{run.run_id}.lock"
-    path.parent.mkdir(exist_ok=True)
-    with FileLock(path):
-        try:
-            yield
-        finally:
-            if not run.lost:
-                path.unlink()
+def held() -> Iterator[str]:
+    """Hold a new lock file while the block runs; yields its name, which the run has as the tag LOCK from the start."""
+    name, folder = uuid4().hex, project_root() / LIVE_RUNS
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / f"{name}.lock"):
+        yield name
 
 
 def end_orphans() -> None:
-    """Mark as KILLED the runs of this project whose process ended without saying so."""
+    """Mark as KILLED the runs of this project whose process ended without saying so; remove the locks of ended runs."""
     for path in (project_root() / LIVE_RUNS).glob("*.lock"):
         with suppress(Timeout), FileLock(path, blocking=False):
-            run = runs.get_run(path.stem)
-            if run is None:  # deleted, or another store's
-                continue
-            if run.status == "RUNNING":
-                store.connect().set_terminated(path.stem, "KILLED")
-            path.unlink(missing_ok=True)
+            found = runs.with_lock(path.stem)
+            for run in found:
+                if run.info.status == "RUNNING":
+                    store.connect().set_terminated(run.info.run_id, "KILLED")
+            if found:  # else the run is in another store
+                path.unlink()

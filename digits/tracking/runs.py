@@ -1,10 +1,9 @@
-"""Runs in MLflow: found again by the SHA-256 of the weights that came of them, read, and added to."""
+"""Runs in MLflow: found by the SHA-256 of their weights, read, and logged to."""
 
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,29 +15,16 @@ from digits.files import digest
 from digits.tracking import store, tags
 from digits.vcs import revisions
 
-PARAMS_A_BATCH = 100  # as many as MLflow takes at a time
 
-
-@dataclass(frozen=True)
-class Run:
-    """What the tracking store holds of a run."""
-
-    name: str
-    status: str
-    tags: dict[str, str]
-
-
-def get_run(run_id: str) -> Run | None:
-    """The run with this id, or None where the store has none, or it was deleted."""
+def get_run(run_id: str):
+    """MLflow's run with this id, or None where the store has none, or it was deleted."""
     from mlflow.exceptions import MlflowException
 
     try:
         run = store.connect().get_run(run_id)
     except MlflowException:
         return None
-    if run.info.lifecycle_stage != "active":
-        return None
-    return Run(run.info.run_name, run.info.status, dict(run.data.tags))
+    return run if run.info.lifecycle_stage == "active" else None
 
 
 def find(weights: str) -> str | None:
@@ -48,15 +34,20 @@ def find(weights: str) -> str | None:
 
 
 def find_interrupted(task: str) -> str | None:
-    """Id of the newest run of this task that came to no model and has ended, or None."""
+    """Id of the newest run of this task that has ended without a model, or None."""
     found = _search(f"tags.`{tags.TASK}` = '{task}'")
     return next(
         (run.info.run_id for run in found if tags.WEIGHTS not in run.data.tags and run.info.status != "RUNNING"), None
     )
 
 
+def with_lock(name: str) -> list:
+    """MLflow's runs that a process writes to, or wrote to, under the lock file of this name."""
+    return _search(f"tags.`{tags.LOCK}` = '{name}'")
+
+
 def logged_epochs(run_id: str) -> set[int]:
-    """The epochs whose metrics the run holds."""
+    """The epochs whose metrics the run has."""
     return {point.step for point in store.connect().get_metric_history(run_id, "val_loss")}
 
 
@@ -88,16 +79,14 @@ def log_params(run_id: str, params: dict[str, Any]) -> None:
     client = store.connect()
     known = client.get_run(run_id).data.params
     values = {key: str(value) for key, value in params.items()}
-    new = [Param(key, value) for key, value in values.items() if key not in known]
-    for start in range(0, len(new), PARAMS_A_BATCH):
-        client.log_batch(run_id, params=new[start : start + PARAMS_A_BATCH])
+    client.log_batch(run_id, params=[Param(key, value) for key, value in values.items() if key not in known])
     changed = " ".join(f"{key}={value}" for key, value in values.items() if known.get(key, value) != value)
     if changed:
         client.set_tag(run_id, tags.LATER_PARAMS, changed)
 
 
 def log_inputs() -> None:
-    """Log in the active run the splits that it learns from, each with the hash that DVC keeps, and the environment."""
+    """Log to the active run the splits that it is trained on, each with DVC's hash, and the environment."""
     import mlflow
     from mlflow.data.numpy_dataset import from_numpy
 
@@ -118,7 +107,7 @@ def _log_environment() -> None:
     import mlflow
 
     with tempfile.TemporaryDirectory() as folder:
-        # The folders' names say it at once; `importlib.metadata` would parse each package's description.
+        # By the names of the folders: `importlib.metadata` is slow, since it parses each package's description.
         found = (path.stem for entry in sys.path for path in Path(entry).glob("*.dist-info"))
         installed = sorted({"==".join(name.split("-")[:2]) for name in found}, key=str.lower)
         Path(folder, "installed.txt").write_text("\n".join(installed) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Where MLflow keeps runs and models, and how a process connects to it."""
+"""The tracking store, where MLflow keeps runs and models: its address, connection and errors."""
 
 import logging
 import os
@@ -15,10 +15,10 @@ from digits.errors import UserError
 from digits.paths import ARTIFACTS, TRACKING_DATABASE, project_root
 
 EXPERIMENT = "digits"
-KIND = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's page begins with language models
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's UI opens its view for language models
 SQLITE = "sqlite:///"  # and a path
-SERVER_TIMEOUT = 5  # seconds that a server is given to answer
-# MLflow would retry for four minutes a call; a server that is gone is given up after some seconds.
+SERVER_TIMEOUT = 5  # seconds to wait for the answer of a server
+# MLflow's default is to retry each call for four minutes.
 CLIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -88,7 +88,7 @@ def wrap_store_errors() -> Iterator[None]:
 def connect():
     """Connect to the tracking store and return an MlflowClient; a database that does not exist is created.
 
-    Raises UserError where the store cannot be written or does not answer, before any work is lost to it.
+    Raises UserError where the store cannot be written or does not answer.
     """
     address = uri()
     for name, value in CLIENT.items():
@@ -109,7 +109,7 @@ def connect():
         mlflow.set_experiment(EXPERIMENT)
     except UserError:
         raise
-    except Exception as error:  # whatever the store's driver, network or server raises
+    except Exception as error:  # of the store's driver, network or server
         raise UserError(
             f"the tracking store {redacted_uri()} does not answer: {reason(error)}; start it, or set "
             "MLFLOW_TRACKING_URI to another; where it needs a user, set MLFLOW_TRACKING_USERNAME and "
@@ -171,5 +171,5 @@ def _provide_experiment(client, address: str) -> None:
     try:
         client.create_experiment(EXPERIMENT, artifact_location=artifacts, tags=KIND)
     except Exception:
-        if client.get_experiment_by_name(EXPERIMENT) is None:  # else another process was faster
+        if client.get_experiment_by_name(EXPERIMENT) is None:  # else another process has created it
             raise

@@ -1,4 +1,4 @@
-"""The tags that a run carries: where its code, parameters and data come from, and what it is found by."""
+"""The tags of runs and versions: their code, parameters and data, and the keys that they are found by."""
 
 import hashlib
 import json
@@ -14,20 +14,20 @@ from digits.tracking import naming
 from digits.vcs import dvc_files, revisions
 
 WEIGHTS = "weights_sha256"  # what a run and a registry version are found by
-TASK = "digits.task"  # what an interrupted training finds its run by: what it learns from, and how
+TASK = "digits.task"  # hash of data, parameters and code: an interrupted training finds its run by it
+LOCK = "digits.lock"  # the name of the lock file that the process of a run holds
 EXPERIMENT = "dvc_experiment"  # the name of DVC's experiment
-NO_EXPERIMENT = "none: "  # and then the command
-EVALUATION = "evaluation_md5"  # of the metrics that the run holds
+NO_EXPERIMENT = "none: "  # followed by the command
+EVALUATION = "evaluation_md5"  # of the metrics that the run has
 LATER_PARAMS = "params_changed_later"  # parameters that got another value after the run began
 LATER = {"logged": "later, from the files"}  # of a run that was not logged while it trained
 PARENT = "mlflow.parentRunId"  # MLflow's own: the run that this one is nested in
 SEARCH = "digits_search"  # the name of the search, on the parent of its runs
 TRAINED_ON = ("train", "validation")  # splits
-TRAINING_CODE = ("network.py", "augmentation.py", "optimization.py", "training.py")
 
 
 def run_name(params: Params) -> str:
-    """What a run with these parameters is called: what DVC's experiment, or the working tree, changed in them."""
+    """The name of a run with these parameters: what DVC's experiment, or the working tree, changed in them."""
     baseline = revisions.read_text(paths.PARAMS, os.environ.get("DVC_EXP_BASELINE_REV") or "HEAD") or ""
     return naming.name(params.flat(), flatten(yaml.safe_load(baseline) or {}))
 
@@ -45,7 +45,7 @@ def of_training(params: Params) -> dict[str, str]:
 
 
 def of_model(accuracy: float, min_accuracy: float) -> dict[str, str]:
-    """The tags of a registry version: the model, what it learned from and was tested on, and how it did."""
+    """The tags of a registry version: hashes of the model, its data and their validation, and its accuracy."""
     return {
         WEIGHTS: digest(paths.WEIGHTS, "sha256"),
         "onnx_sha256": digest(paths.ONNX, "sha256"),
@@ -58,8 +58,9 @@ def of_model(accuracy: float, min_accuracy: float) -> dict[str, str]:
 
 
 def _task(params: Params) -> str:
-    """What training does, as a hash: an interrupted run with the same one is resumed."""
+    """A hash of data, parameters, code and backend: an interrupted run with the same one is resumed."""
     data = [digest(paths.PROCESSED / f"{split}.parquet", "md5") for split in TRAINED_ON]
-    code = [digest(Path(__file__).parents[1] / "model" / name, "md5") for name in TRAINING_CODE]
-    task = [params.train.model_dump(), data, code, os.environ.get("KERAS_BACKEND", "tensorflow")]
+    code = [digest(path, "md5") for path in sorted((Path(__file__).parents[1] / "model").glob("*.py"))]
+    settings = params.train.model_dump(exclude={"max_logit_difference"})  # a bound that changes no weight
+    task = [settings, data, code, os.environ.get("KERAS_BACKEND", "tensorflow")]
     return hashlib.sha256(json.dumps(task).encode()).hexdigest()

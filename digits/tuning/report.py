@@ -1,4 +1,4 @@
-"""What a search found: the best parameters next to the baseline, and figures of its trials."""
+"""The report of a search: the best parameters next to the baseline, and figures of its trials."""
 
 import os
 import warnings
@@ -22,7 +22,7 @@ def format_value(value: Any) -> str:
 
 
 def outcome_table(study: optuna.Study, baseline: dict[str, Any], metric: str) -> str:
-    """The searched parameters and the metric of the baseline and of the best trial, in lines."""
+    """The searched parameters and the metric of the baseline and of the best trial, as a table."""
     best = study.best_trial
     first = next((trial for trial in study.trials if trial.params == baseline and trial.value is not None), None)
     lines = [f"{'':28}{'baseline':>14}{'best':>14}"]
@@ -34,7 +34,7 @@ def outcome_table(study: optuna.Study, baseline: dict[str, Any], metric: str) ->
 
 
 def write_figures(study: optuna.Study, metric: str) -> list[Path]:
-    """Draw the metric of each trial, and how much each parameter mattered where that can be estimated."""
+    """Draw the metric of each trial, and the importance of each parameter where it can be estimated."""
     os.environ.setdefault("MPLBACKEND", "agg")  # no window
     from optuna.visualization import matplotlib as plots
 

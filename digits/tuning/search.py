@@ -1,6 +1,6 @@
-"""The search: it proposes parameters, trains each proposal in a process of its own, and makes the best an experiment.
+"""The search: it trains each proposal in a process of its own, and runs the best one as a DVC experiment.
 
-All that is known of a search is in tuning.db and in the tracking store: the same command resumes it.
+The state of a search is in tuning.db and in the tracking store: the same command resumes it.
 """
 
 import json
@@ -13,15 +13,16 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import optuna
+from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
 from digits import paths
 from digits.errors import UserError
 from digits.files import digest
 from digits.params import Params, Range, Train
-from digits.tracking import runs, store
+from digits.tracking import runs, store, tags
 from digits.tuning import report, trial
-from digits.tuning.study import ERROR, STARTUP_TRIALS, WEIGHTS, open_study
+from digits.tuning.study import ERROR, STARTUP_TRIALS, WEIGHTS, direction, open_study
 from digits.vcs import experiments
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -38,10 +39,14 @@ def run(name: str, params: Params, trials: int, jobs: int, apply: bool, echo: Ca
     """
     outdated = experiments.outdated_stages("preprocess")
     if outdated:
-        raise UserError(f"the data are not what params.yaml says ({', '.join(outdated)}): run `dvc repro preprocess`")
+        raise UserError(f"the data are outdated ({', '.join(outdated)}): run `dvc repro preprocess`")
     store.connect()
-    search = Search(name, params, echo)
-    search.run(trials, jobs)
+    try:
+        with FileLock(f"{paths.TUNING_DATABASE}.lock", blocking=False):
+            search = Search(name, params, echo)
+            search.run(trials, jobs)
+    except Timeout:
+        raise UserError("another search is running in this project: wait until it ends, or stop it") from None
     if not search.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         raise UserError(f"every trial of the search {name!r} was pruned: is train.learning_rate too high?")
     figures = report.write_figures(search.study, params.tune.metric)
@@ -59,7 +64,7 @@ def run(name: str, params: Params, trials: int, jobs: int, apply: bool, echo: Ca
 def _make_experiment(search: str, best: FrozenTrial, apply: bool, echo: Callable[[str], None]) -> None:
     """Train the best trial again as the DVC experiment `<search>-best`, which replaces an earlier one of this name."""
     name, trial_name = f"{search}-best", f"{search}-{best.number}"
-    # JSON has every digit of a number, and quotes around a text, as the syntax of `-S` wants them.
+    # JSON keeps every digit of a number, and quotes a string, as `-S` needs it.
     changes = [word for key, value in best.params.items() for word in ("-S", f"{key}={json.dumps(value)}")]
     command = ["exp", "run", "--name", name, *changes]
     if not apply:
@@ -82,7 +87,7 @@ def _make_experiment(search: str, best: FrozenTrial, apply: bool, echo: Callable
 class Search:
     """One study, and the run in MLflow that the runs of its trials are nested in.
 
-    Raises UserError where the study was begun with settings whose results cannot be compared with these.
+    Raises UserError where the study was started with settings whose results cannot be compared with these.
     """
 
     def __init__(self, name: str, params: Params, echo: Callable[[str], None]) -> None:
@@ -91,7 +96,7 @@ class Search:
         self.baseline = {key: value for key, value in params.flat().items() if key in self.ranges}
         self.study = open_study(name, params)
         self._check_settings()
-        # Another seed each time that the search is resumed, or the first values would be drawn again.
+        # Another seed each time that the search is resumed, else the first values would be sampled again.
         seed = params.tune.seed + len(self.study.trials)
         self.study.sampler = optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
@@ -108,18 +113,21 @@ class Search:
             if one.choices is not None and self.baseline[key] not in one.choices:
                 raise UserError(f"params.yaml: tune.ranges: the choices of {key} lack its value {self.baseline[key]!r}")
         settings = self._settings()
-        known = self.study.user_attrs.get("settings") if self._ended() else None
-        if known is not None and known != settings:
+        known = self.study.user_attrs.get("settings", {}) if self._ended() else settings
+        if self.study.direction != direction(self.params.tune.metric):
+            known = {**settings, "tune.metric": ""}
+        if known != settings:
             changed = sorted(key for key in known | settings if known.get(key) != settings.get(key))
             raise UserError(
-                f"the search {self.name!r} was begun with another {', '.join(changed)}: give --name another"
+                f"the search {self.name!r} was started with another {', '.join(changed)}: choose another --name"
             )
         self.study.set_user_attr("settings", settings)
 
     def _settings(self) -> dict[str, str]:
-        """What a trial's result depends on, but for the searched values."""
+        """What a trial's result depends on, apart from the searched values."""
         fixed = {key: str(value) for key, value in self.params.flat().items() if key.startswith("train.")}
-        data = [paths.PROCESSED / f"{split}.parquet" for split in trial.SPLITS]
+        del fixed["train.max_logit_difference"]  # a bound that changes no result
+        data = [paths.PROCESSED / f"{split}.parquet" for split in tags.TRAINED_ON]
         return {
             **self._space(),
             **{key: value for key, value in fixed.items() if key not in self.ranges},
@@ -180,7 +188,7 @@ class Search:
             self.running[process.sentinel] = asked.number, process
 
     def _close(self, number: int, process: SpawnProcess, trials: int) -> None:
-        """Print what came of a trial whose process has ended. Raises UserError where the search cannot go on."""
+        """Print the result of a trial whose process has ended. Raises UserError where the search cannot continue."""
         process.join()
         exitcode = process.exitcode or 0
         ended = self.study.trials[number]

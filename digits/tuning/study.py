@@ -1,8 +1,9 @@
-"""The study of a search, in Optuna's database: what is tried, what came of it, and when a trial is pruned."""
+"""The study of a search, in Optuna's database: its trials, their results, and the pruning."""
 
 import logging
 
 import optuna
+from optuna.study import StudyDirection
 
 from digits.params import Params
 from digits.paths import TUNING_DATABASE, project_root
@@ -10,10 +11,14 @@ from digits.paths import TUNING_DATABASE, project_root
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
-WEIGHTS = "weights_sha256"  # user attribute of a trial: the SHA-256 of the weights that it came to
-ERROR = "error"  # user attribute of a failed trial: what the user can fix
+WEIGHTS = "weights_sha256"  # user attribute of a trial: the SHA-256 of its weights
+ERROR = "error"  # user attribute of a failed trial: the message of an error that the user can fix
 STARTUP_TRIALS = 4  # before these have ended, values are random and no trial is pruned
 LOCK_TIMEOUT = 60  # seconds to wait for another process that writes to the database
+
+
+def direction(metric: str) -> StudyDirection:
+    return StudyDirection.MINIMIZE if metric.endswith("loss") else StudyDirection.MAXIMIZE
 
 
 def open_study(name: str, params: Params) -> optuna.Study:
@@ -28,7 +33,7 @@ def open_study(name: str, params: Params) -> optuna.Study:
     return optuna.create_study(
         study_name=name,
         storage=storage,
-        direction="minimize" if params.tune.metric.endswith("loss") else "maximize",
+        direction=direction(params.tune.metric),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=params.train.epochs // 3),
         load_if_exists=True,
     )

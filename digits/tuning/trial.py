@@ -20,8 +20,6 @@ from digits.processes import exit_with_parent
 from digits.tracking import live, store, tags
 from digits.tuning.study import ERROR, WEIGHTS, open_study
 
-SPLITS = ("train", "validation")  # no trial is chosen by the test split
-
 
 class Task(NamedTuple):
     """A trial of the search `search`: Optuna's number and id of it, its parameters, and the id of the parent run."""
@@ -38,7 +36,7 @@ class Task(NamedTuple):
 
 
 def run(task: Task) -> None:
-    """Train to the end, or until the trial is pruned, and tell Optuna; the main function of the trial's process.
+    """Train until the end, or until the trial is pruned, and report it to Optuna; the main function of the process.
 
     Ctrl-C is blocked in this process: the search ends it by SIGTERM, which is a KeyboardInterrupt here and leaves the
     trial RUNNING in Optuna. An error that the user can fix is stored as the trial's attribute ERROR.
@@ -66,7 +64,7 @@ def _train(trial: optuna.Trial, task: Task) -> float | None:
     from digits.model import network, training
 
     params, metric = task.params.train, task.params.tune.metric
-    splits = {name: dataset.read_processed(name) for name in SPLITS}
+    splits = {name: dataset.read_processed(name) for name in tags.TRAINED_ON}  # no trial is chosen by the test split
 
     def on_epoch(number: int, metrics: dict[str, float], restored: bool) -> None:
         live_run.log_epoch(number, metrics)
@@ -91,5 +89,5 @@ def _train(trial: optuna.Trial, task: Task) -> float | None:
         training.save_weights(net.inference, weights)
         sha256 = digest(weights, "sha256")
         trial.set_user_attr(WEIGHTS, sha256)
-        live_run.set_model(sha256)
+        live_run.weights = sha256
     return history[-1][metric]

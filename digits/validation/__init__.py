@@ -1,1 +1,1 @@
-"""The expectations on the data, and their results. Only `run` imports Great Expectations."""
+"""The expectations on the data, and their results."""

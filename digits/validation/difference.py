@@ -12,7 +12,7 @@ from digits.data.dataset import LABELS, Example
 from digits.data.statistics import ROW_COLUMNS
 from digits.errors import UserError, printable
 from digits.validation import drift
-from digits.vcs import dvc_files
+from digits.vcs import dvc_files, revisions
 from digits.visualization import pages
 
 STATISTICS_0_1 = "data/measurements.parquet"  # where version 0.1 kept the statistics
@@ -53,7 +53,7 @@ def read_table(revision: str | None) -> pd.DataFrame:
         with dvc_files.opened(paths.STATISTICS, revision) as file:
             table = pq.read_table(file, columns=COLUMNS).to_pandas()
     except UserError:
-        if revision and dvc_files.has_file(STATISTICS_0_1, revision):
+        if revision and STATISTICS_0_1 in (revisions.read_text(paths.DVC_LOCK, revision) or ""):
             raise UserError(
                 f"{revision[:12]} is a revision of version 0.1, which kept {STATISTICS_0_1}; it can't be compared with "
                 f"{paths.STATISTICS} of version 0.2: choose a later revision"

@@ -31,7 +31,7 @@ def read_reference() -> dict[str, Any]:
 
 
 def profile(table: pd.DataFrame) -> dict[str, Any]:
-    """A few kilobytes about the pictures of a table: how many there are, and the histogram of each statistic.
+    """A profile of a table, a few kilobytes: the number of pictures, and the histogram of each statistic.
 
     The bins of a number lie below, at and between its deciles here, so that a value of many pictures has its own bin.
     """
@@ -47,10 +47,10 @@ def profile(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def scores(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]:
-    """The population stability index of every statistic of `table` against `reference`, a `profile`, less chance.
+    """The population stability index of every statistic of `table` against `reference`, a `profile`.
 
-    0 is no drift; by custom, above 0.1 is a shift and above 0.25 a large one (Siddiqi 2006). What two samples of one
-    population give by chance is subtracted, so that small samples have no drift of their own.
+    0 is no drift; by convention, above 0.1 is a shift and above 0.25 a large one (Siddiqi 2006). What two samples of a
+    population give by chance is subtracted, so that small samples have no drift.
     """
     found = {}
     for name, histogram in reference["statistics"].items():

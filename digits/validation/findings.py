@@ -7,18 +7,17 @@ from digits.validation.duplicates import also_in_test, duplicate_of, near_duplic
 from digits.validation.label_conflicts import class_mismatch, other_label
 
 FORMATS = {suffix: name for name, suffixes in SUFFIXES.items() for suffix in suffixes}
-MAX_MINORITY = 0.1  # of pictures with the rarer ink, dark or light: more is a collection of both
 
 
-def add_findings(table: pd.DataFrame, max_distance: float, max_ratio: float) -> pd.DataFrame:
+def add_findings(table: pd.DataFrame, max_minority: float, max_distance: float, max_ratio: float) -> pd.DataFrame:
     """The statistics, one row a picture, with a column for each kind of finding: None, or a message.
 
-    `max_distance` is that of near duplicates, `max_ratio` that of a class mismatch. The cost is linear in the rows, but
-    for sorting.
+    `max_minority` is the largest share of odd ink, `max_distance` that of near duplicates, `max_ratio` that of a class
+    mismatch. The cost is linear in the rows, apart from sorting.
     """
     return table.assign(
         misnamed=_misnamed(table),
-        odd_ink=_odd_ink(table),
+        odd_ink=_odd_ink(table, max_minority),
         duplicate_of=duplicate_of(table),
         also_in_test=also_in_test(table),
         other_label=other_label(table),
@@ -34,10 +33,11 @@ def _misnamed(table: pd.DataFrame) -> pd.Series:
     return ("named ." + suffix + ", but contains " + table["format"]).astype(object).where(wrong, None)
 
 
-def _odd_ink(table: pd.DataFrame) -> pd.Series:
+def _odd_ink(table: pd.DataFrame, max_minority: float) -> pd.Series:
+    """Pictures whose ink is dark, or light, where few others' is; more than `max_minority` are a collection of both."""
     dark = table["dark_ink"]
     share = float(dark.mean()) if dark.notna().any() else 0.0
-    odd = {1.0: 0 < share <= MAX_MINORITY, 0.0: 0 < 1 - share <= MAX_MINORITY}
+    odd = {1.0: 0 < share <= max_minority, 0.0: 0 < 1 - share <= max_minority}
     words = dark.map(
         {1.0: "dark on light, most pictures light on dark", 0.0: "light on dark, most pictures dark on light"}
     )

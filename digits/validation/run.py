@@ -74,7 +74,7 @@ def validate(table: pd.DataFrame, reference: dict[str, Any], bounds: Expectation
     `table` has ROW_COLUMNS, the columns of `compute_statistics`, a `name`, and an index from 0 on. Renders Great
     Expectations' Data Docs. The results are in the order of the suite.
     """
-    table = add_findings(table, max_distance=bounds.no_near_leak.min, max_ratio=bounds.class_typical.max)
+    table = add_findings(table, bounds.ink_colour.max, bounds.no_near_leak.min, bounds.class_typical.max)
     scores = drift.scores(table[table["split"] == "train"], reference)
     return ValidationRun(table, scores, check(table, scores, bounds, paths.DATA_DOCS))
 
@@ -169,7 +169,7 @@ def _expectation_result(gx_result: dict[str, Any], table: pd.DataFrame) -> Expec
 
 
 def _value_range(table: pd.DataFrame, config: dict[str, Any]) -> str:
-    """What a column holds that is checked row by row: its extremes, its values, or how many rows are not null."""
+    """The observed value of a column that is checked row by row: its range, values, or rows that are not null."""
     column = table[config["kwargs"]["column"]].dropna()
     if config["type"] == "expect_column_values_to_be_null":
         return f"{len(column):,} of {len(table):,}"

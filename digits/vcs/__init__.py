@@ -1,1 +1,1 @@
-"""What the project asks of git and DVC."""
+"""Access to git and DVC."""

@@ -1,4 +1,4 @@
-"""What DVC holds: the hashes in dvc.lock, its cache, and the files that it keeps at each revision."""
+"""DVC's files: the hashes in dvc.lock, the cache, and the files at each revision."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,8 +34,8 @@ def data_hashes() -> dict[str, str]:
         {entry["path"]: entry["md5"] for stage in stages for entry in stage.get(kind, []) if "md5" in entry}
         for kind in ("outs", "deps")
     )
-    brought = {path: md5 for path, md5 in read.items() if not {path, *map(str, Path(path).parents)} & wrote.keys()}
-    return {path: md5 for path, md5 in {**brought, **wrote}.items() if path.startswith("data/")}
+    inputs = {path: md5 for path, md5 in read.items() if not {path, *map(str, Path(path).parents)} & wrote.keys()}
+    return {path: md5 for path, md5 in {**inputs, **wrote}.items() if path.startswith("data/")}
 
 
 def revisions_with(md5: str) -> Iterator[str | None]:
@@ -65,25 +65,21 @@ def dependency_hash(path: str, revision: str | None) -> str | None:
     return tree.hash_info.value
 
 
-def cache_folder() -> Path:
-    """The folder of DVC's cache, absolute, wherever it was set to."""
-    return _cache_folder(Path.cwd())
-
-
 @lru_cache
-def _cache_folder(project: Path) -> Path:
+def cache_folder(project: Path) -> Path:
+    """The folder of the project's DVC cache, absolute."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
-        with Repo() as repo:
+        with Repo(project) as repo:
             return Path(repo.cache.local.path).parents[1].resolve()  # it ends in files/md5
     except DvcException:
         return (project / ".dvc" / "cache").resolve()
 
 
 def in_cache(md5: str) -> bool:
-    """Whether DVC's cache on this machine holds a file, or a folder and all its files."""
+    """Whether DVC's cache on this machine has a file, or a folder and all its files."""
     from dvc.repo import Repo
 
     with Repo() as repo:
@@ -107,7 +103,7 @@ def in_cache(md5: str) -> bool:
 def opened(path: Path | str, revision: str | None) -> Iterator[IO[bytes]]:
     """Open a file that DVC or git keeps, as it is at a revision (None: in the working tree).
 
-    Raises UserError where that revision has no such file, or neither the cache nor a remote holds it.
+    Raises UserError where that revision has no such file, or neither the cache nor a remote has it.
     """
     if revision is None:
         if not Path(path).exists():
@@ -122,18 +118,9 @@ def opened(path: Path | str, revision: str | None) -> Iterator[IO[bytes]]:
     except FileNotFoundError:
         raise UserError(
             f"{path} of {revision[:12]} cannot be read: that revision has no such file, or it is neither in DVC's "
-            f"cache nor in a remote; `git checkout {revision[:12]} && dvc repro validate` makes it again"
+            f"cache nor in a remote; `git checkout {revision[:12]} && dvc repro validate` creates it"
         ) from None
     except Exception as error:  # each kind of remote raises errors of its own
         raise UserError(f"{path} of {revision[:12]} cannot be opened: {type(error).__name__} {error}") from None
     with file:
         yield file
-
-
-def has_file(path: Path | str, revision: str | None) -> bool:
-    """Whether DVC or git tracks this file at a revision (None: whether it is in the working tree)."""
-    if revision is None:
-        return Path(path).exists()
-    from dvc.api import DVCFileSystem
-
-    return DVCFileSystem(rev=revision).exists(str(path))

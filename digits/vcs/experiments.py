@@ -1,4 +1,4 @@
-"""DVC's commands, each run in a process as a user would run it."""
+"""DVC's commands, each run in a process."""
 
 import json
 import subprocess
@@ -18,5 +18,5 @@ def run_dvc(*arguments: str) -> str:
 
 
 def outdated_stages(stage: str) -> list[str]:
-    """The stages up to this one whose outputs are not what params.yaml, the code and the data make now."""
+    """The stages up to this one whose outputs do not match params.yaml, the code and the data."""
     return sorted(json.loads(run_dvc("status", "--json", "--with-deps", stage).splitlines()[-1]))

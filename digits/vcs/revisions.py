@@ -1,4 +1,4 @@
-"""What git holds: commits, files at a revision, and what people changed since."""
+"""Access to git: commits, files at a revision, and uncommitted changes."""
 
 import hashlib
 import subprocess
@@ -8,7 +8,7 @@ from digits.errors import UserError
 from digits.paths import DVC_LOCK
 
 WORKING_TREE = "the working tree"
-# All that git compares to find what people changed: everything but what the stages write.
+# git's paths of all files but those that the stages write
 CHANGED_BY_PEOPLE = ("--", ":/", f":(top,exclude){DVC_LOCK}", ":(top,exclude)metrics")
 
 
@@ -37,19 +37,13 @@ def changed_files() -> list[str]:
 
 
 def patch() -> bytes:
-    """The same changes as a patch, in whatever encodings the files have."""
+    """The same changes as a patch: bytes, since files may have any encoding."""
     return _git_bytes("diff", "HEAD", *CHANGED_BY_PEOPLE) or b""
 
 
 def read_text(path: Path | str, revision: str) -> str | None:
-    """A text file as git holds it at a revision, or None where that has no such file."""
+    """A text file as git has it at a revision, or None where that has no such file."""
     return _git("show", f"{revision}:{path}")
-
-
-def resolve_reference(pattern: str) -> str | None:
-    """The commit that a reference of this pattern points to, the newest of several, or None."""
-    found = _git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)", "--count=1", pattern)
-    return (found or "").strip() or None
 
 
 def subject(revision: str) -> str:
@@ -58,7 +52,7 @@ def subject(revision: str) -> str:
 
 
 def exists(revision: str) -> bool:
-    """Whether the repository holds this commit."""
+    """Whether the repository has this commit."""
     return _git("cat-file", "-e", f"{revision}^{{commit}}") is not None
 
 

@@ -93,7 +93,7 @@ def mistakes(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, 
 
 
 def distributions(values: dict[str, np.ndarray], labels: np.ndarray, bounds: dict[str, tuple]) -> bytes:
-    """A PNG of every statistic by label: a panel for each statistic, a row for each label, dark where most values lie.
+    """A PNG of every statistic by label: a panel per statistic, a row per label, darker where more values are.
 
     `values` maps a name to (n,) numbers, `labels` is (n,); `bounds` gives a name's (lowest, highest) allowed value,
     None where there is none: drawn as lines.

@@ -1,4 +1,4 @@
-"""The default pipeline, from end to end, as the README says: the only whole pipeline of the fast tier."""
+"""The default pipeline, as in the README: the only whole pipeline of the fast tier."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import yaml
 
 from digits.data import pictures
 from tests import scratch
-from tests.recorded import client_of, runs_of
+from tests.tracking_store import client_of, runs_of
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def printed(project):
-    """What the one command prints."""
+    """The output of `dvc repro`."""
     return project.run("dvc", "repro")
 
 
@@ -29,7 +29,7 @@ def made(project, printed):
     return project
 
 
-def test_one_command_leads_from_pictures_to_a_champion(printed):
+def test_one_command_runs_all_stages(printed):
     assert "ingested 5,000 pictures from mnist-5k: 4,000 train, 1,000 test" in printed
     assert "of 45 expectations pass for 5,000 pictures" in printed
     assert "version 1 is now champion: its accuracy of " in printed
@@ -61,14 +61,14 @@ def test_one_model_has_one_run_and_one_version(made):
     assert version.run_id == run.info.run_id
 
 
-def test_there_is_nothing_more_to_do(made):
+def test_a_second_run_has_nothing_to_do(made):
     assert "Data and pipelines are up to date." in made.run("dvc", "status", "evaluate")
     printed = made.run("dvc", "repro")
     assert re.findall("Running stage '(.+)'", printed) == ["register"]  # DVC cannot know what the store holds
     assert "the registry holds this model already" in printed
 
 
-def test_the_champion_reads_a_picture(made, mnist_digits):
+def test_the_champion_classifies_a_picture(made, mnist_digits):
     picture = made.root / "seven.png"
     picture.write_bytes(pictures.encode_png(255 - mnist_digits.images[mnist_digits.labels == 7][0]))
     assert json.loads(made.run("digits", "predict", "--json", str(picture)))["label"] == 7

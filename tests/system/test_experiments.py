@@ -1,4 +1,4 @@
-"""Every way of running ends in one tracking store, and nothing is lost: the queue, a grid, a subfolder, DVC's cache.
+"""All ways of running are logged in one tracking store: the queue, a grid, a subfolder, DVC's cache.
 
 The tests run in their order: each continues where the one before it ended.
 """
@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from digits.files import digest
-from tests.recorded import client_of, predictions_of, runs_of
 from tests.scratch import clone, wait_for_queue
+from tests.tracking_store import client_of, predictions_of, runs_of
 
 
 def store_of(prepared):
@@ -100,7 +100,7 @@ def test_a_result_from_the_cache_is_logged_in_a_new_store(client, elsewhere):
     }
 
 
-def test_where_it_is_known_no_second_run_appears(elsewhere):
+def test_a_known_model_gets_no_second_run(elsewhere):
     client = store_of(elsewhere)
     for command in (("dvc", "repro"), ("digits", "sync"), ("dvc", "exp", "run", "--name", "again")):
         elsewhere.run(*command)
@@ -111,9 +111,9 @@ def test_where_it_is_known_no_second_run_appears(elsewhere):
 
 
 def test_with_nothing_to_do_no_heavy_library_is_loaded(elsewhere):
-    looked = elsewhere.run(sys.executable, "-X", "importtime", "-m", "pipeline.register")
-    assert "the registry holds this model already" in looked
-    assert not re.search(r"\| +(mlflow|pandas|numpy|scipy)$", looked, re.MULTILINE)
+    printed = elsewhere.run(sys.executable, "-X", "importtime", "-m", "pipeline.register")
+    assert "the registry holds this model already" in printed
+    assert not re.search(r"\| +(mlflow|pandas|numpy|scipy)$", printed, re.MULTILINE)
 
 
 def test_a_deleted_version_is_registered_again(elsewhere):

@@ -1,11 +1,11 @@
-"""`kill -9` in the middle of any stage: the next `dvc repro` ends as if nothing had happened."""
+"""`kill -9` in the middle of any stage: the next `dvc repro` gives the same results as without it."""
 
 import os
 import signal
 
 import pytest
 
-from tests.recorded import client_of, runs_of
+from tests.tracking_store import client_of, runs_of
 
 OUTPUTS = [
     ("ingest", "raw"),
@@ -75,7 +75,7 @@ def test_a_stage_killed_between_writing_and_renaming(prepared, killed_at, stage,
 
 
 @pytest.mark.parametrize("stage", list(dict(OUTPUTS)))
-def test_everything_killed_as_soon_as_a_stage_runs(prepared, stage):
+def test_all_processes_killed_when_a_stage_starts(prepared, stage):
     command = ("dvc", "repro", "--force", "--single-item", stage)
     with prepared.start(*command, start_new_session=True) as process:
         for line in process.stdout:
@@ -108,7 +108,7 @@ def test_a_training_killed_after_its_last_epoch_is_not_repeated(prepared, killed
     assert prepared.lock() == untouched
 
 
-def test_the_end_is_as_if_nothing_had_happened(prepared, untouched):
+def test_the_results_are_those_without_a_kill(prepared, untouched):
     assert prepared.lock() == untouched
     assert "Data and pipelines are up to date." in prepared.run("dvc", "status", "evaluate")
 

@@ -1,6 +1,6 @@
-"""What may happen to the tracking store while a model is trained: no model is lost, and nothing is missing in the end.
+"""Failures of the tracking store during training: no model is lost, and everything is logged in the end.
 
-Real servers that are killed, a database that another process holds, a disk that is full, Ctrl-C.
+Real servers that are killed, a database that another process locks, a disk that is full, Ctrl-C.
 """
 
 import os
@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from digits.files import digest
+from digits.tracking.store import SERVER
 from tests.loopback import free_port, wait_for
-from tests.recorded import client_of
+from tests.tracking_store import client_of
 
 EPOCHS = 6
 LOST = "warning: the log of this run is incomplete"
@@ -52,8 +53,11 @@ def tracking_server(folder: Path, port: int):
     """A real MLflow server on a database in `folder`, killed at the end, if not before."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     places = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
+    environment = {**os.environ, **SERVER}
     with (folder / "server.log").open("a") as log:
-        process = subprocess.Popen([*command, *places], stdout=log, stderr=log, cwd=folder, start_new_session=True)
+        process = subprocess.Popen(
+            [*command, *places], stdout=log, stderr=log, cwd=folder, env=environment, start_new_session=True
+        )
     try:
         wait_for(port, seconds=90)
         yield process
@@ -111,40 +115,40 @@ def check_complete(client, project, epochs: int = EPOCHS) -> str:
 
 
 def log_the_rest(project, uri: str) -> None:
-    """What a user does once the store is there again."""
+    """Run the stages that log the rest, once the store works again."""
     for stage in ("evaluate", "register"):
         project.run(sys.executable, "-m", f"pipeline.{stage}", env={"MLFLOW_TRACKING_URI": uri})
 
 
-def test_a_server_that_is_down_is_said_before_anything_is_trained(untrained):
+def test_a_server_that_is_down_is_reported_before_anything_is_trained(untrained):
     uri = f"http://127.0.0.1:{free_port()}"
-    said = untrained.run("dvc", "repro", "train", fails=True, env={"MLFLOW_TRACKING_URI": uri})
-    assert f"error: the tracking server {uri} does not answer" in said
-    assert "start it, or set MLFLOW_TRACKING_URI to another" in said
-    assert "Traceback" not in said
-    assert "epoch" not in said
+    printed = untrained.run("dvc", "repro", "train", fails=True, env={"MLFLOW_TRACKING_URI": uri})
+    assert f"error: the tracking server {uri} does not answer" in printed
+    assert "start it, or set MLFLOW_TRACKING_URI to another" in printed
+    assert "Traceback" not in printed
+    assert "epoch" not in printed
 
 
-def test_a_server_that_dies_in_the_middle_costs_nothing(untrained, database, tmp_path):
+def test_a_server_killed_during_training_loses_nothing(untrained, database, tmp_path):
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
     with tracking_server(tmp_path, port) as process:
-        said = train(untrained, lambda: kill(process), MLFLOW_TRACKING_URI=uri)
-        assert said.count(LOST) == 1
-        assert f"epoch   {EPOCHS}/{EPOCHS}" in said
-        assert "Traceback" not in said
-        # What comes next needs no server, and what does says that it is gone.
+        printed = train(untrained, lambda: kill(process), MLFLOW_TRACKING_URI=uri)
+        assert printed.count(LOST) == 1
+        assert f"epoch   {EPOCHS}/{EPOCHS}" in printed
+        assert "Traceback" not in printed
+        # evaluate needs no server; register reports that it is down.
         untrained.run(sys.executable, "-m", "pipeline.evaluate", env={"MLFLOW_TRACKING_URI": uri})
         assert (untrained.root / "metrics" / "evaluate.json").exists()
-        said = untrained.run(sys.executable, "-m", "pipeline.register", fails=True, env={"MLFLOW_TRACKING_URI": uri})
-        assert f"error: the tracking server {uri} does not answer" in said
-        assert "Traceback" not in said
+        printed = untrained.run(sys.executable, "-m", "pipeline.register", fails=True, env={"MLFLOW_TRACKING_URI": uri})
+        assert f"error: the tracking server {uri} does not answer" in printed
+        assert "Traceback" not in printed
     with tracking_server(tmp_path, port):
         log_the_rest(untrained, uri)
         check_complete(client_of(uri), untrained)
 
 
-def test_a_database_that_another_process_locks_costs_nothing(untrained, database):
+def test_a_database_locked_during_training_loses_nothing(untrained, database):
     uri, locks = f"sqlite:///{database}", []
 
     def lock():
@@ -152,9 +156,9 @@ def test_a_database_that_another_process_locks_costs_nothing(untrained, database
         connection.execute("BEGIN EXCLUSIVE")
         locks.append(connection)
 
-    said = train(untrained, lock, MLFLOW_TRACKING_URI=uri)
-    assert said.count(LOST) == 1
-    assert "database is locked" in said
+    printed = train(untrained, lock, MLFLOW_TRACKING_URI=uri)
+    assert printed.count(LOST) == 1
+    assert "database is locked" in printed
     locks[0].close()
     log_the_rest(untrained, uri)
     check_complete(client_of(uri), untrained)
@@ -174,7 +178,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_disk_that_fills_costs_nothing(untrained, small_disk, empty_database):
+def test_a_disk_full_during_training_loses_nothing(untrained, small_disk, empty_database):
     uri, ballast = f"sqlite:///{shutil.copy(empty_database, small_disk)}", small_disk / "ballast"
 
     def fill():
@@ -185,16 +189,16 @@ def test_a_disk_that_fills_costs_nothing(untrained, small_disk, empty_database):
             except OSError:
                 pass
 
-    said = train(untrained, fill, MLFLOW_TRACKING_URI=uri)
-    assert said.count(LOST) == 1
-    assert "Traceback" not in said
+    printed = train(untrained, fill, MLFLOW_TRACKING_URI=uri)
+    assert printed.count(LOST) == 1
+    assert "Traceback" not in printed
     ballast.unlink()
     log_the_rest(untrained, uri)
     check_complete(client_of(uri), untrained)
 
 
 def test_ctrl_c_marks_the_run_as_killed_and_the_next_resumes_it(untrained):
-    long = 5 * EPOCHS  # that it is under way yet when the signal comes, also on a busy machine
+    long = 5 * EPOCHS  # so that it still trains when the signal comes, also on a busy machine
     untrained.set_params(train={"epochs": long})
     with untrained.start("dvc", "repro", "train", start_new_session=True) as process:
         for line in process.stdout:
@@ -206,12 +210,12 @@ def test_ctrl_c_marks_the_run_as_killed_and_the_next_resumes_it(untrained):
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "KILLED"
     assert not list((untrained.root / "models").glob(".partial-*"))
-    said = untrained.run("dvc", "repro")
-    assert "restored from models/checkpoint.npz" in said
+    printed = untrained.run("dvc", "repro")
+    assert "restored from models/checkpoint.npz" in printed
     assert check_complete(client, untrained, long) == run.info.run_id
 
 
-def test_two_who_register_at_once_have_both_versions_and_one_champion(untrained, tmp_path, database):
+def test_two_models_registered_at_once_are_two_versions_and_one_champion(untrained, tmp_path, database):
     """Two copies of the project with models of their own, and one tracking store."""
     uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
     copies = []

@@ -1,4 +1,4 @@
-"""A team shares its data over a real SSH server: what one pushes, another clones and pulls, and nothing is left to do.
+"""A team shares its data over a real SSH server: what one pushes, another clones and pulls, and no stage has to run.
 
 The tests run in their order: each continues where the one before it ended.
 """
@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from digits.data import pictures
-from tests.recorded import client_of, runs_of
 from tests.scratch import Project, clone
 from tests.ssh_server import serving
+from tests.tracking_store import client_of, runs_of
 
 NOTHING = "Data and pipelines are up to date."
 CACHE = Path(".dvc", "cache", "files", "md5")
@@ -67,7 +67,7 @@ def colleague(published, first_version, server, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def newcomer(published, server, tmp_path_factory):
-    """A clone of the second version, which the tests with mishaps fill."""
+    """A clone of the second version, for the tests of failures."""
     return clone(published, tmp_path_factory.mktemp("newcomer") / "digits", server.key)
 
 
@@ -77,7 +77,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def versioned(project: Project) -> dict[str, bytes]:
-    """The bytes of every file that DVC keeps and git does not: the pictures and the stages' outputs."""
+    """The bytes of every file that DVC tracks and git does not: the pictures and the stages' outputs."""
     stages = yaml.safe_load(project.lock())["stages"].values()
     kept = ["data/external", *(out["path"] for stage in stages for out in stage["outs"])]
     found = [path for name in kept for path in [project.root / name, *(project.root / name).rglob("*")]]
@@ -90,7 +90,7 @@ def pictures_of(version: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def assert_nothing_to_do(project: Project) -> None:
-    """DVC has nothing to run but `register`, which looks each time whether the tracking store has the model."""
+    """DVC has nothing to run but `register`, which checks each time whether the tracking store has the model."""
     assert NOTHING in project.run("dvc", "status", "evaluate")
     printed = project.run("dvc", "repro")
     assert printed.count("didn't change, skipping") == 5
@@ -98,8 +98,8 @@ def assert_nothing_to_do(project: Project) -> None:
     assert project.git("status", "--porcelain") == ""
 
 
-def pull_in_vain(project: Project) -> str:
-    """What a pull says that cannot be done, and that must come to its own end."""
+def failing_pull(project: Project) -> str:
+    """What a pull prints that cannot succeed; it must end by itself."""
     with project.start("dvc", "pull") as process:
         try:
             printed, _ = process.communicate(timeout=120)
@@ -109,33 +109,33 @@ def pull_in_vain(project: Project) -> str:
     assert "Traceback" not in printed
     assert project.git("status", "--porcelain") == ""
     assert "deleted: " in project.run("dvc", "data", "status")
-    with project.start("dvc", "status") as process:  # it may fail, but never call this complete
+    with project.start("dvc", "status") as process:  # it may fail, but must not report this as complete
         assert "up to date" not in process.communicate()[0]
     return printed
 
 
-def test_a_push_puts_every_kept_file_on_the_server(published, server, first_version):
+def test_a_push_sends_every_tracked_file(published, server, first_version):
     assert set(first_version.values()) <= set(server.objects.values())
     assert server.objects.items() <= files_in(published.root / CACHE).items()
     assert "Cache and remote 'team' are in sync." in published.run("dvc", "status", "--cloud")
     assert "Everything is up to date." in published.run("dvc", "push")
 
 
-def test_what_git_shares_names_the_server_and_nobodys_key(published, server):
+def test_the_committed_config_has_the_server_and_no_key(published, server):
     shared = published.git("show", "HEAD:.dvc/config")
     assert server.address in shared
     assert "keyfile" not in shared
     assert published.git("status", "--porcelain") == ""
 
 
-def test_a_clone_and_a_pull_leave_nothing_to_do(published, colleague):
+def test_after_a_clone_and_a_pull_everything_is_up_to_date(published, colleague):
     assert not (colleague.root / "data" / "external").exists()
     colleague.run("dvc", "pull")
     assert_nothing_to_do(colleague)
     assert colleague.lock() == published.lock()
 
 
-def test_every_picture_and_every_output_came_back_byte_for_byte(colleague, first_version):
+def test_every_pulled_picture_and_output_is_unchanged(colleague, first_version):
     assert versioned(colleague) == first_version
     assert len(pictures_of(first_version)) == 200
 
@@ -143,11 +143,11 @@ def test_every_picture_and_every_output_came_back_byte_for_byte(colleague, first
 def test_the_pulled_model_is_registered_without_training_it_again(colleague):
     (run,) = runs_of(client_of(f"sqlite:///{colleague.root}/mlflow.db"))
     assert run.data.tags["logged"] == "later, from the files"
-    assert "the registry holds this model already" in colleague.run("digits", "sync")
+    assert "version 1 is the champion already" in colleague.run("digits", "sync")
     assert colleague.git("status", "--porcelain") == ""
 
 
-def test_a_second_version_of_the_pictures_goes_the_same_way(published, colleague, server, first_version, mnist_digits):
+def test_a_second_version_of_the_pictures_is_shared_too(published, colleague, server, first_version, mnist_digits):
     external = published.root / "data" / "external"
     new = mnist_digits.images[mnist_digits.labels == 7][20]
     (external / "7" / "020.png").write_bytes(pictures.encode_png(new))
@@ -172,15 +172,15 @@ def test_a_second_version_of_the_pictures_goes_the_same_way(published, colleague
     assert second["data/external/5/relabelled.png"] == first_version["data/external/3/000.png"]
 
 
-def test_a_key_that_is_missing_is_said_so(published, tmp_path):
+def test_a_missing_key_is_reported(published, tmp_path):
     stranger = clone(published, tmp_path / "digits", key=None)
-    assert "Permission denied for user team" in pull_in_vain(stranger)
+    assert "Permission denied for user team" in failing_pull(stranger)
 
 
-def test_a_server_that_dies_while_it_sends_leaves_only_whole_files(newcomer, server):
+def test_a_server_killed_during_a_pull_leaves_only_complete_files(newcomer, server):
     with serving(server.folder, "100") as (_, address):
         newcomer.run("dvc", "remote", "modify", "--local", "team", "url", address)
-        printed = pull_in_vain(newcomer)
+        printed = failing_pull(newcomer)
     assert "failed to transfer" in printed
     newcomer.run("dvc", "remote", "modify", "--local", "team", "url", server.address)
     fetched = files_in(newcomer.root / CACHE)
@@ -188,13 +188,13 @@ def test_a_server_that_dies_while_it_sends_leaves_only_whole_files(newcomer, ser
     assert fetched.items() < server.objects.items()
 
 
-def test_a_file_damaged_on_the_server_is_left_out_until_it_is_whole(published, newcomer, server):
+def test_a_file_damaged_on_the_server_is_not_pulled_until_it_is_repaired(published, newcomer, server):
     missing = server.objects.items() - files_in(newcomer.root / CACHE).items()
     wanted = set(versioned(published).values())
     name, whole = min((name, data) for name, data in missing if data in wanted)
     (server.store / name).chmod(0o644)
     (server.store / name).write_bytes(whole[:-1])
-    assert "failed to pull data from the cloud" in pull_in_vain(newcomer)
+    assert "failed to pull data from the cloud" in failing_pull(newcomer)
     assert whole[:-1] not in versioned(newcomer).values()
     (server.store / name).write_bytes(whole)
     newcomer.run("dvc", "pull")
@@ -202,11 +202,11 @@ def test_a_file_damaged_on_the_server_is_left_out_until_it_is_whole(published, n
     assert versioned(newcomer) == versioned(published)
 
 
-def test_a_server_that_is_gone_is_said_so_and_nothing_is_half_written(published, server, tmp_path):
+def test_a_server_that_is_down_is_reported_and_no_file_is_written(published, server, tmp_path):
     server.process.kill()
     server.process.wait()
     late = clone(published, tmp_path / "digits", server.key)
-    printed = pull_in_vain(late)
+    printed = failing_pull(late)
     assert "failed to connect to ssh" in printed
     assert "failed to pull data from the cloud" in printed
     assert versioned(late) == {}

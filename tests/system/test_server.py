@@ -1,4 +1,4 @@
-"""A team's server: MLflow on a real PostgreSQL, started as docs/experiments.md says.
+"""A team's server: MLflow on a real PostgreSQL, started as in docs/experiments.md.
 
 The tests run in their order: each continues where the one before it ended.
 """
@@ -19,8 +19,8 @@ import pytest
 from pytest_postgresql.executors import PostgreSQLExecutor
 
 from tests.loopback import free_port, wait_for
-from tests.recorded import client_of, predictions_of, runs_of
 from tests.scratch import wait_for_queue
+from tests.tracking_store import client_of, predictions_of, runs_of
 from tests.unit.test_compose import AUTH, COMMAND, ENVIRONMENT
 
 PG_CTL = shutil.which("pg_ctl") or max(map(str, Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")), default=None)
@@ -33,7 +33,7 @@ PASSWORDS = {name: secrets.token_hex(12) for name in SECRETS}
 
 @contextmanager
 def postgresql(folder: Path):
-    """Run a PostgreSQL that asks for passwords over TCP, as user postgres where this is root; gives its settings."""
+    """Run a PostgreSQL that requires passwords over TCP, as user postgres where this is root; yields its settings."""
     access = folder / "pg_hba.conf"
     access.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
     program, port = PG_CTL, free_port()
@@ -58,7 +58,7 @@ def postgresql(folder: Path):
 
 @pytest.fixture(scope="module")
 def server():
-    """What the environment of a client of the running server holds."""
+    """The environment of a client of the running server."""
     # Not in pytest's own folder, which other users may not enter.
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
@@ -107,13 +107,13 @@ def client(server, monkeypatch):
     return client_of(server["MLFLOW_TRACKING_URI"])
 
 
-def test_no_password_stands_in_the_list_of_processes(server):
+def test_no_password_is_in_the_list_of_processes(server):
     commands = subprocess.check_output(["ps", "-A", "-ww", "-o", "args"], text=True)
     assert "--app-name basic-auth" in commands
     assert [name for name, password in PASSWORDS.items() if password in commands] == []
 
 
-def test_without_a_password_nobody_is_let_in(trained, server):
+def test_without_a_password_access_is_denied(trained, server):
     printed = trained.run(
         *("dvc", "repro", "--force", "--single-item", "train"),
         fails=True,
@@ -124,7 +124,7 @@ def test_without_a_password_nobody_is_let_in(trained, server):
     trained.run("dvc", "checkout")  # DVC removes a stage's outputs before it runs; its cache has them
 
 
-def test_a_queue_of_four_loses_nothing(trained, server, client):
+def test_a_queue_of_four_is_logged_completely(trained, server, client):
     grid = ("-S", "train.learning_rate=0.005,0.01", "-S", "train.seed=0,1")
     trained.run("dvc", "exp", "run", "--queue", *grid, env=server)
     trained.run("dvc", "queue", "start", "-j", "2", env=server)
@@ -138,17 +138,17 @@ def test_a_queue_of_four_loses_nothing(trained, server, client):
     assert len(runs_of(client_of(f"sqlite:///{trained.root}/mlflow.db"))) == 1  # as before
 
 
-def test_its_registry_has_one_champion_that_reads_digits(trained, server, client):
+def test_its_registry_has_one_champion_that_classifies_digits(trained, server, client):
     versions = client.search_model_versions("name = 'digits'")
     champion = client.get_model_version_by_alias("digits", "champion")
     assert len(versions) == 4
     assert float(champion.tags["accuracy"]) == max(float(version.tags["accuracy"]) for version in versions)
     picture = next((trained.root / "data" / "external" / "0").iterdir())
-    answer = json.loads(trained.run("digits", "predict", "--json", str(picture), env=server).splitlines()[-1])
-    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-4)
+    predicted = json.loads(trained.run("digits", "predict", "--json", str(picture), env=server).splitlines()[-1])
+    assert sum(predicted["probabilities"]) == pytest.approx(1, abs=1e-4)
 
 
-def test_a_local_store_is_migrated_whole_and_once(trained, server, client):
+def test_a_local_store_is_migrated_completely_and_once(trained, server, client):
     local = client_of(f"sqlite:///{trained.root}/mlflow.db")
     (known,) = runs_of(local)
     for _ in range(2):

@@ -16,14 +16,14 @@ import pytest
 import yaml
 
 from digits.files import digest
-from tests.recorded import client_of, runs_of
+from tests.tracking_store import client_of, runs_of
 
 RANGES = {"learning_rate": {"low": 0.0001, "high": 0.05, "log": True}}
 
 
 @pytest.fixture(scope="module")
 def project(prepared):
-    # So many epochs that a trial can be met while it trains.
+    # Many epochs, so that a trial can be interrupted while it trains
     prepared.set_params(train={"learning_rate": 0.0001, "epochs": 20}, tune={"ranges": RANGES})
     prepared.commit()
     return prepared
@@ -70,7 +70,7 @@ def training_processes(search) -> list[psutil.Process]:
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
-def test_ctrl_c_stops_it_and_keeps_what_is_known(project, client):
+def test_ctrl_c_stops_it_and_keeps_its_state(project, client):
     with project.start("digits", "tune", "--trials", "3", start_new_session=True) as process:
         wait_until_they_train(project.root / "mlflow.db", "tune-1")
         children = training_processes(process)
@@ -130,7 +130,7 @@ def test_no_trial_was_scored_on_the_test_split(project, client):
     assert [run.data.tags["dvc_experiment"] for run in scored] == ["tune-best"]
 
 
-def test_it_draws_what_it_found(project, client):
+def test_it_draws_figures(project, client):
     import cv2
 
     (parent,) = [run for run in runs_of(client) if run.data.tags.get("digits_search") == "tune"]
@@ -181,11 +181,11 @@ def test_two_jobs_are_interrupted_and_resumed_at_once(project, client):
         "pair-2": "FINISHED",
         "pair-3": "FINISHED",
     }
-    # The run that the killed search left behind
+    # The run of the killed search
     assert nested_runs(client, "killed")["killed-1"].info.status == "KILLED"
 
 
-def test_a_store_that_fails_in_the_middle_costs_no_trial(project, tmp_path):
+def test_a_store_that_fails_during_a_trial_loses_no_trial(project, tmp_path):
     """The store is a new one, whose runs are out of reach from the first epoch on, until the search itself gives up."""
     project.set_params(train={"epochs": 20})
     database, command = tmp_path / "mlflow.db", ("digits", "tune", "--trials", "1", "--name", "broken")
@@ -207,10 +207,10 @@ def test_a_store_that_fails_in_the_middle_costs_no_trial(project, tmp_path):
     assert states_of(project, "broken") == ["COMPLETE"]
 
 
-def test_what_failed_is_tried_again_once_it_is_fixed(project):
+def test_a_failed_trial_is_tried_again(project):
     project.set_params(train={"learning_rate": 0.01, "epochs": 3, "devices": 2})
     printed = project.run("digits", "tune", "--trials", "1", "--name", "fixed", fails=True)
-    assert "error: fixed-0 failed: train.devices = 2, but this machine shows 1" in printed
+    assert "error: fixed-0 failed: train.devices = 2, but tensorflow finds 1" in printed
     assert "Traceback" not in printed
     project.set_params(train={"devices": 1})
     printed = project.run("digits", "tune", "--trials", "1", "--name", "fixed")
@@ -218,7 +218,7 @@ def test_what_failed_is_tried_again_once_it_is_fixed(project):
     assert "no trial is better than the baseline" in printed
 
 
-def test_values_that_were_changed_by_hand_are_tried_too(project):
+def test_changed_values_in_params_yaml_are_tried_too(project):
     project.set_params(train={"learning_rate": 0.0002})
     printed = project.run("digits", "tune", "--trials", "1", "--name", "fixed", "--no-apply")
     assert "fixed-2  2 of 2  val_loss" in printed
@@ -241,16 +241,16 @@ def test_a_trial_worse_than_the_median_is_pruned(project, client):
     assert "weights_sha256" not in run.data.tags
 
 
-def test_what_cannot_be_compared_is_another_search(project):
+def test_a_search_with_other_settings_is_refused(project):
     ranges = {"learning_rate": {"low": 0.001, "high": 0.01}}
     project.set_params(train={"epochs": 4, "seed": 7}, tune={"ranges": ranges, "metric": "val_accuracy"})
     printed = project.run("digits", "tune", "--trials", "4", fails=True)
     changed = "train.epochs, train.seed, tune.metric, tune.train.learning_rate"
-    assert f"the search 'tune' was begun with another {changed}: give --name another" in printed
+    assert f"the search 'tune' was started with another {changed}: choose another --name" in printed
     assert "Traceback" not in printed
 
 
 def test_outdated_data_are_refused(project):
     project.set_params(ingest={"seed": 1})
     printed = project.run("digits", "tune", "--trials", "4", fails=True)
-    assert "error: the data are not what params.yaml says (ingest): run `dvc repro preprocess`" in printed
+    assert "error: the data are outdated (ingest): run `dvc repro preprocess`" in printed

@@ -1,4 +1,4 @@
-"""MLflow's page opens on our tracking store in a real browser, and compares two runs."""
+"""MLflow's UI on our tracking store, in a real browser, compares two runs."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.loopback import free_port, wait_for
-from tests.recorded import client_of
+from tests.tracking_store import client_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
@@ -20,7 +20,7 @@ QUIET = ["disable-gpu", "disable-background-networking", "disable-component-upda
 
 @pytest.fixture
 def address(trained):
-    """The address of the project's runs on MLflow's page."""
+    """The address of the project's runs in MLflow's UI."""
     trained.run("dvc", "exp", "run", "-S", "train.learning_rate=0.003", "-S", "train.epochs=3")
     experiment = client_of(f"sqlite:///{trained.root}/mlflow.db").get_experiment_by_name("digits")
     port = free_port()

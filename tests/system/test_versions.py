@@ -1,4 +1,4 @@
-"""Two versions of people's pictures, told apart: `digits data diff` in a scratch project with real commits."""
+"""`digits data diff` between two versions of the pictures, in a scratch project with real commits."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_without_a_second_revision_it_is_the_working_tree(versioned):
     assert printed.rstrip().endswith("open reports/data_diff.html to see the pictures")
 
 
-def test_dvc_brings_the_first_version_back(versioned):
+def test_dvc_checkout_restores_the_first_version(versioned):
     versioned.git("checkout", "--quiet", "HEAD~1")
     versioned.run("dvc", "checkout", "data/external.dvc", "ingest", "validate")
     assert (versioned.root / "data" / "external" / "1" / "003.png").is_file()
@@ -63,20 +63,20 @@ def test_dvc_brings_the_first_version_back(versioned):
         (("--help",), "HEAD~1"),
     ],
 )
-def test_a_mistake_is_said_clearly(versioned, arguments, words):
+def test_a_wrong_revision_is_reported(versioned, arguments, words):
     printed = versioned.run("digits", "data", "diff", *arguments, fails="--help" not in arguments)
     assert words in printed
     assert "Traceback" not in printed
 
 
-def test_a_revision_before_there_were_data_is_said_clearly(versioned):
+def test_a_revision_without_data_is_reported(versioned):
     first = versioned.git("rev-list", "--max-parents=0", "HEAD").strip()
     printed = versioned.run("digits", "data", "diff", first, fails=True)
     assert f"data/interim/statistics.parquet of {first[:12]} cannot be read: that revision has no such file" in printed
     assert "Traceback" not in printed
 
 
-def test_a_folder_that_is_refused_costs_nothing_of_what_was_ingested(versioned):
+def test_a_refused_folder_leaves_the_ingested_data_in_the_cache(versioned):
     raw = versioned.root / "data" / "raw"
     before = {path.name: path.read_bytes() for path in raw.iterdir()}
     (versioned.root / "data" / "external" / "ten").mkdir()

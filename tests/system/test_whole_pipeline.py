@@ -1,4 +1,4 @@
-"""The whole pipeline on 200 pictures in a scratch project: what it leaves behind, run again, forced, tried and used.
+"""The whole pipeline on 200 pictures in a scratch project: outputs, repeated and forced runs, experiments, predictions.
 
 The tests run in their order: each continues where the one before it ended.
 """
@@ -20,7 +20,7 @@ import yaml
 from digits.data import pictures
 from digits.files import digest
 from tests.loopback import free_port, wait_for
-from tests.recorded import client_of, runs_of
+from tests.tracking_store import client_of, runs_of
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def weights_of(trained) -> str:
     return digest(trained.root / "models" / "digits.weights.h5", "sha256")
 
 
-def test_one_command_leads_from_pictures_to_a_champion(trained_template):
+def test_one_command_runs_all_stages(trained_template):
     printed = (trained_template.parent / "printed").read_text()
     assert "ingested 200 pictures from folder: 160 train, 40 test" in printed
     assert "of 45 expectations pass for 200 pictures" in printed
@@ -53,7 +53,7 @@ def test_every_declared_output_is_there(trained):
                 assert (trained.root / (out if isinstance(out, str) else next(iter(out)))).exists(), out
 
 
-def test_one_run_holds_the_training_the_evaluation_and_the_data(trained, client):
+def test_one_run_has_the_training_the_evaluation_and_the_data(trained, client):
     (run,) = runs_of(client)
     assert run.info.status == "FINISHED"
     assert run.data.tags["weights_sha256"] == weights_of(trained)
@@ -70,7 +70,7 @@ def test_one_run_holds_the_training_the_evaluation_and_the_data(trained, client)
     assert run.info.run_name == "baseline"
 
 
-def test_the_run_carries_whatever_made_it(trained, client):
+def test_the_run_has_parameters_tags_and_artifacts(trained, client):
     (run,) = runs_of(client)
     stages = ("ingest", "validate", "preprocess", "train", "evaluate", "register")
     assert {key.split(".")[0] for key in run.data.params} == set(stages)
@@ -92,9 +92,11 @@ def test_the_run_carries_whatever_made_it(trained, client):
         assert found == names, folder
 
 
-def test_the_version_carries_signature_example_and_tags(trained, client):
+def test_the_version_has_signature_example_and_tags(trained, client):
     version = client.get_model_version_by_alias("digits", "champion")
     registered = json.loads((trained.root / "models" / "registered.json").read_text())
+    inputs = version.tags.pop("registration_sha256")  # of all that was logged
+    assert len(inputs) == 64
     assert version.tags == {
         "weights_sha256": weights_of(trained),
         "onnx_sha256": digest(trained.root / "models" / "digits.onnx", "sha256"),
@@ -106,12 +108,12 @@ def test_the_version_carries_signature_example_and_tags(trained, client):
         "git_commit": trained.git("rev-parse", "HEAD~1").strip(),
     }
     model = Path(champion_of(client))
-    described = yaml.safe_load((model / "MLmodel").read_text())
-    (taken,), given = (json.loads(described["signature"][side]) for side in ("inputs", "outputs"))
-    assert taken["tensor-spec"] == {"dtype": "uint8", "shape": [-1, 28, 28]}
-    assert [one["name"] for one in given] == ["probabilities", "logits"]
-    assert all(one["tensor-spec"] == {"dtype": "float32", "shape": [-1, 10]} for one in given)
-    assert (model / described["saved_input_example_info"]["artifact_path"]).is_file()
+    content = yaml.safe_load((model / "MLmodel").read_text())
+    (accepted,), returned = (json.loads(content["signature"][side]) for side in ("inputs", "outputs"))
+    assert accepted["tensor-spec"] == {"dtype": "uint8", "shape": [-1, 28, 28]}
+    assert [one["name"] for one in returned] == ["probabilities", "logits"]
+    assert all(one["tensor-spec"] == {"dtype": "float32", "shape": [-1, 10]} for one in returned)
+    assert (model / content["saved_input_example_info"]["artifact_path"]).is_file()
 
 
 def test_the_exported_file_was_compared_with_the_trained_network(trained, client):
@@ -121,7 +123,7 @@ def test_the_exported_file_was_compared_with_the_trained_network(trained, client
     assert run.data.metrics["max_logit_difference"] == difference
 
 
-def test_the_lineage_leads_from_the_champion_to_its_data_and_validation(trained, client):
+def test_the_lineage_of_the_champion_is_complete(trained, client):
     printed = trained.run("digits", "lineage")
     (run,) = runs_of(client)
     assert "✗" not in printed
@@ -171,7 +173,7 @@ def test_a_missing_link_of_the_lineage_is_reported(trained, client, link):
     assert "Traceback" not in printed
 
 
-def test_code_that_was_changed_is_named_with_the_commit_that_kept_it(trained, client):
+def test_changed_code_is_named_with_the_commit_that_has_it(trained, client):
     version = client.get_model_version_by_alias("digits", "champion")
     source = trained.root / "digits" / "model" / "network.py"
     text = source.read_text()
@@ -190,9 +192,9 @@ def _head(trained) -> str:
     return trained.git("rev-parse", "HEAD")[:12]
 
 
-def test_drift_is_measured_from_what_the_champion_learned_from(trained, client):
+def test_the_champions_training_data_become_the_drift_reference(trained, client):
     printed = trained.run("digits", "data", "reference")
-    assert "data/reference.json now describes what version 1 was trained on" in printed
+    assert "data/reference.json is now the profile of the training data of version 1" in printed
     profile = (trained.root / "data" / "interim" / "profile.json").read_bytes()
     assert (trained.root / "data" / "reference.json").read_bytes() == profile
     printed = trained.run("dvc", "repro")
@@ -202,7 +204,7 @@ def test_drift_is_measured_from_what_the_champion_learned_from(trained, client):
     trained.commit()
 
 
-def test_there_is_nothing_more_to_do(trained):
+def test_a_second_run_has_nothing_to_do(trained):
     assert "Data and pipelines are up to date." in trained.run("dvc", "status", "evaluate")
     printed = trained.run("dvc", "repro")
     assert re.findall("Running stage '(.+)'", printed) == ["register"]  # DVC cannot know what the store holds
@@ -229,7 +231,7 @@ def test_a_stage_imports_only_what_it_uses(trained, stage):
     assert loaded == {"validate": ["great_expectations"]}.get(stage, [])
 
 
-def test_an_experiment_is_tried_and_logged(trained, client):
+def test_an_experiment_is_logged(trained, client):
     small = "train.convolutions=[[4,5,2],[6,3,2]]"
     printed = trained.run("dvc", "exp", "run", "-S", "train.epochs=1", "-S", small, "--name", "short")
     assert "Ran experiment(s): short" in printed
@@ -248,14 +250,14 @@ def test_an_experiment_in_a_temporary_folder_is_logged_in_the_same_store(trained
     trained.run("dvc", "exp", "run", "--temp", "-S", "train.seed=7", "--name", "elsewhere")
     run = runs_of(client)[-1]
     assert len(runs_of(client)) == before + 1
-    assert run.info.run_name == "convolutions=[[4,5,2],[6,3,2]] epochs=1 seed=7"  # DVC goes on from the working tree
+    assert run.info.run_name == "convolutions=[[4,5,2],[6,3,2]] epochs=1 seed=7"  # DVC starts from the working tree
     # DVC keeps the pictures, and git the link to them.
     revision = trained.git("for-each-ref", "--format=%(objectname)", "refs/exps/*/*/elsewhere").strip()
     assert trained.git("ls-tree", "-r", revision, "data") == trained.git("ls-tree", "-r", "HEAD", "data")
     assert run.info.artifact_uri.startswith(f"file://{trained.root}/mlartifacts/")
     (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
-    answer = mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))
-    assert answer["probabilities"].sum() == pytest.approx(1)
+    predicted = mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))
+    assert predicted["probabilities"].sum() == pytest.approx(1)
 
 
 def test_a_changed_picture_is_noticed(trained):
@@ -269,7 +271,7 @@ def test_a_changed_picture_is_noticed(trained):
     picture.write_bytes(data)
 
 
-def test_a_picture_is_read_by_the_champion(trained, client):
+def test_a_picture_is_classified_by_the_champion(trained, client):
     digit = pictures.decode_canonical(next((trained.root / "data" / "external" / "0").iterdir()).read_bytes())
     expected = mlflow.pyfunc.load_model(champion_of(client)).predict(digit[None])["probabilities"][0]
     picture = trained.root / "dark ink on white paper.png"
@@ -282,7 +284,7 @@ def test_a_picture_is_read_by_the_champion(trained, client):
     assert all(f"{digit}: " in printed for digit in range(10))
 
 
-def test_reading_a_picture_does_not_import_what_trained_the_model(trained):
+def test_classifying_a_picture_does_not_import_tensorflow(trained):
     picture = str(next((trained.root / "data" / "external" / "0").iterdir()))
     code = (
         "import sys; from digits.cli import commands; "
@@ -292,18 +294,18 @@ def test_reading_a_picture_does_not_import_what_trained_the_model(trained):
     assert trained.run("python", "-c", code).splitlines()[-1] == "[]"
 
 
-def test_mlflows_server_gives_the_same_answer(trained, client):
+def test_mlflows_server_gives_the_same_predictions(trained, client):
     picture = next((trained.root / "data" / "external" / "5").iterdir())
     digit = pictures.decode_canonical(picture.read_bytes())
     port = free_port()
     with trained.start("digits", "serve", "--port", str(port), start_new_session=True) as server:
         try:
             wait_for(port, seconds=90)
-            answer = ask(port, {"inputs": digit[None].tolist()})
+            response = post(port, {"inputs": digit[None].tolist()})
         finally:
             os.killpg(server.pid, signal.SIGKILL)
     expected = mlflow.pyfunc.load_model(champion_of(client)).predict(digit[None])["probabilities"]
-    assert np.allclose(answer["predictions"]["probabilities"], expected, atol=1e-5)
+    assert np.allclose(response["predictions"]["probabilities"], expected, atol=1e-5)
 
 
 def champion_of(client) -> str:
@@ -311,7 +313,7 @@ def champion_of(client) -> str:
     return client.get_logged_model(version.source.removeprefix("models:/")).artifact_location.removeprefix("file://")
 
 
-def ask(port: int, content: dict) -> dict:
+def post(port: int, content: dict) -> dict:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations",
         data=json.dumps(content).encode(),
@@ -328,8 +330,8 @@ def ask(port: int, content: dict) -> dict:
             time.sleep(0.5)
 
 
-class TestMistakes:
-    """A user's mistake ends in one clear message, exit status not 0 and nothing lost."""
+class TestUserErrors:
+    """A user's error ends in a message, an exit status that is not 0, and nothing lost."""
 
     def test_a_typo_in_the_parameters(self, trained):
         text = (trained.root / "params.yaml").read_text()
@@ -380,7 +382,7 @@ class TestMistakes:
         finally:
             (trained.root / ".nogit").rename(trained.root / ".git")
 
-    def test_a_new_store_says_how_to_fill_it(self, trained, tmp_path):
+    def test_the_message_for_a_new_store_suggests_make_register(self, trained, tmp_path):
         uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other.db"}
         picture = next((trained.root / "data" / "external" / "0").iterdir())
         printed = trained.run("digits", "predict", str(picture), fails=True, env=uri)
@@ -399,7 +401,7 @@ class TestMistakes:
         ("content", "words"),
         [(b"seven", "not a picture (5 bytes)"), (None, "No such file"), ("blank", "blank: contrast 0 of 255")],
     )
-    def test_a_picture_that_holds_no_digit(self, trained, tmp_path, content, words):
+    def test_a_picture_without_a_digit(self, trained, tmp_path, content, words):
         picture = tmp_path / "picture.png"
         if content is not None:
             blank = pictures.encode_png(np.full((40, 40), 255, np.uint8))

@@ -1,6 +1,6 @@
-"""A team's server: compose.yaml and the plain commands of docs/experiments.md start the same one, and safely.
+"""A team's server: compose.yaml and the commands of docs/experiments.md start the same one, without open passwords.
 
-No test machine has a container engine; tests/system/test_server.py runs the plain commands.
+No test machine has a container engine; tests/system/test_server.py runs the commands.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""How a command ends."""
+"""Messages and exit statuses of a command."""
 
 import errno
 from pathlib import Path
@@ -17,7 +17,7 @@ def ending(error: BaseException) -> SystemExit:
     return caught.value
 
 
-def test_a_users_mistake_is_a_message_and_status_1():
+def test_a_users_error_is_a_message_and_status_1():
     assert ending(errors.UserError("a.png: blank")).code == "error: a.png: blank"
 
 
@@ -31,7 +31,7 @@ def test_ctrl_c_is_status_130(capsys):
     assert "run the same command again" in capsys.readouterr().err
 
 
-def test_our_own_mistakes_keep_their_traceback():
+def test_a_bug_keeps_its_traceback():
     def main():
         raise KeyError("bug")
 
@@ -50,8 +50,8 @@ def test_success_returns():
         ("3/größe 七.png", "3/größe 七.png"),
         ("3/a\nb.png", "3/a\\nb.png"),
         ("3/\x1b[31mred.png", "3/\\x1b[31mred.png"),
-        ("3/\udcff.png", "3/\\udcff.png"),  # a byte that is no UTF-8, as the system's names hold it
-        ("3/\u202egnp.exe", "3/\\u202egnp.exe"),  # turns the direction of what follows
+        ("3/\udcff.png", "3/\\udcff.png"),  # a byte that is no UTF-8, as in names of the file system
+        ("3/\u202egnp.exe", "3/\\u202egnp.exe"),  # reverses the direction of the text after it
         (Path("3/a\tb"), "3/a\\tb"),
         (7, "7"),
     ],

@@ -1,4 +1,4 @@
-"""Nothing half-written ever takes a file's place."""
+"""A file or folder is replaced only by a complete one."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ import pytest
 from digits import files
 
 
-def test_a_file_appears_whole_with_its_suffix_kept(tmp_path):
+def test_a_file_appears_complete_and_its_temporary_path_has_its_suffix(tmp_path):
     target = tmp_path / "new" / "a.weights.h5"
     with files.atomic_write(target) as temporary:
         assert temporary.name.endswith(".weights.h5")
@@ -36,7 +36,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     assert [path.name for path in target.iterdir()] == ["new"]
 
 
-def test_what_a_killed_process_left_is_swept_away(tmp_path):
+def test_what_a_killed_process_left_is_removed(tmp_path):
     (tmp_path / ".partial-data").mkdir()
     (tmp_path / ".partial-data" / "half").touch()
     with files.atomic_write(tmp_path / "data") as temporary:

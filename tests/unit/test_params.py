@@ -21,7 +21,7 @@ def write(folder: Path, section: str, changes: dict) -> Path:
     return path
 
 
-def test_the_shipped_file_holds():
+def test_the_shipped_file_is_valid():
     assert load(SHIPPED).train.epochs >= 1
 
 
@@ -123,7 +123,7 @@ def test_a_wrong_bound_is_named_with_what_is_allowed(tmp_path, name, value, word
     assert "params.yaml: validate.expectations." in str(error.value)
 
 
-def test_a_bound_that_is_an_equal_pair_holds(tmp_path):
+def test_equal_bounds_are_valid(tmp_path):
     nested = yaml.safe_load(SHIPPED.read_text())["validate"]["expectations"]
     nested["width"] = {"min": 28, "max": 28, "severity": "warning"}
     bounds = load(write(tmp_path, "validate", {"expectations": nested})).validate_.expectations
@@ -148,7 +148,7 @@ def test_a_missing_section_and_an_unknown_one_are_named(tmp_path):
         load(path)
 
 
-def test_keys_of_version_0_1_are_all_named_with_their_new_places(tmp_path):
+def test_keys_of_version_0_1_are_all_named_with_their_new_names(tmp_path):
     content = yaml.safe_load(SHIPPED.read_text())
     content["register"]["max_logit_difference"] = content["train"].pop("max_logit_difference")
     expectations = content["validate"]["expectations"]
@@ -157,11 +157,11 @@ def test_keys_of_version_0_1_are_all_named_with_their_new_places(tmp_path):
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(UserError) as error:
         load(path)
-    moves = (
+    renamed = (
         "register.max_logit_difference is now train.max_logit_difference",
         "validate.expectations.no_copies is now validate.expectations.no_duplicates",
     )
-    assert all(move in str(error.value) for move in moves)
+    assert all(one in str(error.value) for one in renamed)
     assert len(str(error.value).splitlines()) == 1
 
 
@@ -173,7 +173,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
         load(path)
 
 
-def test_a_missing_file_says_where_to_run(tmp_path):
+def test_the_message_for_a_missing_file_says_run_from_the_root(tmp_path):
     with pytest.raises(UserError, match="run from the project's root"):
         load(tmp_path / "params.yaml")
 
@@ -191,7 +191,7 @@ def test_a_preset_changes_what_it_names_and_nothing_else():
         assert params.preset(name) == params.train.model_copy(update=changes)
 
 
-def test_an_unknown_preset_is_told_which_there_are():
+def test_the_message_for_an_unknown_preset_lists_the_presets():
     with pytest.raises(UserError, match=r"there is no preset 'fast'; params\.yaml has quick, standard, best"):
         load(SHIPPED).preset("fast")
 
@@ -243,8 +243,8 @@ def test_a_range_of_no_parameter_is_named(tmp_path):
         load(write(tmp_path, "tune", {"ranges": {"shfit": {"low": 1, "high": 2}}}))
 
 
-def test_every_value_has_its_reason_beside_it():
+def test_every_value_has_a_comment():
     lines = SHIPPED.read_text().splitlines()
     for before, line in pairwise(lines):
         if line.startswith("  ") and not line.strip().startswith("#"):
-            assert "#" in line or before.strip().startswith("#"), f"no reason beside: {line}"
+            assert "#" in line or before.strip().startswith("#"), f"no comment: {line}"

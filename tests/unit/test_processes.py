@@ -1,4 +1,4 @@
-"""The same results in the same order, on one core or on all."""
+"""Parallel work: the same results in the same order, on one core or on all."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ JOBS = 2
 
 @pytest.fixture(params=["all cores", "one core"])
 def jobs(request, monkeypatch) -> int:
-    """Run the test's work in this process, and in two others."""
+    """The number of processes: the test runs in this one, and in two others."""
     monkeypatch.setattr(processes, "cpu_count", lambda: JOBS)
     monkeypatch.setattr(processes, "MIN_PARALLEL_WORKLOAD", 1 if request.param == "all cores" else 10**9)
     return JOBS if request.param == "all cores" else 1
@@ -24,7 +24,7 @@ def jobs(request, monkeypatch) -> int:
 
 def squared(number: int) -> int:
     if number == 0:
-        sum(range(3_000_000))  # whoever does not wait gets the second result before the first
+        sum(range(3_000_000))  # the second result is ready before the first
     if number == 70:
         raise ValueError("no square for 70")
     return number * number
@@ -50,7 +50,7 @@ def test_no_items_are_no_results(jobs):
     assert list(processes.parallel_map(squared, [], 0)) == []
 
 
-def test_work_is_done_in_other_processes_only_where_it_is_worth_it(jobs):
+def test_only_a_large_workload_uses_other_processes(jobs):
     places = set(processes.parallel_map(where, range(20), 20))
     assert (places == {os.getpid()}) == (jobs == 1)
 
@@ -62,7 +62,7 @@ def test_work_is_not_sent_far_ahead_of_what_is_taken(jobs):
     assert max(ahead) == (processes.PREFETCH * JOBS if jobs == JOBS else 0)
 
 
-def test_whoever_takes_no_more_ends_the_work(jobs):
+def test_closing_the_results_ends_the_processes(jobs):
     results = processes.parallel_map(squared, range(1, 60), 60)
     assert next(results) == 1
     results.close()

@@ -1,4 +1,4 @@
-"""What the README says is there is there, and works as it says."""
+"""The paths, commands, stages and figures in the README are those of the project."""
 
 import re
 import shlex
@@ -34,7 +34,7 @@ def test_every_path_exists_or_is_what_a_stage_writes():
     assert strange == []
 
 
-def test_the_tree_is_the_tree():
+def test_the_tree_has_existing_paths():
     block = re.search(r"## The tree\n\n```text\n(.*?)```", README, re.DOTALL)[1]
     folder = ""
     for line in block.splitlines():
@@ -83,18 +83,18 @@ def test_ci_runs_the_readmes_own_test_command_and_then_the_slow_tests():
     assert [step["run"] for step in job["steps"] if step.get("run", "").startswith("make")] == commands
 
 
-def test_the_plain_pip_lines_are_those_that_make_runs():
+def test_the_pip_commands_are_those_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text().replace("$(BIN)/", "").replace(" --quiet", "")
     for line in SHELL.splitlines():
         if line.startswith("pip install"):
             assert line in makefile
 
 
-def test_the_accuracy_is_the_one_that_the_committed_metrics_hold():
+def test_the_accuracy_is_that_of_the_committed_metrics():
     import json
 
     test = json.loads((ROOT / "metrics" / "evaluate.json").read_text())["test"]
-    assert f"evaluated: {test['accuracy']:.2%} of 1,000 test digits are read right" in README
+    assert f"evaluated: accuracy {test['accuracy']:.2%} on 1,000 test digits" in README
     assert f"tested on 1,000 | {test['accuracy'] * 100:.2f} % |" in README
 
 

@@ -24,7 +24,7 @@ def shown_large(images: np.ndarray) -> np.ndarray:
     return np.pad(large, ((0, 0), (40, 120), (100, 20)), constant_values=255)
 
 
-def test_every_real_mnist_digit_passes_unchanged_to_the_byte(mnist_digits):
+def test_every_real_mnist_digit_stays_unchanged(mnist_digits):
     assert canonical.canonical(mnist_digits.images).tobytes() == mnist_digits.images.tobytes()
 
 
@@ -80,7 +80,7 @@ def test_dark_on_light_gives_the_same_digit(mnist_digits):
 
 def test_low_contrast_paper_and_ink_give_the_same_digit_within_rounding(mnist_digits):
     faint = (180 - mnist_digits.images[::25].astype(int) * 100 // 255).astype(np.uint8)
-    # A step of the faint picture is 2.55 of the digit's; what is fainter than a step is lost.
+    # One pixel value of the faint picture is 2.55 of the digit's.
     assert apart(canonical.canonical(faint), mnist_digits.images[::25]).max() <= 1
 
 
@@ -106,14 +106,14 @@ def test_paper_with_nothing_but_grain_and_shadow_gives_zeros():
     assert not canonical.canonical(pixels).any()
 
 
-def test_a_large_off_centre_picture_comes_near_the_digit_that_it_shows(mnist_digits):
+def test_a_large_off_centre_picture_gives_nearly_its_digit(mnist_digits):
     images = mnist_digits.images[::250]
     found = canonical.canonical(shown_large(images))
     assert canonical.is_canonical(found).all()
     assert np.median(apart(found, images)) < 4
 
 
-def test_a_photograph_with_uneven_light_noise_and_specks_gives_nearly_the_digit_that_it_shows(mnist_digits):
+def test_a_photograph_with_uneven_light_noise_and_specks_gives_nearly_its_digit(mnist_digits):
     images = mnist_digits.images[::250]
     random = np.random.default_rng(0)
     ink = 1 - shown_large(images) / 255
@@ -142,7 +142,7 @@ def test_an_empty_stack_gives_an_empty_stack():
 
 
 class TestParts:
-    def test_ink_levels_run_from_the_paper_to_the_strongest_ink(self):
+    def test_ink_fractions_are_0_for_paper_and_1_for_the_strongest_ink(self):
         pixels = np.full((2, 4, 4), 200, np.uint8)
         pixels[0, 1, 1], pixels[0, 2, 2] = 100, 150  # dark ink, and half of it
         pixels[1, 1, 1], pixels[1, 2, 2] = 255, 160  # light ink, and a shadow below the paper
@@ -167,7 +167,7 @@ class TestParts:
         mask[0, 1, 4] = mask[0, 3, 2] = True
         (top, bottom), (left, right) = canonical.bounds(mask)
         assert (top[0], bottom[0], left[0], right[0]) == (1, 3, 2, 4)
-        assert (top[1], bottom[1], left[1], right[1]) == (0, 4, 0, 6)  # an empty one is as long as its picture
+        assert (top[1], bottom[1], left[1], right[1]) == (0, 4, 0, 6)  # of an empty one the bounds of the picture
 
     def test_centre_of_mass(self):
         stack = np.zeros((2, 5, 7), np.uint8)
@@ -199,7 +199,7 @@ class TestParts:
 
 
 class TestByShape:
-    def test_pictures_of_one_size_come_together_with_their_positions(self):
+    def test_pictures_of_one_size_are_stacked_with_their_positions(self):
         arrays = [
             np.full(shape, value, np.uint8) for value, shape in enumerate([(2, 3), (3, 2), (2, 3), (1, 6), (2, 3)])
         ]
@@ -208,7 +208,7 @@ class TestByShape:
         ]
         assert found == [([0, 2, 4], (3, 2, 3), [0, 2, 4]), ([1], (1, 3, 2), [1]), ([3], (1, 1, 6), [3])]
 
-    def test_a_stack_holds_no_more_pixels_than_allowed(self, monkeypatch):
+    def test_a_stack_has_no_more_pixels_than_allowed(self, monkeypatch):
         monkeypatch.setattr(canonical, "MAX_STACK_PIXELS", 100)
         arrays = [np.zeros((5, 8), np.uint8)] * 5 + [np.zeros((20, 30), np.uint8)] * 2
         found = [(places.tolist(), stack.shape) for places, stack in canonical.by_shape(arrays)]

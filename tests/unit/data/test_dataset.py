@@ -9,6 +9,7 @@ import pytest
 
 from digits.data import dataset
 from digits.data.dataset import Digits, Example
+from tests.raw import read_raw
 
 
 def examples(count: int) -> list[Example]:
@@ -17,12 +18,12 @@ def examples(count: int) -> list[Example]:
     ]
 
 
-def test_raw_examples_come_back_in_order_and_to_the_byte(tmp_path):
+def test_raw_examples_are_read_in_order_and_unchanged(tmp_path):
     given = examples(2500)  # more than two row groups
     assert dataset.write_raw(iter(given), tmp_path / "raw") == {"test": 834, "train": 1666}
     assert dataset.raw_splits(tmp_path / "raw") == ["train", "test"]
     for split in ("train", "test"):
-        assert list(dataset.read_raw(split, tmp_path / "raw")) == [one for one in given if one.split == split]
+        assert list(read_raw(split, tmp_path / "raw")) == [one for one in given if one.split == split]
         labels = [one.label for one in given if one.split == split]
         assert dataset.read_raw_labels(split, tmp_path / "raw").tolist() == labels
 
@@ -64,7 +65,7 @@ def test_a_row_group_is_closed_by_its_bytes(tmp_path, monkeypatch):
     given = of_bytes(60, 39, 1, 99, 99, 500, 0, 1)
     dataset.write_raw(given, tmp_path)
     assert group_sizes(tmp_path / "train.parquet") == [3, 2, 1, 2]
-    assert list(dataset.read_raw("train", tmp_path)) == given
+    assert list(read_raw("train", tmp_path)) == given
 
 
 def test_each_split_fills_row_groups_of_its_own(tmp_path, monkeypatch):
@@ -85,7 +86,7 @@ def in_row_groups(tmp_path, monkeypatch) -> tuple[Path, list[Example]]:
     return tmp_path / "raw", given
 
 
-def test_row_groups_come_in_the_order_of_the_rows(in_row_groups):
+def test_row_groups_are_in_the_order_of_the_rows(in_row_groups):
     folder, given = in_row_groups
     found = dataset.row_groups(folder)
     assert [group[:4] for group in found] == [
@@ -108,7 +109,7 @@ def test_the_workload_of_a_photograph_is_by_its_bytes(tmp_path):
     assert dataset.workload(dataset.row_groups(tmp_path / "large")) > 400
 
 
-def test_the_first_of_each_label_are_found_wherever_they_stand(tmp_path):
+def test_the_first_of_each_label_are_found_in_any_row_group(tmp_path):
     labels = np.repeat(np.arange(10), 7)
     images = np.arange(70, dtype=np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
     blocks = [("train", Digits(images[rows], labels[rows])) for rows in np.array_split(np.arange(70), 9)]
@@ -132,10 +133,10 @@ def test_read_rows_reads_no_other_row_group_than_those_of_the_wanted_rows(in_row
     path = folder / "train.parquet"
     metadata = pq.read_metadata(path)
     first = metadata.row_group(0).column(0)
-    harmed = bytearray(path.read_bytes())
+    damaged = bytearray(path.read_bytes())
     start = first.dictionary_page_offset or first.data_page_offset
-    harmed[start : start + first.total_compressed_size] = bytes(first.total_compressed_size)
-    path.write_bytes(harmed)
+    damaged[start : start + first.total_compressed_size] = bytes(first.total_compressed_size)
+    path.write_bytes(damaged)
     assert set(dataset.read_rows(path, "train", {4, 6})) == {4, 6}
     with pytest.raises(OSError):
         dataset.read_rows(path, "train", {0})
@@ -151,7 +152,7 @@ def blocks(images: np.ndarray, size: int) -> list[tuple[str, Digits]]:
     ]
 
 
-def test_processed_digits_come_back_to_the_bit(tmp_path):
+def test_processed_digits_are_read_unchanged(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (2100, 28, 28), dtype=np.uint8)
     given = blocks(images, 300)
     assert dataset.write_processed(iter(given), tmp_path / "processed") == {"train": 1200, "validation": 900}
@@ -162,7 +163,7 @@ def test_processed_digits_come_back_to_the_bit(tmp_path):
         assert (read.images.dtype, read.labels.dtype) == (np.uint8, np.int64)
 
 
-def test_processed_digits_need_not_lie_side_by_side_in_memory(tmp_path):
+def test_processed_digits_need_not_be_contiguous_in_memory(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
     turned = images.transpose(0, 2, 1)
     dataset.write_processed([("test", Digits(turned[::3], np.arange(7)))], tmp_path / "processed")
@@ -174,16 +175,16 @@ def test_each_block_is_a_row_group(tmp_path):
     assert group_sizes(tmp_path / "processed" / "train.parquet") == [10, 5]
 
 
-def test_a_source_that_breaks_off_leaves_the_last_data_as_they_were(tmp_path):
+def test_an_error_of_a_source_leaves_the_last_data_unchanged(tmp_path):
     folder = tmp_path / "raw"
     dataset.write_raw(examples(10), folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def breaking():
+    def failing():
         yield from examples(1500)
-        raise RuntimeError("the line went dead")
+        raise RuntimeError("connection lost")
 
     with pytest.raises(RuntimeError):
-        dataset.write_raw(breaking(), folder)
+        dataset.write_raw(failing(), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in Path(tmp_path).iterdir()] == ["raw"]

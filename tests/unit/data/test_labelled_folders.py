@@ -1,4 +1,4 @@
-"""A folder for each label: what counts as a picture, and how errors are named."""
+"""Folders of labels: which files are pictures, and the messages for the others."""
 
 import os
 from pathlib import Path
@@ -39,13 +39,13 @@ def test_the_pictures_of_each_label_come_sorted(root):
 @pytest.mark.parametrize(
     "suffix", ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "gif", "pgm", "ppm", "PNG", "Jpg"]
 )
-def test_a_picture_is_told_by_its_suffix(root, suffix):
+def test_a_file_with_a_suffix_of_a_picture_is_listed(root, suffix):
     (root / "3" / f"z.b.{suffix}").touch()
     assert listing(root).names[3][-1] == f"z.b.{suffix}"
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore", ".hidden.png"])
-def test_what_file_managers_leave_behind_is_nobodys_picture(root, name):
+def test_files_of_file_managers_are_ignored(root, name):
     (root / name).touch()
     (root / "3" / name).touch()
     assert listing(root) == ({label: ["a.png", "b.png"] for label in range(10)}, [])
@@ -148,7 +148,7 @@ def test_ten_faults_are_named_and_the_rest_counted(root):
         ("größe.txt", "external/3/größe.txt"),
     ],
 )
-def test_a_fault_is_one_printable_line_whatever_the_name(root, name, shown):
+def test_a_fault_is_one_printable_line_for_any_name(root, name, shown):
     (root / "3" / name).touch()
     assert fault(root).startswith(f"{shown} has no suffix of a picture")
     assert len(fault(root).encode("utf-8").splitlines()) == 1
@@ -163,7 +163,7 @@ def test_a_name_that_is_no_utf8_is_a_picture_as_any_other(root):
 
 
 class TestLinks:
-    def test_one_that_leads_out_of_the_folder_is_skipped_and_said(self, root):
+    def test_one_to_a_file_outside_is_skipped_and_reported(self, root):
         Path("secret.png").write_bytes(b"secret")
         (root / "3" / "c.png").symlink_to("../../secret.png")
         (root / "1" / "c.png").symlink_to(Path("secret.png").resolve())
@@ -180,7 +180,7 @@ class TestLinks:
     @pytest.mark.parametrize(
         "where", [Path(".dvc/cache/files/md5/ab/cdef"), ROOT / "4/a.png"], ids=["DVC's cache", "the folder"]
     )
-    def test_one_that_stays_is_followed(self, root, where):
+    def test_one_inside_or_to_the_cache_is_followed(self, root, where):
         where.parent.mkdir(parents=True, exist_ok=True)
         where.write_bytes(b"there")
         (root / "3" / "c.png").symlink_to(where.resolve())
@@ -195,7 +195,7 @@ class TestLinks:
         assert listing(ROOT).names[3] == ["a.png", "b.png", "c.png"]
         assert listing(ROOT).skipped == []
 
-    def test_a_labels_folder_that_leads_out_of_the_folder_is_not_followed(self, root):
+    def test_a_labels_folder_that_is_one_to_outside_is_not_followed(self, root):
         (root / "3").rename("secrets")
         (root / "3").symlink_to(Path("secrets").resolve())
         assert "external/3" in fault(root)  # left out or refused: either way too few are left

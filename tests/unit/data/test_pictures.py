@@ -1,4 +1,4 @@
-"""From bytes to pixel values: formats, orientation, depth, transparency, size; and what is refused."""
+"""Decoding: formats, orientation, depth, transparency, size; and what is refused."""
 
 import struct
 import zlib
@@ -21,7 +21,7 @@ def encode(pixels: np.ndarray, mode: str | None = None, format: str = "PNG", **o
 
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG of these chunks, each with the checksum that it should have."""
+    """A PNG of these chunks, each with its right checksum."""
     parts = (
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
@@ -46,7 +46,7 @@ def test_a_written_picture_is_read_back_to_the_bit(digit):
     assert np.array_equal(pixels_of(pictures.encode_png(digit)), digit)
 
 
-def test_a_picture_says_what_its_file_is():
+def test_a_picture_has_the_properties_of_its_file():
     pixels = np.array([[7, 200, 90], [7, 80, 90]], np.uint8)
     expected = {
         "format": "PNG",
@@ -112,24 +112,24 @@ class TestPlainPng:
         assert np.array_equal(one.pixels, other.pixels)
         assert one[1:] == other[1:]
 
-    def test_opencv_and_pillow_say_the_same_of_real_digits(self, mnist_digits, by_pillow):
+    def test_opencv_and_pillow_agree_on_real_digits(self, mnist_digits, by_pillow):
         for image in mnist_digits.images[::10]:
             self.same(pictures.encode_png(image), by_pillow)
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 1024), (1024, 1), (28, 28), (333, 17), (1024, 1024)])
     @pytest.mark.parametrize("level", [0, 9])
-    def test_opencv_and_pillow_say_the_same_of_any_size(self, shape, level, by_pillow):
+    def test_opencv_and_pillow_agree_on_any_size(self, shape, level, by_pillow):
         pixels = np.random.default_rng(0).integers(3, 250, shape, dtype=np.uint8)
         self.same(encode(pixels, compress_level=level), by_pillow)
 
-    def test_opencv_and_pillow_say_the_same_of_pixels_in_many_chunks(self, digit, by_pillow):
+    def test_opencv_and_pillow_agree_on_pixels_in_many_chunks(self, digit, by_pillow):
         rows = b"".join(b"\0" + row.tobytes() for row in digit)
         packed = zlib.compress(rows)
         chunks = [(b"IDAT", packed[start : start + 5]) for start in range(0, len(packed), 5)]
         self.same(png(header(28, 28), *chunks, (b"IEND", b"")), by_pillow)
 
     @pytest.mark.parametrize("bits", [0xFF, 0x01, 0x20])
-    def test_a_damaged_one_never_comes_back_silently_altered(self, digit, bits):
+    def test_a_damaged_one_is_refused_or_decoded_unchanged(self, digit, bits):
         data = pictures.encode_png(digit)
         altered = []
         for place in range(len(data)):
@@ -142,7 +142,7 @@ class TestPlainPng:
                 continue
         assert altered == []
 
-    def test_a_truncated_one_never_comes_back_altered(self, digit):
+    def test_a_truncated_one_is_refused_or_decoded_unchanged(self, digit):
         data = pictures.encode_png(digit)
         for length in range(len(data)):
             try:
@@ -164,18 +164,18 @@ class TestPlainPng:
         ],
         ids=["rows missing", "cut off", "an unknown filter", "a wrong sum", "nothing"],
     )
-    def test_one_that_was_written_wrong_is_damaged_for_all_its_checksums(self, digit, spoil):
+    def test_one_with_wrong_pixel_data_and_right_checksums_is_damaged(self, digit, spoil):
         rows = b"".join(b"\0" + row.tobytes() for row in digit)
         with pytest.raises(PictureError, match="damaged"):
             pictures.decode(png(header(28, 28), (b"IDAT", spoil(rows)), (b"IEND", b"")))
 
-    def test_one_with_a_transparent_level_is_pillows(self):
+    def test_one_with_a_transparent_pixel_value_is_decoded_by_pillow(self):
         pixels = np.full((40, 40), 200, np.uint8)
         pixels[5:35, 18:22] = 10
         shown = pixels_of(encode(pixels, transparency=200))
         assert (shown[0, 0], shown[20, 20]) == (255, 10)
 
-    def test_one_with_an_orientation_is_pillows(self, digit):
+    def test_one_with_an_orientation_is_decoded_by_pillow(self, digit):
         exif = Image.Exif()
         exif[0x0112] = 3
         assert np.array_equal(pixels_of(encode(digit, exif=exif)), digit[::-1, ::-1])
@@ -189,7 +189,7 @@ class TestPlainPng:
         (3, lambda shown: np.rot90(shown, 2)),
         (4, np.flipud),
         (5, np.transpose),
-        (6, lambda shown: np.rot90(shown)),  # the camera was turned: it stored the picture turned to the left
+        (6, lambda shown: np.rot90(shown)),  # the camera was rotated: the stored picture is rotated to the left
         (7, lambda shown: np.rot90(shown, 2).T),
         (8, lambda shown: np.rot90(shown, -1)),
     ],
@@ -211,17 +211,17 @@ class TestDepth:
         assert np.array_equal(found.pixels, digit)
         assert (found.mode, found.min_pixel_value, found.max_pixel_value) == ("I;16", 0, 257 * int(digit.max()))
 
-    def test_levels_are_those_that_the_file_holds(self):
+    def test_extreme_pixel_values_are_those_of_the_file(self):
         found = pictures.decode(encode(np.array([[7, 40_000], [65_535, 7]], np.uint16)))
         assert (found.min_pixel_value, found.max_pixel_value) == (7, 65_535)
         assert found.pixels.tolist() == [[0, 155], [255, 0]]  # 7 / 257 and 40,000 / 257, cut off
 
-    def test_levels_below_black_are_kept_as_they_are_and_shown_black(self):
+    def test_values_below_black_are_decoded_as_black(self):
         found = pictures.decode(encode(np.array([[-5, 100], [200, 0]], np.int32), format="TIFF"))
         assert (found.min_pixel_value, found.max_pixel_value) == (-5, 200)
         assert found.pixels.tolist() == [[0, 100], [200, 0]]
 
-    def test_what_is_no_number_is_shown_black(self):
+    def test_nan_is_decoded_as_black(self):
         found = pictures.decode(encode(np.array([[np.nan, 100], [200, 0]], np.float32), format="TIFF"))
         assert found.pixels.tolist() == [[0, 100], [200, 0]]
 
@@ -280,14 +280,14 @@ class TestSize:
         assert 300 < max(found.pixels.shape) <= 1024
         assert (found.width, found.height) == (side, side)
         small = np.asarray(Image.fromarray(found.pixels).resize((28, 28), Image.Resampling.BOX))
-        assert np.abs(small.astype(int) - (255 - digit)).mean() < 12  # what the way to `side` and back costs
+        assert np.abs(small.astype(int) - (255 - digit)).mean() < 12  # the loss of resizing to `side` and back
 
     def test_too_many_pixels_are_refused(self):
         with pytest.raises(PictureError, match="9000 x 9000 pixels, at most 64,000,000 are allowed"):
             pictures.decode(encode(np.zeros((9000, 9000), np.uint8), "1"))
 
-    def test_a_bomb_is_refused_before_it_is_decoded(self):
-        # There is nothing to decode: a decoder would call it damaged.
+    def test_a_decompression_bomb_is_refused_before_it_is_decoded(self):
+        # It has no pixels: a decoder would report it as damaged.
         with pytest.raises(PictureError, match="2000000000 x 2000000000 pixels, at most 64,000,000 are allowed"):
             pictures.decode(png(header(2_000_000_000, 2_000_000_000), (b"IDAT", b""), (b"IEND", b"")))
 
@@ -301,7 +301,7 @@ def test_of_an_animation_the_first_frame_is_taken(digit):
     assert np.array_equal(found.pixels, digit)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of files that it refuses then
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about files that are then refused
 class TestRefused:
     @pytest.mark.parametrize("data", [b"", b"seven", b"\x89PNG\r\n\x1a\n", bytes(1000)])
     def test_what_is_no_picture(self, data):
@@ -309,12 +309,12 @@ class TestRefused:
         with pytest.raises(PictureError, match=rf"not a picture \({size} bytes\); supported: PNG, JPEG, BMP"):
             pictures.decode(data)
 
-    def test_a_format_that_is_not_ours(self, digit):
+    def test_an_unsupported_format(self, digit):
         with pytest.raises(PictureError, match="not a picture"):
             pictures.decode(encode(digit, format="ICO"))
 
     @pytest.mark.parametrize("format", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM"])
-    def test_a_truncated_picture_is_damaged_and_no_bytes_of_it_raise_anything_else(self, digit, format):
+    def test_a_truncated_picture_raises_no_other_error(self, digit, format):
         data = encode(digit, "RGB" if format != "GIF" else "L", format)
         for length in range(0, len(data), 7):
             try:
@@ -325,7 +325,7 @@ class TestRefused:
             pictures.decode(data[: len(data) // 2])
 
     @pytest.mark.parametrize("format", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM"])
-    def test_whatever_the_bytes_the_only_error_is_ours(self, digit, format):
+    def test_any_bytes_raise_no_other_error(self, digit, format):
         data = encode(digit, "RGB" if format != "GIF" else "L", format)
         random = np.random.default_rng(0)
         for _ in range(200):
@@ -339,7 +339,7 @@ class TestRefused:
 
 
 class TestDecodeCanonical:
-    def test_it_is_the_canonical_digit_of_what_is_shown(self, digit):
+    def test_it_is_the_canonical_digit_of_the_decoded_picture(self, digit):
         shown = np.pad(255 - digit, ((3, 30), (12, 0)), constant_values=255)
         assert np.array_equal(pictures.decode_canonical(encode(shown, "RGB")), canonical(shown[None])[0])
         assert np.array_equal(pictures.decode_canonical(pictures.encode_png(digit)), digit)
@@ -355,35 +355,35 @@ class TestDecodeCanonical:
 
 
 class TestDecodeBatches:
-    def test_an_error_stands_in_its_pictures_place(self, digit):
+    def test_an_error_is_at_the_position_of_its_picture(self, digit):
         (found,) = pictures.decode_batches([pictures.encode_png(digit), b"seven", encode(255 - digit)])
         assert np.array_equal(found[0].pixels, digit)
         assert isinstance(found[1], PictureError)
         assert np.array_equal(found[2].pixels, 255 - digit)
 
-    def test_it_holds_a_few_million_pixels_at_a_time(self, digit, monkeypatch):
+    def test_a_batch_has_a_few_million_pixels(self, digit, monkeypatch):
         monkeypatch.setattr(pictures, "MAX_STACK_PIXELS", 2 * 28 * 28)
         taken = []
         encoded = (taken.append(number) or pictures.encode_png(digit) for number in range(5))
         sizes = [(len(some), len(taken)) for some in pictures.decode_batches(encoded)]
         assert sizes == [(2, 2), (2, 4), (1, 5)]
 
-    def test_nothing_gives_nothing(self):
+    def test_no_pictures_are_no_batches(self):
         assert list(pictures.decode_batches([])) == []
 
 
 class TestThumbnail:
     @pytest.mark.parametrize(("shape", "shown"), [((400, 200), (96, 48)), ((28, 28), (28, 28)), ((10, 2000), (1, 96))])
-    def test_it_is_at_most_a_side_large(self, shape, shown):
+    def test_its_longest_side_is_limited(self, shape, shown):
         made = pictures.thumbnail(pictures.encode_png(np.full(shape, 77, np.uint8)), 96)
         assert pixels_of(made).shape == shown
         assert set(np.unique(pixels_of(made))) == {77}
 
-    def test_what_cant_be_read_has_none(self):
+    def test_an_undecodable_picture_has_none(self):
         assert pictures.thumbnail(b"seven", 96) is None
 
 
-def test_a_png_whose_pixels_are_cut_off_within_sound_chunks_is_damaged():
+def test_a_png_with_truncated_pixels_in_valid_chunks_is_damaged():
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
 
@@ -394,7 +394,7 @@ def test_a_png_whose_pixels_are_cut_off_within_sound_chunks_is_damaged():
         pictures.decode(data)
 
 
-def test_a_telephones_jpeg_with_a_second_picture_inside_is_a_jpeg(mnist_digits):
+def test_a_jpeg_with_a_second_picture_inside_is_a_jpeg(mnist_digits):
     first = Image.fromarray(255 - mnist_digits.images[3]).resize((56, 56))
     buffer = BytesIO()
     first.save(buffer, "MPO", save_all=True, append_images=[first.rotate(90)])

@@ -1,4 +1,4 @@
-"""Each source, with the real data behind it, and what it refuses."""
+"""Each source, with its real data, and what it refuses."""
 
 import gzip
 import hashlib
@@ -53,7 +53,7 @@ def serve():
         server.server_close()
 
 
-def test_an_unknown_source_names_those_there_are(workspace):
+def test_the_message_for_an_unknown_source_lists_the_sources(workspace):
     with pytest.raises(UserError, match=r"ingest\.source = 'mnsit' is unknown; allowed: mnist-5k, mnist, folder"):
         sources.examples(ingest("mnsit"))
 
@@ -89,7 +89,7 @@ class TestMnist5k:
 
 
 class TestMnist:
-    def test_all_70000_digits_come_from_a_folder(self, workspace, full_mnist):
+    def test_all_70000_digits_are_read_from_a_folder(self, workspace, full_mnist):
         examples = list(sources.examples(ingest("mnist", mirror=str(full_mnist))))
         labels = {split: [e.label for e in examples if e.split == split] for split in ("train", "test")}
         assert {split: len(of) for split, of in labels.items()} == {"train": 60_000, "test": 10_000}
@@ -97,11 +97,11 @@ class TestMnist:
         assert pictures.decode(examples[60_000].data).pixels.tobytes() == raw[: 28 * 28]
         assert labels["test"][:5] == [7, 2, 1, 0, 4]
 
-    def test_they_come_over_http(self, workspace, full_mnist, serve):
+    def test_they_are_read_over_http(self, workspace, full_mnist, serve):
         example = next(sources.examples(ingest("mnist", mirror=serve(full_mnist))))
         assert (example.split, example.label, example.path) == ("train", 5, "train-images-idx3-ubyte.gz/00000.png")
 
-    def test_they_come_from_s3(self, workspace, full_mnist, monkeypatch):
+    def test_they_are_read_from_s3(self, workspace, full_mnist, monkeypatch):
         import boto3
 
         port = free_port()
@@ -125,31 +125,31 @@ class TestMnist:
                 server.terminate()
         assert (example.split, example.label) == ("train", 5)
 
-    @pytest.mark.parametrize("harm", ["truncated", "altered"])
-    def test_a_harmed_file_is_refused_by_its_checksum(self, workspace, full_mnist, tmp_path, harm):
+    @pytest.mark.parametrize("damage", ["truncated", "altered"])
+    def test_a_damaged_file_is_refused_by_its_checksum(self, workspace, full_mnist, tmp_path, damage):
         mirror = tmp_path / "mirror"
         shutil.copytree(full_mnist, mirror)
         path = mirror / "train-labels-idx1-ubyte.gz"
         data = path.read_bytes()
         path.chmod(0o644)
-        path.write_bytes(data[:1000] if harm == "truncated" else data[:-9] + b"x" + data[-8:])
+        path.write_bytes(data[:1000] if damage == "truncated" else data[:-9] + b"x" + data[-8:])
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         with pytest.raises(UserError) as error:
             next(sources.examples(ingest("mnist", mirror=str(mirror))))
         for word in ("train-labels-idx1-ubyte.gz", str(mirror), found, "expected 3552534a0a55"):
             assert word in str(error.value)
 
-    def test_a_mirror_without_the_files_says_which_is_missing(self, workspace, tmp_path, serve):
+    def test_the_file_that_a_mirror_lacks_is_named(self, workspace, tmp_path, serve):
         (tmp_path / "empty").mkdir()
         for mirror in (str(tmp_path / "empty"), serve(tmp_path / "empty")):
             with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz does not exist; set ingest\.mirror"):
                 next(sources.examples(ingest("mnist", mirror=mirror)))
 
-    def test_a_closed_port_does_not_answer(self, workspace):
+    def test_a_closed_port_is_reported(self, workspace):
         with pytest.raises(UserError, match=r"did not answer: .*check the network, or set ingest\.mirror"):
             next(sources.examples(ingest("mnist", mirror=f"http://127.0.0.1:{free_port()}")))
 
-    def test_a_server_that_never_speaks_is_given_up(self, workspace):
+    def test_a_server_that_does_not_answer_is_a_timeout(self, workspace):
         with socket.socket() as silent:
             silent.bind(("127.0.0.1", 0))
             silent.listen()
@@ -173,7 +173,7 @@ class TestFolder:
                 (root / str(label) / f"picture {number}.png").write_bytes(pictures.encode_png(image))
         return root
 
-    def test_pictures_come_as_they_are(self, external):
+    def test_pictures_are_unchanged(self, external):
         examples = list(sources.examples(ingest("folder")))
         assert len(examples) == 50
         for example in examples:
@@ -202,7 +202,7 @@ class TestFolder:
         printed = capsys.readouterr().out
         assert printed == "warning: data/external/3/link.png is a link to a file outside data/external: skipped\n"
 
-    def test_a_name_that_is_no_utf8_is_written_as_one_that_is(self, external):
+    def test_a_name_that_is_no_utf8_is_escaped(self, external):
         name = os.fsdecode(b"gr\xf6sse.png")
         (external / "3" / "picture 0.png").rename(external / "3" / name)
         paths = [example.path for example in sources.examples(ingest("folder"))]
@@ -216,6 +216,6 @@ class TestFolder:
         with pytest.raises(UserError, match=r"data/external/9/picture 4\.png can't be read: No such file"):
             list(examples)
 
-    def test_no_folder_says_where_to_put_pictures(self, workspace):
+    def test_the_message_for_a_missing_folder_names_where_to_put_pictures(self, workspace):
         with pytest.raises(UserError, match="data/external does not exist; put your pictures in data/external/0 to"):
             next(sources.examples(ingest("folder")))

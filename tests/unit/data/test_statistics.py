@@ -172,14 +172,14 @@ def test_without_pictures_every_column_is_there(encoded):
     assert len(table) == len(encoded)
 
 
-def test_pictures_come_in_their_order_however_many_are_held_at_once(monkeypatch):
+def test_pictures_keep_their_order_across_batches(monkeypatch):
     encoded = [pictures.encode_png(drawn((0, 1, 0, number + 1))) for number in range(7)]
     monkeypatch.setattr(pictures, "MAX_STACK_PIXELS", 800)
     monkeypatch.setattr(canonical, "MAX_STACK_PIXELS", 400)
     assert (compute_statistics(encoded)["ink"] * 400).round().tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_pixel_values_are_those_that_the_file_holds():
+def test_extreme_pixel_values_are_those_of_the_file():
     deep = BytesIO()
     Image.fromarray(np.array([[0, 40_000], [65_535, 7]], np.uint16)).save(deep, "PNG")
     found = compute_statistics([deep.getvalue()]).iloc[0]

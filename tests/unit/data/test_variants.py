@@ -6,8 +6,8 @@ import pytest
 from digits.data import pictures
 from tests.variants import VARIANTS
 
-# Mean difference in pixel values from MNIST's own digit, at the best of the nine shifts by a pixel. A pen of another
-# width is another picture, and 18 pixels hold less than 28.
+# Mean difference in pixel values from MNIST's own digit, at the best of the nine shifts by a pixel. Pens of another
+# width and 18 pixels differ more.
 ALLOWED = {"18 x 18": 23, "hairline pen": 20, "marker pen": 25, "out of focus": 20}
 
 
@@ -26,12 +26,12 @@ def test_there_are_thirty():
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_becomes_nearly_the_digit_it_shows(some, name):
+def test_every_variant_gives_nearly_the_canonical_digit(some, name):
     for digit in some[:2] if "12-megapixel" in name else some:
         made = pictures.decode_canonical(VARIANTS[name](digit))
         assert difference(made, digit) <= ALLOWED.get(name, 15)
 
 
-def test_what_is_canonical_already_passes_to_the_byte(some):
+def test_a_canonical_digit_stays_unchanged(some):
     for digit in some:
         assert pictures.decode_canonical(VARIANTS["as MNIST has it"](digit)).tobytes() == digit.tobytes()

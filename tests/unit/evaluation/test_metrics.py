@@ -7,7 +7,7 @@ import pytest
 
 from digits.evaluation import metrics
 
-# Four pictures, three labels; the third is misread as 0, with the lowest probability of its true label.
+# Four pictures, three labels; the third is misclassified as 0, with the lowest probability of its true label.
 PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.5, 0.4, 0.1]], np.float32)
 LABELS = np.array([0, 1, 1, 0])
 
@@ -24,7 +24,7 @@ def test_scores_by_class():
     assert (zero.precision, zero.recall, zero.pictures) == (pytest.approx(2 / 3), 1.0, 2)
     assert zero.f1 == pytest.approx(2 * (2 / 3) / (2 / 3 + 1))
     assert (one.precision, one.recall, one.f1, one.pictures) == (1.0, 0.5, pytest.approx(2 / 3), 2)
-    assert (two.precision, two.recall, two.f1, two.pictures) == (0.0, 0.0, 0.0, 0)  # never seen, never predicted
+    assert (two.precision, two.recall, two.f1, two.pictures) == (0.0, 0.0, 0.0, 0)  # never true, never predicted
 
 
 def test_rows_of_the_confusion_matrix_are_the_truth():
@@ -42,7 +42,7 @@ def test_no_mistake_is_no_row():
     assert metrics.worst_mistakes(np.array([[0.9, 0.1]]), np.array([0]), limit=5).tolist() == []
 
 
-def test_the_scores_become_plain_numbers():
+def test_the_scores_are_python_numbers():
     content = metrics.score(PROBABILITIES, LABELS).to_dict()
     assert type(content["accuracy"]) is float
     assert type(content["classes"]["1"]["pictures"]) is int

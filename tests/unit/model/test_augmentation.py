@@ -64,7 +64,7 @@ class TestWarp:
         assert np.allclose(warp(images), images, atol=0.3)  # of 255: the last row and column lie a thousandth inside
 
     @pytest.mark.parametrize(("position", "shift"), [(4, (0, -2)), (5, (-2, 0))])
-    def test_a_shift_goes_where_its_parameter_says(self, warp, images, position, shift):
+    def test_a_shift_is_as_large_as_its_parameter(self, warp, images, position, shift):
         found = self.centres(warp(images, {position: 1}, shift=2)) - self.centres(images)
         assert np.median(found, axis=1) == pytest.approx(shift, abs=0.01)  # a few digits reach the edge
 
@@ -84,7 +84,7 @@ class TestWarp:
         assert across[13:15].mean() == pytest.approx(13.5, abs=0.05)
 
     def test_an_elastic_warp_moves_smoothly_by_its_bound_in_the_mean_square(self, warp):
-        ramp = np.tile(np.arange(28, dtype=np.uint8) * 9, (500, 28, 1))  # its value says where a pixel came from
+        ramp = np.tile(np.arange(28, dtype=np.uint8) * 9, (500, 28, 1))  # the value of a pixel is its original position
         moved = warp(ramp, elastic=1)[:, :, 8:20] / 9 - np.arange(8, 20)
         assert np.sqrt((moved**2).mean()) == pytest.approx(1, rel=0.05)
-        assert np.abs(np.diff(moved, axis=1)).mean() < 0.25  # neighbours go together
+        assert np.abs(np.diff(moved, axis=1)).mean() < 0.25  # the displacement is smooth

@@ -1,6 +1,6 @@
-"""Faults of users' folders of pictures, row by row: which stage reports each, in which words, and what stays unchanged.
+"""Faults of users' folders of pictures: the stage that reports each, its message, and what stays unchanged.
 
-Each row spoils a folder of real digits in one way. No row may end in a traceback, or change what was ingested before.
+Each row puts one fault in a folder of real digits. No row may end in a traceback, or change what was ingested before.
 """
 
 import io
@@ -24,6 +24,7 @@ from digits.errors import UserError
 from digits.paths import EXTERNAL, RAW, REFERENCE_PROFILE
 from pipeline import ingest, validate
 from tests.imports import ROOT
+from tests.raw import read_raw
 
 FEW, MANY = 20, 120  # pictures of a label; a class mismatch is found with many only
 PER_RUN = 10  # pictures spoilt and validated at once, since a run takes seconds; as many as an expectation names
@@ -34,7 +35,7 @@ INGEST_REFUSES = "ingest refuses"
 INGEST_WARNS = "ingest warns"
 VALIDATE_REFUSES = "validate refuses"  # a critical expectation fails
 VALIDATE_WARNS = "validate warns"
-ACCEPTED = "accepted"  # unusual, but not wrong: neither stage may name it
+ACCEPTED = "accepted"  # unusual, but not wrong: no stage may report it
 
 
 class Made(NamedTuple):
@@ -45,7 +46,7 @@ class Made(NamedTuple):
 
     name: str
     how: Callable[[np.ndarray], bytes]
-    digit: int | None = None  # where only a certain one will do
+    digit: int | None = None  # where only one certain digit has the fault
 
     def __call__(self, number: int = 0) -> None:
         digit = EXTERNAL / Path(self.name).parent / f"{number if self.digit is None else self.digit:02d}.png"
@@ -55,7 +56,7 @@ class Made(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What is wrong, how to make it so, which stage has to report it, and the words.
+    """The fault, how to make it, the stage that has to report it, and the words of the message.
 
     Each of `words` has to be in one line; in validate's output, ` … ` separates the words on the expectation from those
     on the picture.
@@ -65,11 +66,11 @@ class Row(NamedTuple):
     spoil: Callable[[], object] | Made
     result: str
     words: tuple[str, ...] = ()
-    each: int = FEW  # pictures of a label before it is spoilt
+    each: int = FEW  # pictures of a label before the fault
     unprivileged: bool = False  # run without root's rights
 
 
-# How to spoil the folder: functions that make the function for a row.
+# Faults of the folder: functions that return the function for a row.
 
 
 def file(name: str, data: bytes = b"three") -> Callable[[], None]:
@@ -85,7 +86,7 @@ def link(name: str, to: str) -> Callable[[], None]:
 
 
 def without(name: str, keep: int = 0) -> Callable[[], None]:
-    """Take the pictures of a label away, all but `keep` of them."""
+    """Remove the pictures of a label, all but `keep` of them."""
 
     def spoil() -> None:
         for path in sorted((EXTERNAL / name).iterdir())[keep:]:
@@ -103,8 +104,8 @@ def one_after_another(*steps: Callable[[], object]) -> Callable[[], None]:
 
 
 def picture_in(split: str, label: int) -> Path:
-    """A picture that the folder's next ingest will assign to `split`: names decide that, and stay."""
-    return next(Path(example.path) for example in dataset.read_raw(split) if example.label == label)
+    """A picture that the folder's next ingest will assign to `split`: the names decide that, and are not changed."""
+    return next(Path(example.path) for example in read_raw(split) if example.label == label)
 
 
 def in_both_splits(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[], None]:
@@ -132,7 +133,7 @@ def link_to_outside(name: str) -> Callable[[], None]:
     return spoil
 
 
-# How to spoil a picture: from a digit's pixel values, light on dark, to the bytes of a file.
+# Faults of a picture: from a digit's pixel values, light on dark, to the bytes of a file.
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -154,7 +155,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def announcing(width: int, height: int) -> bytes:
+def declaring(width: int, height: int) -> bytes:
     """A PNG whose header declares this size, with hardly any pixels."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return (
@@ -162,7 +163,7 @@ def announcing(width: int, height: int) -> bytes:
     )
 
 
-def with_bulky_text(digit: np.ndarray) -> bytes:
+def with_large_text(digit: np.ndarray) -> bytes:
     """A PNG with a comment that unpacks from a few kilobytes to a hundred megabytes."""
     whole = png(digit)
     return whole[:33] + chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000), 9)) + whole[33:]
@@ -208,13 +209,13 @@ def blurred(digit: np.ndarray) -> np.ndarray:
 
 def with_exif(digit: np.ndarray, spoil: Callable[[bytes], bytes]) -> bytes:
     """A JPEG as from a camera, with an error in its Exif data."""
-    noted = Image.Exif()
-    noted[0x0112], noted[0x011A] = 1, 72.5  # orientation, and the resolution across, a fraction
-    return saved(digit, "JPEG", exif=spoil(noted.tobytes()))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A] = 1, 72.5  # orientation, and the resolution across, a fraction
+    return saved(digit, "JPEG", exif=spoil(exif.tobytes()))
 
 
 def a_fraction_for_its_width(noted: bytes) -> bytes:
-    """Turned by a quarter, and with a fraction where a whole number of pixels is expected."""
+    """Rotated by a quarter, and with a fraction where a whole number of pixels is expected."""
     assert noted.count(b"\x01\x1a\x00\x05") == noted.count(b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x01") == 1
     turned = noted.replace(b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x01", b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06")
     return turned.replace(b"\x01\x1a\x00\x05", b"\x01\x00\x00\x05")
@@ -239,7 +240,7 @@ def sixteen_bits_and_opacity(digit: np.ndarray) -> bytes:
 
 
 def no_exif(noted: bytes) -> bytes:
-    return noted[:6] + b"nothing that a camera notes"
+    return noted[:6] + b"not the data of a camera"
 
 
 def cut_exif(noted: bytes) -> bytes:
@@ -273,7 +274,7 @@ CRITICAL = [
     (
         "a PNG of 50,000 x 50,000 pixels, refused before it is decoded",
         "bomb.png",
-        lambda digit: announcing(50_000, 50_000),
+        lambda digit: declaring(50_000, 50_000),
         {"readable": "50000 x 50000 pixels, at most 64,000,000 are allowed"},
     ),
     (
@@ -285,7 +286,7 @@ CRITICAL = [
     (
         "a comment that unpacks to a hundred megabytes",
         "comment.png",
-        with_bulky_text,
+        with_large_text,
         {"readable": "damaged: Decompressed data too large"},
     ),
     (
@@ -381,7 +382,7 @@ PICTURES = [
     Row("EXIF that is no EXIF", Made("3/odd exif.jpg", lambda digit: with_exif(digit, no_exif)), ACCEPTED),
     Row("EXIF that ends in its middle", Made("3/cut exif.jpg", lambda digit: with_exif(digit, cut_exif)), ACCEPTED),
     Row(
-        "EXIF that holds a fraction for a number of pixels",
+        "EXIF that has a fraction for a number of pixels",
         Made("3/odd.jpg", lambda digit: with_exif(digit, a_fraction_for_its_width)),
         ACCEPTED,
     ),
@@ -452,7 +453,7 @@ FOLDERS = [
 
 NAMES = [
     Row(
-        f"a bad picture whose name holds {what}",
+        f"a bad picture whose name contains {what}",
         Made(f"3/{name}.png", lambda digit: b"three"),
         VALIDATE_REFUSES,
         (f"critical: readable ( … {DIR}/3/{printed}.png, label 3: not a picture",),
@@ -469,7 +470,7 @@ NAMES = [
     )
 ] + [
     Row(
-        "a text whose name holds a line break and bytes that are no UTF-8",
+        "a text whose name contains a line break and bytes that are no UTF-8",
         file("3/" + os.fsdecode(b"caf\xe9\n.txt")),
         INGEST_REFUSES,
         (rf"{DIR}/3/caf\udce9\n.txt {NO_SUFFIX}",),
@@ -619,12 +620,12 @@ def own_pictures() -> list[tuple[str, bytes, int]]:
 
 
 def ingested() -> list[tuple[str, bytes, int]]:
-    return sorted((one.path, one.data, one.label) for split in dataset.raw_splits() for one in dataset.read_raw(split))
+    return sorted((one.path, one.data, one.label) for split in dataset.raw_splits() for one in read_raw(split))
 
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """Be a user without root's right to read every file; the working folder becomes that user's own."""
+    """Run as a user without root's right to read every file, who owns the working folder."""
     if os.geteuid() != 0:
         yield
         return
@@ -638,14 +639,14 @@ def unprivileged() -> Iterator[None]:
 
 
 class Run(NamedTuple):
-    """The result of the stages on a folder, and their output: every line, those of a list with the line above them."""
+    """The result of the stages on a folder, and the lines of their output, indented lines with the one above."""
 
     result: str
     lines: list[str]
 
 
 def run(rows: list[Row]) -> Run:
-    """Spoil the folder and run ingest and validate, in the current project."""
+    """Put the faults in the folder, and run ingest and validate, in the current project."""
     before = contents(RAW)
     for number, row in enumerate(rows):
         if isinstance(row.spoil, Made):
@@ -691,7 +692,7 @@ def warned(lines: list[str]) -> bool:
 
 
 def grouped() -> dict[str, list[Row]]:
-    """For the name of each row those that are spoilt and validated with it."""
+    """By the name of each row, the rows that are validated with it."""
     kinds: dict[object, list[Row]] = {}
     for row in ROWS:
         kinds.setdefault((row.result, row.each) if isinstance(row.spoil, Made) else row.what, []).append(row)
@@ -706,7 +707,7 @@ def grouped() -> dict[str, list[Row]]:
 
 @pytest.fixture(scope="module")
 def run_of(bases, tmp_path_factory) -> Callable[[Row], Run]:
-    """The run of the group that a row is in, made when the first of them asks for it."""
+    """The run of the group that a row is in, once for the group."""
     groups, runs = grouped(), {}
 
     def find(row: Row) -> Run:

@@ -1,4 +1,4 @@
-"""Every picture becomes the canonical digit, by the one conversion, in its split."""
+"""Every picture is converted to the canonical digit, in its split."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from digits.data import dataset, pictures
 from digits.data.canonical import canonical
 from digits.errors import UserError
 from pipeline import preprocess
-from tests.raw import BLANK, SIZES, raw
+from tests.raw import BLANK, SIZES, raw, read_raw
 
 
 def validated(*quarantined: tuple[str, int], success: bool = True) -> None:
@@ -39,7 +39,7 @@ def test_preprocess_writes_the_canonical_digits(workspace, mnist_digits):
     assert sizes() == {"train": 140, "validation": 20, "test": 40}
     test = dataset.read_processed("test")
     # Parity: the stage converts each picture as the one function does.
-    for example, image, label in zip(dataset.read_raw("test"), test.images, test.labels, strict=True):
+    for example, image, label in zip(read_raw("test"), test.images, test.labels, strict=True):
         assert np.array_equal(image, canonical(pictures.decode(example.data).pixels[None])[0])
         assert label == example.label
     assert np.array_equal(test.images[0], mnist_digits.images[0])
@@ -47,7 +47,7 @@ def test_preprocess_writes_the_canonical_digits(workspace, mnist_digits):
     assert Path("reports/figures/samples.png").is_file()
 
 
-def test_pictures_keep_their_order_whatever_their_sizes(workspace, mnist_digits, monkeypatch):
+def test_pictures_of_different_sizes_keep_their_order(workspace, mnist_digits, monkeypatch):
     monkeypatch.setattr(dataset, "ROWS_PER_GROUP", 7)
     monkeypatch.setattr(pictures, "MAX_STACK_PIXELS", 3000)
     chosen = mnist_digits.images[mnist_digits.labels == 0][:4]
@@ -55,7 +55,7 @@ def test_pictures_keep_their_order_whatever_their_sizes(workspace, mnist_digits,
     validated()
     preprocess.main()
     for split in ("test", "train"):
-        raw_split = dataset.read_raw(split)
+        raw_split = read_raw(split)
         expected = [(example.label, pictures.decode_canonical(example.data).tobytes()) for example in raw_split]
         names = ["test"] if split == "test" else ["train", "validation"]
         processed = [dataset.read_processed(name) for name in names]
@@ -70,7 +70,7 @@ def test_quarantined_rows_are_left_out_even_where_they_cant_be_decoded(workspace
     validated(("train", 3), ("test", 39), ("test", 0))
     preprocess.main()
     assert sizes() == {"train": 139, "validation": 20, "test": 38}
-    raw_test = list(dataset.read_raw("test"))[1:39]
+    raw_test = list(read_raw("test"))[1:39]
     test = dataset.read_processed("test")
     assert test.labels.tolist() == [example.label for example in raw_test]
     assert [image.tobytes() for image in test.images] == [pictures.decode(e.data).pixels.tobytes() for e in raw_test]

@@ -14,14 +14,14 @@ from digits import paths
 from digits.data import dataset, pictures
 from digits.errors import UserError
 from pipeline import ingest, preprocess, validate
-from tests.raw import raw, set_params
+from tests.raw import raw, read_raw, set_params
 from tests.variants import encoded
 
 PICTURES_PER_LABEL = 60
 
 
 def plant(digits) -> dict[str, str]:
-    """Spoil the folder; returns each spoiled file's path and the expectation that must name it."""
+    """Add ten faulty files to the folder; returns each one's path and the expectation that must name it."""
     of = {label: digits.images[digits.labels == label] for label in range(10)}
     large = {label: np.kron(255 - of[label][3], np.ones((6, 6), np.uint8)) for label in range(10)}
     two = np.concatenate([np.pad(of[3][70], 6), np.pad(of[8][70], 6)], axis=1)
@@ -90,7 +90,7 @@ def test_rows_that_are_bad_only_without_the_first_bad_ones_are_quarantined_too(w
     expectations["ink_colour"]["severity"] = "critical"
     set_params("validate", on_bad_rows="quarantine", max_quarantined=0.2, expectations=expectations)
     raw(mnist_digits)
-    examples = [example for split in ("train", "test") for example in dataset.read_raw(split)]
+    examples = [example for split in ("train", "test") for example in read_raw(split)]
     # 21 of 200 are dark on light, more than a tenth; without the 3 that have no label, 18 of 197 are, which is odd.
     for row in range(0, 105, 5):
         negative = pictures.encode_png(255 - pictures.decode(examples[row].data).pixels)

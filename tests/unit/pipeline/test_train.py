@@ -1,4 +1,4 @@
-"""The train stage refuses a model whose exported file says something else than the network."""
+"""The train stage refuses an exported file whose logits are not those of the network."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from digits.errors import UserError
 from pipeline import train
 
 
-def test_an_exported_file_that_says_something_else_is_refused():
+def test_an_exported_file_with_other_logits_is_refused():
     train.check_agreement(0.0001, bound=0.0001)
     words = r"digits\.onnx gives logits that differ by up to .* train\.max_logit_difference = 0\.0001"
     for difference in (0.00011, float("nan")):

@@ -12,7 +12,7 @@ from digits.data import dataset, pictures
 from digits.data.statistics import COLUMNS
 from digits.errors import UserError
 from pipeline import preprocess, validate
-from tests.raw import BLANK, SIZES, raw, set_params
+from tests.raw import BLANK, SIZES, raw, read_raw, set_params
 
 OUTPUTS = [paths.STATISTICS, paths.PROFILE, paths.QUARANTINE, paths.VALIDATION, paths.VALIDATION_REPORT]
 STOPPED = "the data fails a critical expectation"
@@ -64,7 +64,7 @@ def test_real_digits_pass(workspace, mnist_digits, capsys):
     assert "Validation passed<" in paths.VALIDATION_REPORT.read_text()
 
 
-def test_bad_rows_stop_it_and_are_named_everywhere(workspace, mnist_digits, capsys):
+def test_bad_rows_stop_it_and_are_named_in_the_output_and_on_the_page(workspace, mnist_digits, capsys):
     three_bad(mnist_digits)
     with pytest.raises(UserError, match=STOPPED):
         validate.main()
@@ -115,7 +115,7 @@ def test_bad_rows_are_quarantined_and_the_others_are_used(workspace, mnist_digit
     assert len(pd.read_parquet(paths.STATISTICS)) == 200
 
     preprocess.main()
-    kept = [example for example in dataset.read_raw("train") if example.path not in {path for _, path, _ in BAD}]
+    kept = [example for example in read_raw("train") if example.path not in {path for _, path, _ in BAD}]
     prepared = [dataset.read_processed(split) for split in ("train", "validation")]
     found = sorted(image.tobytes() for digits in prepared for image in digits.images)
     assert found == sorted(pictures.decode(example.data).pixels.tobytes() for example in kept)
@@ -133,7 +133,7 @@ def test_more_bad_rows_than_allowed_quarantine_none(workspace, mnist_digits, cap
     assert (metrics()["success"], metrics()["pictures"], metrics()["quarantined"]) == (False, 200, 0)
 
 
-def test_a_fault_of_the_whole_data_stops_it_though_nothing_is_quarantined(workspace, mnist_digits):
+def test_a_fault_of_the_whole_data_stops_it_and_quarantines_nothing(workspace, mnist_digits):
     changes = {
         f"{split}_{row}": {"label": 5} for split, per in (("train", 16), ("test", 4)) for row in range(4 * per, 5 * per)
     }
@@ -145,7 +145,7 @@ def test_a_fault_of_the_whole_data_stops_it_though_nothing_is_quarantined(worksp
     assert quarantined() == []
 
 
-def test_warnings_let_it_go_on(workspace, mnist_digits, capsys):
+def test_warnings_do_not_stop_it(workspace, mnist_digits, capsys):
     inverted = pictures.encode_png(255 - mnist_digits.images[mnist_digits.labels == 3][10])
     raw(mnist_digits, train_60={"data": inverted}, train_61={"path": "3/odd.jpg"})
     validate.main()

@@ -1,10 +1,13 @@
-"""A project that could train: a tracking store, parameters, and a few prepared digits."""
+"""A project before and after training: a tracking store, parameters, and a few prepared digits."""
+
+import shutil
 
 import pytest
 
-from digits import params
+from digits import params, paths
 from digits.data import dataset
 from digits.data.dataset import Digits
+from digits.files import write_json
 
 
 @pytest.fixture
@@ -19,3 +22,19 @@ def project(store, mnist_digits) -> params.Params:
 def changed(project: params.Params, **train: object) -> params.Params:
     """The same parameters with other values in the section of `train`."""
     return project.model_copy(update={"train": project.train.model_copy(update=train)})
+
+
+@pytest.fixture
+def trained_project(project, constant_model) -> params.Params:
+    """The same with what the stages before `register` write, for a model that always predicts 3."""
+    for path in (paths.WEIGHTS, paths.LEARNING_CURVES, paths.CONFUSION_MATRIX, paths.MISTAKES, paths.PROFILE):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(path.name.encode())
+    write_json(paths.VALIDATION, {"success": True})
+    paths.VALIDATION_REPORT.write_text("report")
+    shutil.copy(constant_model(3), paths.ONNX)
+    paths.HISTORY.parent.mkdir()
+    paths.HISTORY.write_text("epoch,loss,val_loss\n1,0.5,0.5\n2,0.25,0.25\n")
+    write_json(paths.TRAINING, {"max_logit_difference": 0.0})
+    write_json(paths.EVALUATION, {"test": {"accuracy": 0.1, "log_loss": 2.0, "classes": {"0": {"f1": 0.5}}}})
+    return project

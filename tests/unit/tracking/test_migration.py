@@ -1,15 +1,17 @@
-"""What a migration does not copy, and says so. That it copies the rest is tested on a real server, in tests/system."""
+"""What a migration does not copy is reported. The rest is tested on a real server, in tests/system."""
 
 import mlflow
 
 from digits.tracking import migration
 from digits.tracking import store as tracking_store
-from tests.recorded import client_of, registered
+from tests.tracking_store import client_of, registered_version
 
 
 def test_running_and_deleted_runs_are_not_copied(store, tmp_path, constant_model, empty_database):
     source, target = tracking_store.connect(), f"sqlite:///{tmp_path}/target.db"
-    kept, deleted = (registered(letter * 64, constant_model(number)).run_id for number, letter in enumerate("ab"))
+    kept, deleted = (
+        registered_version(letter * 64, constant_model(number)).run_id for number, letter in enumerate("ab")
+    )
     source.delete_run(deleted)
     experiment = source.get_experiment_by_name(tracking_store.EXPERIMENT).experiment_id
     running = source.create_run(experiment, run_name="long")

@@ -1,4 +1,4 @@
-"""What a run is called."""
+"""Names of runs."""
 
 import pytest
 
@@ -25,12 +25,12 @@ BASE = {
         ({"train.learning_rate": 0.02, "train.epochs": 14.0}, "baseline"),
     ],
 )
-def test_it_says_what_differs(changes, expected):
+def test_a_name_is_the_parameters_that_differ(changes, expected):
     assert name({**BASE, **changes}, BASE) == expected
 
 
-def test_it_stays_readable_however_much_differs():
+def test_a_name_is_at_most_120_characters_long():
     params = {f"validate.expectations.some.bound{number}": number for number in range(50)}
-    said = name(params, {})
-    assert len(said) == LONGEST
-    assert said.endswith("…")
+    found = name(params, {})
+    assert len(found) == LONGEST
+    assert found.endswith("…")

@@ -1,20 +1,20 @@
-"""Runs are found, read and added to, in a real store."""
+"""Runs are found, read and logged to, in a real store."""
 
 from digits.tracking import runs
-from tests.recorded import recorded
+from tests.tracking_store import logged_run
 
 
 def test_a_run_is_found_by_its_weights(store, constant_model):
-    known = recorded("a" * 64, constant_model(3))
+    known = logged_run("a" * 64, constant_model(3))
     assert runs.find("a" * 64) == known
     assert runs.find("b" * 64) is None
-    assert runs.get_run(known).status == "FINISHED"
+    assert runs.get_run(known).info.status == "FINISHED"
     store.connect().delete_run(known)
     assert runs.find("a" * 64) is None
     assert runs.get_run(known) is None
 
 
-def test_more_parameters_than_mlflow_takes_at_once_are_logged(store):
+def test_more_parameters_than_mlflows_limit_are_logged(store):
     client = store.connect()
     run_id = runs.create_parent("search", {f"key.{number}": str(number) for number in range(250)}, known=None)
     assert client.get_run(run_id).data.params == {f"key.{number}": str(number) for number in range(250)}
@@ -29,7 +29,7 @@ def test_a_search_has_one_parent(store):
 
 
 def test_files_of_a_run_are_read_again(store, workspace, constant_model):
-    run_id = recorded("a" * 64, constant_model(3))
+    run_id = logged_run("a" * 64, constant_model(3))
     (workspace / "notes.txt").write_text("kept")
     runs.log_artifacts(run_id, "folder", (workspace / "notes.txt",))
     assert runs.artifact_path(run_id, "folder/notes.txt").read_text() == "kept"

@@ -1,4 +1,4 @@
-"""Where runs and models are kept, and how a process connects to the tracking store."""
+"""The address of the tracking store, and the connection to it."""
 
 import os
 import sqlite3
@@ -14,12 +14,12 @@ from tests.imports import ROOT
 from tests.loopback import free_port
 
 
-def test_its_place_is_the_root_that_dvc_names(workspace, store, monkeypatch):
+def test_it_is_in_the_root_that_dvc_sets(workspace, store, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", "/somewhere/else")
     assert store.uri() == "sqlite:////somewhere/else/mlflow.db"
 
 
-def test_its_place_is_found_from_a_subfolder(workspace, store, monkeypatch):
+def test_it_is_found_from_a_subfolder(workspace, store, monkeypatch):
     (workspace / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(workspace / "a" / "b")
     assert store.uri() == f"sqlite:///{workspace}/mlflow.db"
@@ -30,8 +30,8 @@ def test_the_environment_overrides_it(workspace, store, monkeypatch):
     assert store.uri() == "http://127.0.0.1:1"
 
 
-def test_a_relative_path_in_it_is_one_from_the_root(workspace, store, monkeypatch):
-    """An experiment of DVC's runs in a copy, which is thrown away with what it holds."""
+def test_a_relative_path_in_it_is_relative_to_the_root(workspace, store, monkeypatch):
+    """An experiment of DVC runs in a temporary copy, which is deleted."""
     copy = workspace / ".dvc" / "tmp" / "copy"
     copy.mkdir(parents=True)
     monkeypatch.chdir(copy)
@@ -49,7 +49,7 @@ def test_an_address_that_mlflow_does_not_know_is_refused(store, monkeypatch, add
         store.connect()
 
 
-def test_outside_the_project_it_says_so(tmp_path, store, monkeypatch):
+def test_outside_the_project_it_is_an_error(tmp_path, store, monkeypatch):
     monkeypatch.chdir("/")
     with pytest.raises(UserError, match="is not inside the project"):
         store.uri()
@@ -68,13 +68,13 @@ def test_four_processes_create_one_database(workspace, new_store):
         assert len(set(pool.map(join, range(4)))) == 1
 
 
-def test_an_incomplete_database_is_created_anew(workspace, new_store):
+def test_an_incomplete_database_is_replaced(workspace, new_store):
     (workspace / ".partial-mlflow.db").write_text("half")
     assert new_store.connect().get_experiment_by_name("digits") is not None
     assert not (workspace / ".partial-mlflow.db").exists()
 
 
-def test_a_locked_database_is_not_called_broken(workspace, store):
+def test_a_locked_database_is_reported_as_locked(workspace, store):
     store.connect()
     store.connect.cache_clear()
     with closing(sqlite3.connect(workspace / "mlflow.db", isolation_level=None)) as holder:
@@ -83,7 +83,7 @@ def test_a_locked_database_is_not_called_broken(workspace, store):
             store.connect()
 
 
-def test_a_password_in_the_address_is_never_shown(workspace, store, monkeypatch):
+def test_a_password_in_the_address_is_redacted(workspace, store, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{free_port()}")
     with pytest.raises(UserError, match="does not answer") as error:
         store.connect()
@@ -91,7 +91,7 @@ def test_a_password_in_the_address_is_never_shown(workspace, store, monkeypatch)
     assert store.reason(OSError("no http://me:secret@host/a or b")) == "no http://host/a or b"
 
 
-def test_artifacts_are_in_the_root_wherever_the_process_runs(workspace, store, monkeypatch):
+def test_artifacts_are_in_the_root_for_any_working_directory(workspace, store, monkeypatch):
     (workspace / "temporary").mkdir()
     monkeypatch.setenv("DVC_ROOT", str(workspace))
     monkeypatch.chdir(workspace / "temporary")

@@ -1,4 +1,4 @@
-"""What a search proposes and in which order, on a real study and tracking store; tests/system/ trains."""
+"""The proposals of a search, on a real study and tracking store; tests/system/ trains."""
 
 import numpy as np
 import optuna
@@ -61,19 +61,19 @@ def test_values_are_of_the_types_of_their_ranges():
     assert search.suggest(trial, "c", Range(choices=["float32"])) == "float32"
 
 
-def test_the_present_value_must_be_among_the_choices(params):
+def test_the_baseline_must_be_among_the_choices(params):
     with pytest.raises(UserError, match=r"the choices of train.batch_size lack its value 100"):
         create(ranged(params, batch_size=Range(choices=[50, 200])))
 
 
-def test_a_proposal_that_params_yaml_would_not_take_is_an_error(params):
+def test_an_invalid_proposal_is_an_error(params):
     found = create(ranged(params, rotation=Range(low=181, high=190)))
     with pytest.raises(UserError, match=r"tune.ranges: .*\n*rotation"):
         found.start()
     assert found.study.trials[0].state == TrialState.FAIL
 
 
-def test_other_data_are_another_search_once_a_trial_has_ended(params):
+def test_other_data_are_refused_once_a_trial_has_ended(params):
     found = create(params)
     digits = dataset.Digits(np.ones((20, 28, 28), np.uint8), np.arange(20) % 10)
     dataset.write_processed([("train", digits), ("validation", digits)])
@@ -83,7 +83,9 @@ def test_other_data_are_another_search_once_a_trial_has_ended(params):
     found.study.tell(trial, 0.5)
     create(params)
     dataset.write_processed([("train", digits), ("validation", digits._replace(labels=digits.labels[::-1].copy()))])
-    with pytest.raises(UserError, match=r"begun with another data/processed/validation.parquet: give --name another"):
+    with pytest.raises(
+        UserError, match=r"started with another data/processed/validation.parquet: choose another --name"
+    ):
         create(params)
 
 

@@ -11,12 +11,13 @@ from digits.validation.suite import NULL, PICTURE_EXPECTATIONS
 from tests.imports import ROOT
 
 BOUNDS = load(ROOT / "params.yaml").validate_.expectations
+MAX_MINORITY = BOUNDS.ink_colour.max
 MAX_DISTANCE, MAX_RATIO = BOUNDS.no_near_leak.min, BOUNDS.class_typical.max
 FINDINGS = [one.column for one in PICTURE_EXPECTATIONS if one.type == NULL and one.name != "readable"]
 
 
 def table(*rows: dict) -> pd.DataFrame:
-    """A table of unrelated pictures, which differ in what the rows say."""
+    """A table of unrelated pictures, with these values in its rows."""
     defaults = {"split": "train", "label": 0, "format": "PNG", "dark_ink": 0.0, "thumbnail": None}
     made = [
         {**defaults, "path": f"{n}.png", "picture": f"hash {n}", **row, "name": f"picture {n}"}

@@ -14,7 +14,7 @@ from digits.validation.drift import CATEGORICAL_COLUMNS, NUMERIC_COLUMNS, PROFIL
 
 
 def table(count: int = 11, **columns: list) -> pd.DataFrame:
-    """A table whose pictures are all alike but for the columns given."""
+    """A table whose pictures are all alike, except in the given columns."""
     usual = {**dict.fromkeys(NUMERIC_COLUMNS, 5.0), "format": "PNG", "mode": "L", "label": 3}
     return pd.DataFrame({name: columns.get(name, [value] * count) for name, value in usual.items()})
 
@@ -105,7 +105,7 @@ def test_a_new_category_counts():
     assert index(["L"] * 4, ["RGB"] * 4, "mode") == pytest.approx(max(0, expected - (1 + 2.33 * math.sqrt(2)) * 2 / 4))
 
 
-def test_missing_values_count_for_nothing():
+def test_missing_values_are_ignored():
     missing = table(12, ink=[*range(11), None], mode=[*"LLLLLLLLLLL", None])
     assert drift.profile(missing)["statistics"]["ink"] == drift.profile(table(ink=list(range(11))))["statistics"]["ink"]
     scores = drift.scores(missing, drift.profile(table(ink=list(range(11)))))
@@ -136,7 +136,7 @@ def test_a_reference_that_is_no_profile_is_named(tmp_path, monkeypatch, content,
     assert "digits data reference" in str(error.value)
 
 
-def test_nothing_to_profile_is_no_error():
+def test_an_empty_table_is_no_error():
     empty = drift.profile(table(2).head(0))
     assert empty["pictures"] == 0
     assert all(math.isfinite(value) for value in drift.scores(table(), empty).values())

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from digits.validation.findings import add_findings
-from tests.unit.validation.conftest import FINDINGS, MAX_DISTANCE, MAX_RATIO, table
+from tests.unit.validation.conftest import FINDINGS, MAX_DISTANCE, MAX_MINORITY, MAX_RATIO, table
 
 
 def find(made: pd.DataFrame) -> pd.DataFrame:
-    return add_findings(made, MAX_DISTANCE, MAX_RATIO)
+    return add_findings(made, MAX_MINORITY, MAX_DISTANCE, MAX_RATIO)
 
 
 def found(column: str, *rows: dict) -> dict[int, str]:
@@ -77,6 +77,6 @@ def test_5000_real_digits_have_no_findings(real):
 
 
 def test_the_same_table_gives_the_same_findings(real):
-    loose = [add_findings(real, 0.2, 1.5)[FINDINGS] for _ in range(2)]
+    loose = [add_findings(real, MAX_MINORITY, 0.2, 1.5)[FINDINGS] for _ in range(2)]
     assert loose[0].notna().sum().sum() > 5
     pd.testing.assert_frame_equal(*loose)

@@ -75,7 +75,7 @@ def figures(page: str) -> list[str]:
     return [" ".join(found.split()) for found in re.findall(r"<figure>(.*?)</figure>", page, re.DOTALL)]
 
 
-def test_a_page_of_data_that_passes(write):
+def test_the_page_of_passing_data(write):
     page = write([result("ink"), result("drift of ink", "warning")])
     assert "<strong>Validation passed</strong>" in page
     assert "2 of 2 expectations pass for 60 pictures" in page
@@ -98,7 +98,7 @@ def test_the_pictures_that_fail_are_named_and_shown(write, table, severity, verd
     assert np.array_equal(pictures.decode(b64decode(png)).pixels, pictures.decode(example.data).pixels)
 
 
-def test_the_rows_are_those_of_the_table_and_not_of_its_index(write, table):
+def test_rows_are_positions_in_the_table_and_not_its_index(write, table):
     rest = table.drop(index=range(10)).reset_index(drop=True)
     row = row_of(rest, "40.png")
     assert row != row_of(table, "40.png")
@@ -142,7 +142,7 @@ def test_a_drift_is_in_the_table(write):
     assert page.count('class="bar over"') == 1
 
 
-def test_the_page_needs_no_other_file_and_comes_out_the_same(write, table):
+def test_the_page_is_self_contained_and_reproducible(write, table):
     results = [result("border", rows={0: "border 0.7"}), result("pictures", "warning", success=False)]
     page = write(results, table.head(3).assign(reasons="why"))
     assert not re.search(r"https?://|<script|<link (?!rel=\"icon\" href=\"data:,\")|@import|url\(", page)

@@ -15,7 +15,7 @@ from digits.validation.drift import PROFILE_COLUMNS
 from digits.validation.findings import add_findings
 from digits.validation.run import ExpectationResult, ValidationRun
 from digits.validation.suite import DRIFT_EXPECTATIONS, MODES, PICTURE_EXPECTATIONS
-from tests.unit.validation.conftest import BOUNDS, FINDINGS, MAX_DISTANCE, MAX_RATIO
+from tests.unit.validation.conftest import BOUNDS, FINDINGS, MAX_DISTANCE, MAX_MINORITY, MAX_RATIO
 
 NO_DRIFT = dict.fromkeys(PROFILE_COLUMNS, 0.0)
 
@@ -30,7 +30,7 @@ def digits(mnist_digits) -> pd.DataFrame:
         f"{label}/{row}.png" for label, row in zip(table["label"], range(200), strict=True)
     ]
     table = table.join(compute_statistics([pictures.encode_png(image) for image in mnist_digits.images[rows]]))
-    found = add_findings(table, MAX_DISTANCE, MAX_RATIO)
+    found = add_findings(table, MAX_MINORITY, MAX_DISTANCE, MAX_RATIO)
     return found.astype(dict.fromkeys(["problem", "mode", *FINDINGS], object))
 
 
@@ -73,7 +73,7 @@ FAULTS = {
     "no_near_leak": ({"near_duplicate_of": "nearly the same as 1/1.png"}, "nearly the same as 1/1.png"),
 }
 ROW = {name: 7 * position + 3 for position, name in enumerate(FAULTS)}
-OF_ALL = {"pictures", "every_digit", "balance"}  # no single picture can fail these
+OF_ALL = {"pictures", "every_digit", "balance"}  # these have no failing rows
 
 
 def test_params_yaml_bounds_every_expectation_and_no_other():
@@ -113,7 +113,7 @@ def few(digits, tmp_path_factory) -> dict[str, ExpectationResult]:
     return check(table, tmp_path_factory.mktemp("few"))
 
 
-def test_real_digits_pass_and_data_docs_appear(digits, passing):
+def test_real_digits_pass_and_data_docs_are_written(digits, passing):
     results, folder = passing
     assert [name for name, result in results.items() if not result.success] == []
     assert list(results) == [

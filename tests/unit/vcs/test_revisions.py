@@ -1,4 +1,4 @@
-"""What git and DVC say of the working tree and of commits."""
+"""Access to git and DVC: the working tree and commits."""
 
 import subprocess
 
@@ -33,30 +33,30 @@ def test_a_patch_keeps_the_bytes_of_any_encoding(tmp_path, monkeypatch):
     assert notes.read_bytes() == b"caf\xe9s\r\n"
 
 
-def test_without_a_commit_it_says_what_to_do(tmp_path, monkeypatch):
+def test_without_a_commit_the_message_suggests_git_clone_or_git_init(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"no git commit to tag the run with: .*`git clone` it, or `git init"):
         revisions.head()
 
 
 def test_a_folders_hash_is_the_one_that_dvc_gives_it(tmp_path, monkeypatch):
-    """So an edit in a folder that a stage depends on is seen by comparing dvc.lock with git."""
+    """So an edit in a folder that a stage depends on is found by comparing dvc.lock with git."""
     from dvc.repo import Repo
 
     monkeypatch.chdir(tmp_path)
-    room = tmp_path / "room"
-    (room / "inner").mkdir(parents=True)
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
     for name in ("a.py", "z.py", "inner/b.py"):
-        (room / name).write_text(f"# {name}\n")
-    stages = {"check": {"cmd": "echo done", "deps": ["room", "room/a.py"]}}
+        (folder / name).write_text(f"# {name}\n")
+    stages = {"check": {"cmd": "echo done", "deps": ["folder", "folder/a.py"]}}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     commit_all(tmp_path)
     Repo.init().reproduce()
     committed = {entry["path"]: entry["md5"] for entry in dvc_files.lock(None)["check"]["deps"]}
     assert {path: dvc_files.dependency_hash(path, "HEAD") for path in committed} == committed
     assert {path: dvc_files.dependency_hash(path, None) for path in committed} == committed
-    (room / "inner" / "b.py").write_text("# edited\n")
-    assert dvc_files.dependency_hash("room", None) != committed["room"]
-    assert dvc_files.dependency_hash("room", "HEAD") == committed["room"]
-    assert dvc_files.dependency_hash("room/a.py", None) == committed["room/a.py"]
+    (folder / "inner" / "b.py").write_text("# edited\n")
+    assert dvc_files.dependency_hash("folder", None) != committed["folder"]
+    assert dvc_files.dependency_hash("folder", "HEAD") == committed["folder"]
+    assert dvc_files.dependency_hash("folder/a.py", None) == committed["folder/a.py"]
     assert dvc_files.dependency_hash("nothing", "HEAD") is None

@@ -1,4 +1,4 @@
-"""Self-contained pages, which no name of a picture can break."""
+"""Self-contained pages, with all text escaped."""
 
 import re
 from base64 import b64decode

@@ -1,6 +1,6 @@
-"""The rules of the codebase: which room knows which tool, what DVC knows of each stage, and that nothing reports home.
+"""The rules of the codebase: who imports a library, each stage's dependencies in dvc.yaml, and no usage statistics.
 
-Which room may import which is checked by import-linter, by the contracts in pyproject.toml.
+Imports between the packages are checked by import-linter, by the contracts in pyproject.toml.
 """
 
 import ast
@@ -18,7 +18,7 @@ STAGES = ["ingest", "validate", "preprocess", "train", "evaluate", "register"]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 MODULES = [*ROOT.glob("digits/**/*.py"), *ROOT.glob("pipeline/*.py")]
 
-# A library, and the only places that may import it.
+# Each library, and the only files or folders that may import it
 OWNERS = {
     "mlflow": "digits/tracking/",
     "great_expectations": "digits/validation/run.py",
@@ -41,13 +41,13 @@ OWNERS = {
 # Modules that no stage has to list as a dependency.
 EXEMPT = {
     "digits/paths.py": "dvc.yaml's outs and deps name the same paths",
-    "digits/params.py": "dvc.yaml's params hold the values: a new key of one stage reruns no other",
-    "digits/tracking/live.py": "it observes a training, and cannot change an output",
+    "digits/params.py": "dvc.yaml's params have the values: a new key of one stage reruns no other",
+    "digits/tracking/live.py": "it logs a training, and cannot change an output",
 }
 # Files that are no modules, and the module that reads them.
 READ_BY = {"digits/visualization/templates": "digits/visualization/pages.py"}
-# What the first stages read that no stage writes.
-BROUGHT = ("data/sources/${ingest.source}", "data/reference.json")
+# Dependencies that no stage writes
+INPUTS = ("data/sources/${ingest.source}", "data/reference.json")
 
 
 def used_by(stage: str) -> set[str]:
@@ -86,7 +86,7 @@ def test_a_stage_has_no_superfluous_dependency(stage):
         if dep.startswith(("digits", "pipeline")):
             assert any(covers(dep, file) for file in files), f"{stage} imports nothing of {dep}"
         else:
-            assert dep in BROUGHT or any(covers(out, dep) for out in earlier), f"no stage before {stage} writes {dep}"
+            assert dep in INPUTS or any(covers(out, dep) for out in earlier), f"no stage before {stage} writes {dep}"
 
 
 def test_every_exempt_module_exists():
@@ -103,7 +103,7 @@ def test_a_stage_has_its_description_its_own_parameters_and_outputs(stage):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_each_library_is_known_in_one_place(path):
+def test_each_library_is_imported_in_one_place(path):
     place = path.relative_to(ROOT).as_posix()
     for name in imported_modules(path):
         owner = OWNERS.get(name.split(".")[0])
@@ -111,17 +111,17 @@ def test_each_library_is_known_in_one_place(path):
 
 
 @pytest.mark.parametrize("module", ["data/canonical", "evaluation/metrics", "processes", "errors", "files"])
-def test_what_knows_only_arrays_or_the_system_imports_nothing_of_ours(module):
+def test_a_basic_module_imports_no_other(module):
     assert project_files(ROOT / "digits" / f"{module}.py") == {f"digits/{module}.py"}
 
 
-def test_decoding_a_picture_needs_the_canonical_digit_and_nothing_else_of_ours():
+def test_decoding_a_picture_imports_only_the_canonical_digit():
     found = project_files(ROOT / "digits" / "data" / "pictures.py")
     assert found == {"digits/__init__.py", "digits/data/canonical.py", "digits/data/pictures.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_every_module_says_what_it_is(path):
+def test_every_module_has_a_docstring(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 

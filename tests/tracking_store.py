@@ -1,4 +1,4 @@
-"""The tracking store, for tests: read from outside, or given a run with a model of its own."""
+"""Helpers of tests that read a tracking store, or log a run with a model."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def client_of(uri: str) -> mlflow.MlflowClient:
-    """MLflow's client on one store, whichever this process is connected to."""
+    """MLflow's client of a store, which is not the one that this process is connected to."""
     return mlflow.MlflowClient(uri, uri)
 
 
@@ -18,31 +18,31 @@ def runs_of(client: mlflow.MlflowClient) -> list:
 
 
 def predictions_of(client: mlflow.MlflowClient, run) -> np.ndarray:
-    """What the run's model, loaded from its files, predicts for an empty picture."""
+    """The probabilities that the run's model, loaded from its files, predicts for an empty picture."""
     (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
     images = np.zeros((1, 28, 28), np.uint8)
     return mlflow.pyfunc.load_model(model.artifact_location).predict(images)["probabilities"]
 
 
-def recorded(weights: str, model: Path) -> str:
+def logged_run(weights: str, model: Path) -> str:
     """Log a finished run whose model, an ONNX file, has these weights; returns its id."""
     import onnx
 
     from digits.tracking import store, tags
 
     store.connect()
-    with mlflow.start_run(run_name="recorded", tags={tags.WEIGHTS: weights}) as run:
+    with mlflow.start_run(run_name="logged", tags={tags.WEIGHTS: weights}) as run:
         mlflow.onnx.log_model(
             onnx.load(model), name="model", pip_requirements=["onnxruntime"], save_as_external_data=False
         )
     return run.info.run_id
 
 
-def registered(weights: str, model: Path, **tags: str):
+def registered_version(weights: str, model: Path, **tags: str):
     """Log a run of this model and register it, with these tags; returns the registry's version."""
     from digits.tracking import model_run, registry
     from digits.tracking.tags import WEIGHTS
 
-    run_id = recorded(weights, model)
+    run_id = logged_run(weights, model)
     found, *_ = model_run.logged_models(run_id)
-    return registry.register(run_id, found.model_uri, found.model_id, {WEIGHTS: weights, **tags})
+    return registry.register(run_id, found, {WEIGHTS: weights, **tags})
