@@ -113,9 +113,10 @@ class Search:
             if one.choices is not None and self.baseline[key] not in one.choices:
                 raise UserError(f"params.yaml: tune.ranges: the choices of {key} lack its value {self.baseline[key]!r}")
         settings = self._settings()
-        known = self.study.user_attrs.get("settings", {}) if self._ended() else settings
+        attrs = self.study.user_attrs  # "fixed" is of version 0.1
+        known = attrs.get("settings", attrs.get("fixed", settings)) if self._ended() else settings
         if self.study.direction != direction(self.params.tune.metric):
-            known = {**settings, "tune.metric": ""}
+            known = {**known, "tune.metric": ""}
         if known != settings:
             changed = sorted(key for key in known | settings if known.get(key) != settings.get(key))
             raise UserError(

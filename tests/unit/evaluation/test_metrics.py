@@ -1,6 +1,7 @@
 """Metrics, compared with values computed by hand."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -43,6 +44,6 @@ def test_no_mistake_is_no_row():
 
 
 def test_the_scores_are_python_numbers():
-    content = metrics.score(PROBABILITIES, LABELS).to_dict()
+    content = asdict(metrics.score(PROBABILITIES, LABELS))
     assert type(content["accuracy"]) is float
     assert type(content["classes"]["1"]["pictures"]) is int
