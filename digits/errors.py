@@ -11,14 +11,10 @@ class UserError(Exception):
 def printable(name: object) -> str:
     """A file's name as one line of text, with unprintable characters escaped as in Python."""
     text = str(name)
-    return (
-        text
-        if text.isprintable()
-        else "".join(
-            letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode()
-            for letter in text
-        )
-    )
+    if text.isprintable():
+        return text
+    escaped = (c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return "".join(escaped)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -187,13 +187,9 @@ class Range(Section):
     def bounds_or_choices(self) -> Self:
         if (self.low is None or self.high is None) == (self.choices is None):
             raise ValueError("either low and high, or choices")
-        if self.low is None or self.high is None:
-            if self.log:
-                raise ValueError("log needs a low above 0")
-            return self
-        if not self.low < self.high:
+        if self.low is not None and self.high is not None and not self.low < self.high:
             raise ValueError(f"low = {self.low} is not below high = {self.high}")
-        if self.log and self.low <= 0:
+        if self.log and not (self.low is not None and self.low > 0):
             raise ValueError("log needs a low above 0")
         return self
 

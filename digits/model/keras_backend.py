@@ -9,5 +9,3 @@ with suppress_native_stderr():  # TensorFlow prints four lines of warnings on ev
     import keras
 
 BACKEND: str = keras.backend.backend()
-
-__all__ = ["BACKEND", "keras"]

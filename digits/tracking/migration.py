@@ -30,10 +30,9 @@ def migrate(source: str, target: str, report: Callable[[str], None]) -> None:
 
     old, new = (MlflowClient(tracking_uri=address, registry_uri=address) for address in (source, target))
     old_experiment, new_experiment = (_experiment(client) for client in (old, new))
-    copied = {
-        run.data.tags[SOURCE_ID]: run.info.run_id for run in _runs(new, new_experiment) if run.data.tags.get(COMPLETE)
-    }
-    runs = list(reversed(_runs(old, old_experiment)))  # the oldest first
+    known = new.search_runs([new_experiment], max_results=MAX_RUNS)
+    copied = {run.data.tags[SOURCE_ID]: run.info.run_id for run in known if run.data.tags.get(COMPLETE)}
+    runs = old.search_runs([old_experiment], max_results=MAX_RUNS)[::-1]  # the oldest first
     models: dict[str, str] = {}
     for number, run in enumerate(runs, start=1):
         run_id = run.info.run_id
@@ -45,7 +44,7 @@ def migrate(source: str, target: str, report: Callable[[str], None]) -> None:
         models |= _copy_models(old, new, run_id, copied[run_id], (old_experiment, new_experiment))
         report(f"{number:4d}/{len(runs)}  {run.info.run_name}")
     for run in runs:  # a parent may be newer than its children
-        parent = copied.get(run.data.tags.get(PARENT))
+        parent = copied.get(run.data.tags.get(PARENT, ""))
         if parent and run.info.run_id in copied:
             new.set_tag(copied[run.info.run_id], PARENT, parent)
     _copy_versions(old, new, copied, models, report)
@@ -53,11 +52,6 @@ def migrate(source: str, target: str, report: Callable[[str], None]) -> None:
 
 def _experiment(client) -> str:
     return client.get_experiment_by_name(store.EXPERIMENT).experiment_id
-
-
-def _runs(client, experiment: str) -> list:
-    """All runs, the newest first."""
-    return client.search_runs([experiment], max_results=MAX_RUNS)
 
 
 def _copy_run(old, new, run, experiment: str) -> str:

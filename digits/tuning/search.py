@@ -113,8 +113,7 @@ class Search:
             if one.choices is not None and self.baseline[key] not in one.choices:
                 raise UserError(f"params.yaml: tune.ranges: the choices of {key} lack its value {self.baseline[key]!r}")
         settings = self._settings()
-        attrs = self.study.user_attrs  # "fixed" is of version 0.1
-        known = attrs.get("settings", attrs.get("fixed", settings)) if self._ended() else settings
+        known = self.study.user_attrs.get("settings", {}) if self._ended() else settings
         if self.study.direction != direction(self.params.tune.metric):
             known = {**known, "tune.metric": ""}
         if known != settings:

@@ -228,7 +228,10 @@ def test_changed_values_in_params_yaml_are_tried_too(project):
 
 
 def test_a_trial_worse_than_the_median_is_pruned(project, client):
-    study = optuna.create_study(study_name="pruned", storage=f"sqlite:///{project.root}/tuning.db")
+    storage = f"sqlite:///{project.root}/tuning.db"
+    study = optuna.create_study(study_name="pruned", storage=storage)
+    same = optuna.load_study(study_name="fixed", storage=storage)  # the search of the test before, with these settings
+    study.set_user_attr("settings", same.user_attrs["settings"])
     distributions = {"train.learning_rate": optuna.distributions.FloatDistribution(0.0001, 0.05, log=True)}
     for rate in (0.01, 0.02, 0.03, 0.04):
         good = {"params": {"train.learning_rate": rate}, "value": 0.1, "intermediate_values": {1: 0.1, 2: 0.1, 3: 0.1}}
