@@ -49,6 +49,6 @@ def read_json(path: Path | str) -> dict[str, Any]:
 
 
 def digest(path: Path | str, algorithm: str) -> str:
-    """Hex digest of a file's bytes; `md5` is DVC's hash of that file, `sha256` a weights hash."""
+    """Hex digest of a file's bytes; `md5` is DVC's hash of that file, `sha256` a model's identity."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()

@@ -173,6 +173,8 @@ class Evaluate(Section):
 
 class Register(Section):
     min_accuracy: Number = Field(ge=0, le=1)
+    confidence: Number = Field(ge=0, lt=1)
+    min_compared: int = Field(ge=2)
 
 
 class Range(Section):

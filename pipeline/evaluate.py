@@ -1,6 +1,6 @@
-"""Evaluate: score the exported model on the whole test split, once.
+"""Evaluate: score the exported model on the validation split, by which models are chosen, and once on the test split.
 
-Reads   models/digits.onnx, data/processed/test.parquet
+Reads   models/digits.onnx, data/processed/validation.parquet, data/processed/test.parquet
 Writes  metrics/evaluate.json, reports/plots/predictions.csv, reports/figures/confusion_matrix.png and mistakes.png
 """
 
@@ -20,12 +20,15 @@ from digits.visualization import figures
 
 def main() -> None:
     params = load().evaluate
-    test = dataset.read_processed("test")
-    probabilities = Classifier(ONNX).predict(test.images).probabilities
+    validation, test = (dataset.read_processed(split) for split in ("validation", "test"))
+    classifier = Classifier(ONNX)
+    validated = metrics.score(classifier.predict(validation.images).probabilities, validation.labels)
+    probabilities = classifier.predict(test.images).probabilities
     scores = metrics.score(probabilities, test.labels)
     worst = metrics.worst_mistakes(probabilities, test.labels, params.worst_mistakes)
 
-    write_json(EVALUATION, {"test": asdict(scores)})
+    chosen_by = {"accuracy": validated.accuracy, "log_loss": validated.log_loss}
+    write_json(EVALUATION, {"validation": chosen_by, "test": asdict(scores)})
     with atomic_write(PREDICTIONS) as temporary:
         columns = {"label": test.labels, "predicted": probabilities.argmax(axis=1)}
         pd.DataFrame(columns).to_csv(temporary, index=False)

@@ -15,8 +15,10 @@ from digits.tracking import registration, registry, tags
 def main() -> None:
     params = load()
     accuracy = read_json(EVALUATION)["test"]["accuracy"]
-    content = tags.of_model(accuracy, params.register_.min_accuracy)
-    if registration.is_registered(content):  # DVC runs this stage each time, since it cannot know what a store holds
+    content = tags.of_model(accuracy)
+    if registration.is_registered(
+        content, params.register_
+    ):  # DVC runs this stage each time, since it cannot know what a store holds
         print("registered: the registry holds this model already")
     else:
         decision = registration.register(params, content, accuracy)

@@ -15,10 +15,10 @@ import pandas as pd
 
 from digits.data import dataset
 from digits.errors import UserError, run
-from digits.files import atomic_write, digest, remove, write_json
+from digits.files import atomic_write, remove, write_json
 from digits.params import Train, load
 from digits.paths import CHECKPOINT, HISTORY, LEARNING_CURVES, ONNX, TRAINING, WEIGHTS
-from digits.tracking import live
+from digits.tracking import live, tags
 from digits.visualization import figures
 
 Metrics = dict[str, float]
@@ -79,7 +79,7 @@ def main() -> None:
         with atomic_write(HISTORY) as temporary:
             pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch")).to_csv(temporary)
         figures.learning_curves(history, LEARNING_CURVES)
-        live_run.weights = digest(WEIGHTS, "sha256")
+        live_run.model = tags.of_files()
         remove(CHECKPOINT)  # last: after an error before this, no epoch is repeated
     print(f"trained: validation accuracy {history[-1]['val_accuracy']:.2%}; see {LEARNING_CURVES}")
 

@@ -24,25 +24,33 @@ def predictions_of(client: mlflow.MlflowClient, run) -> np.ndarray:
     return mlflow.pyfunc.load_model(model.artifact_location).predict(images)["probabilities"]
 
 
-def logged_run(weights: str, model: Path) -> str:
-    """Log a finished run whose model, an ONNX file, has these weights; returns its id."""
+def logged_run(model: Path) -> str:
+    """Log a finished run whose model is this ONNX file; returns its id."""
     import onnx
 
+    from digits.files import digest
     from digits.tracking import store, tags
 
     store.connect()
-    with mlflow.start_run(run_name="logged", tags={tags.WEIGHTS: weights}) as run:
+    with mlflow.start_run(run_name="logged", tags={tags.ONNX: digest(model, "sha256")}) as run:
         mlflow.onnx.log_model(
             onnx.load(model), name="model", pip_requirements=["onnxruntime"], save_as_external_data=False
         )
     return run.info.run_id
 
 
-def registered_version(weights: str, model: Path, **tags: str):
-    """Log a run of this model and register it, with these tags; returns the registry's version."""
-    from digits.tracking import model_run, registry
-    from digits.tracking.tags import WEIGHTS
+def registered_version(model: Path, learned: np.ndarray | None = None, **more: str):
+    """Log a run of this model and register it, with these tags; returns the registry's version.
 
-    run_id = logged_run(weights, model)
+    `learned` are the hashes, as `dataset.read_picture_hashes` gives them, of the pictures that it was trained on.
+    """
+    from digits.files import digest
+    from digits.tracking import learned_pictures, model_run, registration, store, tags
+
+    run_id = logged_run(model)
+    if learned is not None:
+        path = learned_pictures.write(learned, model.parent)
+        store.connect().log_artifact(run_id, str(path), learned_pictures.FOLDER)
+        more |= {tags.PICTURES: learned_pictures.content_hash(learned), tags.SPLIT_RULE: "1", "train_md5": "0" * 32}
     found, *_ = model_run.logged_models(run_id)
-    return registry.register(run_id, found, {WEIGHTS: weights, **tags})
+    return registration.find_or_create(run_id, found, {tags.ONNX: digest(model, "sha256"), **more})

@@ -19,9 +19,9 @@ def predict(picture: tuple[Path, ...], as_json: bool) -> None:
     import numpy as np
 
     digits = np.stack([_canonical(path) for path in picture])
-    from digits.tracking import registry  # imports MLflow: only after all pictures are decoded
+    from digits.tracking import model_files, registry  # imports MLflow: only after all pictures are decoded
 
-    classifier = registry.load_classifier(registry.resolve_alias(registry.CHAMPION_URI))
+    classifier = model_files.load_classifier(registry.resolve_alias(registry.CHAMPION_URI))
     for path, probabilities in zip(picture, classifier.predict(digits).probabilities, strict=True):
         label = int(probabilities.argmax())
         if as_json:

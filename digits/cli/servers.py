@@ -14,10 +14,11 @@ def serve(host: str, port: int) -> None:
 
     POST {"inputs": [[[0, …], …]]}, canonical digits of 28 x 28 pixel values 0 to 255, to /invocations.
     """
-    from digits.tracking import registry
+    from digits.tracking import model_files, registry
 
-    registry.resolve_alias(registry.CHAMPION_URI)  # where there is no champion, fail before the server starts
-    _exec_mlflow("models", "serve", "-m", registry.CHAMPION_URI, "--env-manager", "local", "-h", host, "-p", str(port))
+    champion = registry.resolve_alias(registry.CHAMPION_URI)
+    model_files.checked_file(champion)  # MLflow's server loads whatever the version's description names
+    _exec_mlflow("models", "serve", "-m", champion.uri, "--env-manager", "local", "-h", host, "-p", str(port))
 
 
 @click.command()

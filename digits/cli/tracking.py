@@ -10,7 +10,7 @@ from digits.errors import UserError
 @click.command()
 @click.argument("uri", default="models:/digits@champion")
 def lineage(uri: str) -> None:
-    """Print the lineage of the registered model URI: run, weights, code, data and validation.
+    """Print the lineage of the registered model URI: run, model, code, data and validation.
 
     Each link is checked; the exit status is 1 where one is missing or differs. URI is models:/digits@champion, the
     default, or models:/digits/NUMBER.
@@ -27,7 +27,7 @@ def sync() -> None:
     Use it after the tracking server failed, or for a new one. Nothing is trained again. `dvc repro` does the same.
     """
     from digits.files import digest
-    from digits.paths import WEIGHTS, project_root
+    from digits.paths import ONNX, project_root
     from digits.tracking import registration, store
     from digits.vcs import experiments
 
@@ -40,7 +40,7 @@ def sync() -> None:
             "`dvc repro` runs them, and registers the model"
         )
     with store.wrap_store_errors():
-        registration.forget(digest(WEIGHTS, "sha256"))
+        registration.forget(digest(ONNX, "sha256"))
     print(experiments.run_dvc("repro", "--single-item", "register"), end="")
 
 

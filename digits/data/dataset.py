@@ -200,3 +200,24 @@ def _processed_table(digits: Digits) -> pa.Table:
         pa.binary(DIGIT_SIZE * DIGIT_SIZE), len(digits.labels), [None, pixels]
     )
     return pa.table({"image": images, "label": digits.labels}, schema=PROCESSED_SCHEMA)
+
+
+HASH_COLUMN = "sha256"
+
+
+def split_rule() -> dict:
+    return {"rule": 1, "seed": 0, "test_fraction": 0.2, "validation_fraction": 0.1}
+
+
+def read_picture_hashes(split: str) -> np.ndarray:
+    import hashlib
+
+    path = paths.PROCESSED / f"{split}.parquet"
+    if HASH_COLUMN in pq.read_schema(path).names:
+        return read_hash_column(path)
+    images = read_processed(split).images
+    return np.array([hashlib.sha256(image.tobytes()).hexdigest().encode() for image in images], "S64")
+
+
+def read_hash_column(path: Path) -> np.ndarray:
+    return np.array([one.hex().encode() for one in pq.read_table(path)[HASH_COLUMN].to_pylist()], "S64")

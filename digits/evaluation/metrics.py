@@ -45,6 +45,16 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
     )
 
 
+def digit_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) float64, nats: -ln of each digit's probability of its true label; their mean is the log loss.
+
+    Takes (n, k) probabilities and (n,) integer labels. A probability of 0 counts as float32's smallest number.
+    """
+    truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    total = probabilities.sum(axis=1, dtype=np.float64)
+    return -np.log(np.maximum(truth / total, np.finfo(np.float32).tiny))
+
+
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share, 0 to 1, of the rows of (n, k) probabilities whose largest value is that of the (n,) label."""
     return float(np.mean(probabilities.argmax(axis=1) == labels))

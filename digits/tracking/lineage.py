@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from digits import paths
 from digits.errors import UserError
 from digits.files import digest
-from digits.tracking import registry, runs, tags
+from digits.tracking import model_files, registry, runs, tags
 from digits.vcs import dvc_files, revisions
 
 TRAIN_SPLIT, RAW, VALIDATION = (
@@ -61,14 +61,20 @@ def chain(uri: str) -> Iterator[Link]:
 
 
 def _run_links(version: registry.Version) -> Iterator[Link]:
-    weights = version.tags.get(tags.WEIGHTS)
+    sha256 = version.tags.get(tags.ONNX)
     run = runs.get_run(version.run_id)
     if run is None:
         yield Link("run", version.run_id, "it was deleted from the tracking store, or is in another store")
         return
     yield Link("run", f"{version.run_id} “{run.info.run_name}”, {run.info.status}")
-    same = run.data.tags.get(tags.WEIGHTS) == weights and weights is not None
-    yield Link("weights", f"SHA-256 {weights}", None if same else "the run's weights differ, or have no hash")
+    if run.data.tags.get(tags.ONNX) != sha256 or sha256 is None:
+        yield Link("model", f"SHA-256 {sha256}", f"the run's model is another one, {run.data.tags.get(tags.ONNX)}")
+        return
+    try:
+        model_files.checked_file(version)
+        yield Link("model", f"SHA-256 {sha256}")
+    except model_files.UnusableVersionError as error:
+        yield Link("model", f"SHA-256 {sha256}", str(error))
 
 
 def _code_link(commit: str | None, keeper: Keeper) -> Link:

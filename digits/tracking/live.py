@@ -19,7 +19,7 @@ class LiveRun:
     def __init__(self, run_id: str, epochs: set[int]) -> None:
         self.run_id = run_id
         self.epochs = epochs  # logged already, by the process that was interrupted
-        self.weights: str | None = None  # SHA-256, once the training has come to a model
+        self.model: dict[str, str] | None = None  # tags.of_files, once the training has come to a model
         self.lost = False
 
     def log_epoch(self, number: int, metrics: dict[str, float]) -> None:
@@ -54,7 +54,7 @@ def training_run(
     """Start a run, log system metrics while the block runs, and end it.
 
     A run of the same task that was interrupted is resumed. The run ends FINISHED, KILLED on Ctrl-C, or FAILED. A model
-    has one run: where another run has the same weights, this one is deleted. Raises UserError where the store cannot
+    has one run: where another run has the same one, this one is deleted. Raises UserError where the store cannot
     be reached at the start.
     """
     client = store.connect()
@@ -85,7 +85,7 @@ def training_run(
             status = "KILLED"
             raise
         finally:
-            duplicate = _tag_weights(live)
+            duplicate = _tag_model(live)
             # Also where the store has failed: else MLflow would try again when the process exits.
             with suppress(Exception):
                 mlflow.end_run(status)
@@ -93,13 +93,14 @@ def training_run(
                 live.attempt(client.delete_run, run_id)
 
 
-def _tag_weights(live: LiveRun) -> bool:
-    """Tag the run with its weights; True where another run has them, which gets this run's parent and experiment."""
-    if live.weights is None:
+def _tag_model(live: LiveRun) -> bool:
+    """Tag the run with its model; True where another run has it, which gets this run's parent and experiment."""
+    if live.model is None:
         return False
-    known = live.attempt(runs.find, live.weights)
+    known = live.attempt(runs.find, live.model[tags.ONNX])
     if known in (None, live.run_id):
-        live.attempt(store.connect().set_tag, live.run_id, tags.WEIGHTS, live.weights)
+        for key, sha256 in live.model.items():
+            live.attempt(store.connect().set_tag, live.run_id, key, sha256)
         return False
     live.attempt(_copy_membership, live.run_id, known)
     return True

@@ -1,18 +1,21 @@
 """The run of the model in models/, complete: found by its content hash, or created from the files."""
 
+import tempfile
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from digits import paths
+from digits.data import dataset
 from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
 from digits.files import digest, read_json
 from digits.params import Params
-from digits.tracking import run_locks, runs, store, tags
+from digits.tracking import learned_pictures, run_locks, runs, store, tags
 
 MODEL = "model"  # the model's name within its run
 
@@ -25,19 +28,20 @@ def log_model_run(params: Params) -> str:
     is created from the files, or the interrupted one completed. Raises UserError where the store fails.
     """
     store.connect()
-    weights = digest(paths.WEIGHTS, "sha256")
+    model = tags.of_files()
     run_tags = {**tags.of_training(params), **tags.LATER}
     with store.wrap_store_errors():
         run_locks.end_orphans()
-        run_id = runs.find(weights) or _create(run_tags, tags.run_name(params), weights)
+        run_id = runs.find(model[tags.ONNX]) or _create(run_tags, tags.run_name(params), model)
         runs.log_params(run_id, params.flat())
+        _log_train_pictures(run_id)
         _log_model(run_id)
         _log_evaluation(run_id)
         runs.log_artifacts(run_id, "validation", (paths.VALIDATION, paths.VALIDATION_REPORT, paths.PROFILE))
     return run_id
 
 
-def _create(run_tags: dict[str, str], name: str, weights: str) -> str:
+def _create(run_tags: dict[str, str], name: str, model: dict[str, str]) -> str:
     """A run from the files of a training; the one of the same task that was interrupted, if there is one."""
     import mlflow
 
@@ -48,7 +52,7 @@ def _create(run_tags: dict[str, str], name: str, weights: str) -> str:
     ):
         _log_epochs(active.info.run_id)
         runs.log_inputs()
-        mlflow.set_tag(tags.WEIGHTS, weights)  # last: a run without it is completed by the next attempt
+        mlflow.set_tags(model)  # last: a run without them is completed by the next attempt
     return active.info.run_id
 
 
@@ -61,6 +65,16 @@ def _log_epochs(run_id: str) -> None:
         Metric(key, float(value), now, int(epoch)) for epoch, row in history.iterrows() for key, value in row.items()
     ]
     store.connect().log_batch(run_id, metrics=points)
+
+
+def _log_train_pictures(run_id: str) -> None:
+    """The hashes of the pictures that the model was trained on: as a later champion it is not compared on these."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs.log_artifacts(
+            run_id,
+            learned_pictures.FOLDER,
+            (learned_pictures.write(dataset.read_picture_hashes("train"), Path(folder)),),
+        )
 
 
 def _log_model(run_id: str) -> None:
@@ -112,7 +126,10 @@ def _log_evaluation(run_id: str) -> None:
     if client.get_run(run_id).data.tags.get(tags.EVALUATION) == md5:
         return
     test = read_json(paths.EVALUATION)["test"]
+    validation = read_json(paths.EVALUATION)["validation"]
     scores = {
+        "validation_accuracy": validation["accuracy"],
+        "validation_log_loss": validation["log_loss"],
         "test_accuracy": test["accuracy"],
         "test_log_loss": test["log_loss"],
         "max_logit_difference": read_json(paths.TRAINING)["max_logit_difference"],

@@ -1,41 +1,102 @@
 """From the files of a model to a version in the registry, and to a decision about the champion."""
 
 import hashlib
+import itertools
 import json
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from digits import paths
 from digits.files import digest
-from digits.params import Params
-from digits.tracking import registry, store
+from digits.params import Params, Register
+from digits.tracking import registry, store, tags
 from digits.vcs import revisions
 
 if TYPE_CHECKING:
     from digits.tracking.promotion import Decision
+    from digits.tracking.registry import Version
 
-INPUTS = "registration_sha256"  # tag of a version: all that was logged and decided about, set when that is done
+# Tags of a version's run
+INPUTS = "registration_sha256"  # all that was logged, set when that is done
+DECIDED = "promotion_sha256"  # all that was decided by: the same question is not asked again
+DECISION = "promotion"  # what was decided, and why
 
 
 def register(params: Params, content: dict[str, str], accuracy: float) -> "Decision":
     """Log the run of the model in models/, register it with `content` as tags; returns what is decided.
 
-    `accuracy` is that of the test split, 0 to 1. Raises UserError where the tracking store fails.
+    `accuracy` is that of the test split, 0 to 1. What was decided before by the same figures stays, unless there is no
+    champion: a person may have chosen another one since. Raises UserError where the tracking store fails.
     """
-    from digits.tracking import model_run, promotion
+    from digits.tracking import model_run
 
     run_id = model_run.log_model_run(params)
     with store.wrap_store_errors():
         model, *_ = model_run.logged_models(run_id)
-        version = registry.register(run_id, model, {**content, "git_commit": revisions.head()})
-        decision = promotion.promote(version, accuracy, params.register_.min_accuracy)
+        version = find_or_create(run_id, model, {**content, **tags.of_splits(), "git_commit": revisions.head()})
+        decision = _decision(version, params.register_, content, accuracy)
         # Last: a registration that was interrupted is repeated by the next.
-        store.connect().set_model_version_tag(registry.NAME, version.number, INPUTS, _inputs(content))
+        store.connect().set_tag(run_id, INPUTS, _inputs(content, params.register_))
         return decision
 
 
-def is_registered(content: dict[str, str]) -> bool:
+def find_or_create(run_id: str, model: Any, version_tags: dict[str, str]) -> "Version":
+    """The version of a model, created where the registry has none whose run and files are there.
+
+    A version has its tags from the start, and they are never changed. The aliases of older versions of the same model,
+    whose run or files are gone, move to it.
+    """
+    client = store.connect()
+    registry.provide_model()
+    known = registry.find_all(version_tags[tags.ONNX])
+    version = next((one for one in known if _is_usable(one)), None)
+    if version is None:
+        created = client.create_model_version(
+            registry.NAME, model.model_uri, run_id, tags=version_tags, model_id=model.model_id
+        )
+        numbers = {one.number for one in known}
+        found = registry.find_all(version_tags[tags.ONNX])
+        version = next(one for one in found if one.number not in numbers)
+        if version.number != str(created.version):  # another process registered the same model just before
+            client.delete_model_version(registry.NAME, str(created.version))
+    for dead in itertools.takewhile(lambda one: one.number != version.number, known):
+        for alias in dead.aliases:
+            registry.set_alias(alias, version)
+    return registry.get_version(version.number)
+
+
+def _is_usable(version: "Version") -> bool:
+    from digits.tracking import model_files, runs
+
+    return runs.get_run(version.run_id) is not None and model_files.is_intact(version)
+
+
+def _decision(version: "Version", params: Register, content: dict[str, str], accuracy: float) -> "Decision":
+    from digits.tracking import promotion
+
+    client, champion = store.connect(), registry.champion()
+    decided = hashlib.sha256(json.dumps([_compared(content), params.model_dump()]).encode()).hexdigest()
+    known = client.get_run(version.run_id).data.tags
+    if known.get(DECIDED) == decided and champion is not None:
+        if champion.number == version.number:
+            return promotion.Decision(True, f"version {version.number} is the champion already")
+        return promotion.Decision(
+            False,
+            f"version {version.number} was decided about before, and champion is version {champion.number}; "
+            f"`make ui` changes that by hand. Then: {known[DECISION]}",
+        )
+    decision = promotion.promote(version, accuracy, params)
+    client.set_tag(version.run_id, DECISION, decision.reason)
+    client.set_tag(version.run_id, DECIDED, decided)
+    return decision
+
+
+def _compared(content: dict[str, str]) -> list[str]:
+    return [content[key] for key in (tags.ONNX, tags.VALIDATION_SPLIT, tags.TEST_SPLIT)]
+
+
+def is_registered(content: dict[str, str], params: Register) -> bool:
     """Whether a database of this machine has a champion, and a version that was registered from these files.
 
     MLflow's tables are read directly: importing MLflow would double the time of a `dvc repro` with nothing to do.
@@ -45,27 +106,31 @@ def is_registered(content: dict[str, str]) -> bool:
     if path is None or not path.exists():
         return False
     query = """
-        SELECT 1 FROM model_version_tags AS tag
-        JOIN model_versions AS version ON version.name = tag.name AND version.version = tag.version
-        JOIN registered_model_aliases AS alias ON alias.name = tag.name JOIN runs ON runs.run_uuid = version.run_id
-        WHERE tag.name = ? AND tag.key = ? AND tag.value = ? AND alias.alias = ?
+        SELECT 1 FROM tags AS tag
+        JOIN runs ON runs.run_uuid = tag.run_uuid JOIN model_versions AS version ON version.run_id = runs.run_uuid
+        JOIN registered_model_aliases AS alias ON alias.name = version.name
+        WHERE version.name = ? AND tag.key = ? AND tag.value = ? AND alias.alias = ?
         AND version.current_stage != 'Deleted_Internal' AND runs.lifecycle_stage = 'active'
     """
     try:
         with closing(sqlite3.connect(path)) as database:
-            values = (registry.NAME, INPUTS, _inputs(content), registry.CHAMPION)
+            values = (registry.NAME, INPUTS, _inputs(content, params), registry.CHAMPION)
             return database.execute(query, values).fetchone() is not None
     except sqlite3.Error:
         return False  # the tables of another version of MLflow
 
 
-def forget(weights: str) -> None:
-    """Let the next registration of the model with these weights log and decide everything again."""
-    version = registry.find(weights)
-    if version is not None and INPUTS in version.tags:
-        store.connect().delete_model_version_tag(registry.NAME, version.number, INPUTS)
+def forget(onnx_sha256: str) -> None:
+    """Let the next registration of this ONNX file log everything again; what was decided stays."""
+    for version in registry.find_all(onnx_sha256):
+        from digits.tracking import runs
+
+        run = runs.get_run(version.run_id)
+        if run is not None and INPUTS in run.data.tags:
+            store.connect().delete_tag(version.run_id, INPUTS)
 
 
-def _inputs(content: dict[str, str]) -> str:
+def _inputs(content: dict[str, str], params: Register) -> str:
     files = (paths.EVALUATION, paths.TRAINING, paths.VALIDATION_REPORT, paths.PROFILE)
-    return hashlib.sha256(json.dumps([content, *(digest(file, "md5") for file in files)]).encode()).hexdigest()
+    inputs = [content, params.model_dump(), *(digest(file, "md5") for file in files)]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

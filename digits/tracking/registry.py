@@ -1,24 +1,15 @@
 """The model registry: versions of the model `digits`, their aliases and their files."""
 
 import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from digits.errors import UserError
 from digits.tracking import store, tags
 
-if TYPE_CHECKING:
-    from digits.model.classifier import Classifier
-
 NAME = "digits"
 CHAMPION, CHALLENGER = "champion", "challenger"
 CHAMPION_URI = f"models:/{NAME}@{CHAMPION}"
-CLAIM = "digits.claim"  # the tag of a version that a process is about to make champion: its accuracy, and when
-CLAIM_LIFETIME = 300  # seconds: a claim that is older is ignored, since its process was killed
+NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the second where an alias points to nothing
 
 
 @dataclass(frozen=True)
@@ -35,38 +26,23 @@ class Version:
         return f"models:/{NAME}/{self.number}"
 
 
-def register(run_id: str, model: Any, version_tags: dict[str, str]) -> Version:
-    """Create a version of a run's model, or update the tags of the one with the same weights; return it.
-
-    A new version has its tags from the start, so that a process killed in between leaves nothing that a second call
-    would not find.
-    """
+def provide_model() -> None:
+    """Create the registered model, which holds the versions, where the registry has none."""
     client = store.connect()
     from mlflow.exceptions import MlflowException
 
-    known = find(version_tags[tags.WEIGHTS])
-    if known is not None:
-        for name in version_tags.keys() - {"git_commit"}:  # another test split gives another accuracy
-            client.set_model_version_tag(NAME, known.number, name, version_tags[name])
-        return get_version(known.number)
     try:
         client.create_registered_model(NAME, description="Classifies one canonical 28 x 28 handwritten digit.")
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    created = client.create_model_version(NAME, model.model_uri, run_id, tags=version_tags, model_id=model.model_id)
-    first = find(version_tags[tags.WEIGHTS])
-    if first is None or first.number == str(created.version):
-        return get_version(str(created.version))
-    client.delete_model_version(NAME, str(created.version))  # another process registered the same weights just before
-    return first
 
 
-def find(weights: str) -> Version | None:
-    """The first version whose model has these weights, or None."""
-    condition = f"name = '{NAME}' and tags.{tags.WEIGHTS} = '{weights}'"
-    found = store.connect().search_model_versions(condition, max_results=1, order_by=["version_number ASC"])
-    return get_version(found[0].version) if found else None
+def find_all(onnx_sha256: str) -> list[Version]:
+    """The versions of this ONNX file, the oldest first."""
+    condition = f"name = '{NAME}' and tags.{tags.ONNX} = '{onnx_sha256}'"
+    found = store.connect().search_model_versions(condition, order_by=["version_number ASC"])
+    return [get_version(one.version) for one in found]
 
 
 def get_version(number: str) -> Version:
@@ -83,15 +59,9 @@ def champion() -> Version | None:
     try:
         return get_version(client.get_model_version_by_alias(NAME, CHAMPION).version)
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in NOT_FOUND:
             return None
         raise
-
-
-def is_champion(version: Version | None) -> bool:
-    """Whether the alias `champion` points to this version now; for None, whether it points to none."""
-    now = champion()
-    return (now and now.number) == (version and version.number)
 
 
 def resolve_alias(uri: str) -> Version:
@@ -105,6 +75,8 @@ def resolve_alias(uri: str) -> Version:
     try:
         return get_version(parsed["number"] or client.get_model_version_by_alias(NAME, parsed["alias"]).version)
     except MlflowException as error:
+        if error.error_code not in NOT_FOUND:
+            raise
         raise UserError(
             f"{uri} is not in the registry at {store.redacted_uri()} ({error.message}); "
             "run `make repro`, or `make register` where the store is new"
@@ -120,40 +92,3 @@ def delete_alias(alias: str, version: Version) -> None:
     """Remove `alias` from this version, if it has it."""
     if alias in version.aliases:
         store.connect().delete_registered_model_alias(NAME, alias)
-
-
-@contextmanager
-def claiming(version: Version, accuracy: float) -> Iterator[None]:
-    """Tag the version, while the block runs, as one that may become champion with this accuracy.
-
-    Of two processes that register at once, each sets its tag before it reads the champion and the other tags. So at
-    least one of them sees the other's tag, or finds the other version as champion when it reads again.
-    """
-    client = store.connect()
-    client.set_model_version_tag(NAME, version.number, CLAIM, f"{accuracy!r} {time.time():.0f}")
-    try:
-        yield
-    finally:
-        client.delete_model_version_tag(NAME, version.number, CLAIM)
-
-
-def better_claim(version: Version, accuracy: float) -> Version | None:
-    """Another version that is about to become champion and is better, or as good and older; or None."""
-    for found in store.connect().search_model_versions(f"name = '{NAME}' and tags.`{CLAIM}` != ''"):
-        claimed, when = found.tags[CLAIM].split()
-        older = int(found.version) < int(version.number)
-        if time.time() - float(when) < CLAIM_LIFETIME and (float(claimed), older) > (accuracy, False):
-            return Version(str(found.version), (), found.run_id, dict(found.tags))
-    return None
-
-
-def load_classifier(version: Version) -> "Classifier":
-    """The model of a version, loaded. Raises UserError where the store does not have its file."""
-    store.connect()
-    from mlflow.artifacts import download_artifacts
-
-    from digits.model.classifier import Classifier
-
-    with store.wrap_store_errors():
-        folder = Path(download_artifacts(artifact_uri=version.uri))
-    return Classifier(folder / "model.onnx")

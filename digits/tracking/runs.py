@@ -1,4 +1,4 @@
-"""Runs in MLflow: found by the SHA-256 of their weights, read, and logged to."""
+"""Runs in MLflow: found by the SHA-256 of their ONNX file, read, and logged to."""
 
 import sys
 import tempfile
@@ -27,9 +27,9 @@ def get_run(run_id: str):
     return run if run.info.lifecycle_stage == "active" else None
 
 
-def find(weights: str) -> str | None:
-    """Id of the newest run whose model has these weights, or None."""
-    found = _search(f"tags.{tags.WEIGHTS} = '{weights}'", limit=1)
+def find(onnx_sha256: str) -> str | None:
+    """Id of the newest run whose model is this ONNX file, or None."""
+    found = _search(f"tags.{tags.ONNX} = '{onnx_sha256}'", limit=1)
     return found[0].info.run_id if found else None
 
 
@@ -37,7 +37,7 @@ def find_interrupted(task: str) -> str | None:
     """Id of the newest run of this task that has ended without a model, or None."""
     found = _search(f"tags.`{tags.TASK}` = '{task}'")
     return next(
-        (run.info.run_id for run in found if tags.WEIGHTS not in run.data.tags and run.info.status != "RUNNING"), None
+        (run.info.run_id for run in found if tags.ONNX not in run.data.tags and run.info.status != "RUNNING"), None
     )
 
 

@@ -13,7 +13,11 @@ from digits.params import Params, flatten
 from digits.tracking import naming
 from digits.vcs import dvc_files, revisions
 
-WEIGHTS = "weights_sha256"  # what a run and a registry version are found by
+ONNX = "onnx_sha256"  # the model's identity: what a run and a registry version are found by
+SPLIT_RULE = "split_rule"  # the number of the rule that assigned the splits; versions of 0.2 and earlier have none
+PICTURES = "train_pictures_sha256"  # of the pictures that a version was trained on: learned_pictures.content_hash
+VALIDATION_SPLIT, TEST_SPLIT = "validation_split_md5", "test_md5"  # of the digits that a version is compared on
+WEIGHTS = "weights_sha256"  # of Keras's weights, which other exporters may write as other ONNX files
 TASK = "digits.task"  # hash of data, parameters and code: an interrupted training finds its run by it
 LOCK = "digits.lock"  # the name of the lock file that the process of a run holds
 EXPERIMENT = "dvc_experiment"  # the name of DVC's experiment
@@ -44,16 +48,33 @@ def of_training(params: Params) -> dict[str, str]:
     }
 
 
-def of_model(accuracy: float, min_accuracy: float) -> dict[str, str]:
-    """The tags of a registry version: hashes of the model, its data and their validation, and its accuracy."""
+def of_files(onnx: Path = paths.ONNX, weights: Path = paths.WEIGHTS) -> dict[str, str]:
+    """The hashes of a model's two files: the ONNX file, which is its identity, and Keras's weights."""
+    return {WEIGHTS: digest(weights, "sha256"), ONNX: digest(onnx, "sha256")}
+
+
+def of_model(accuracy: float) -> dict[str, str]:
+    """The tags of a registry version: hashes of the model, its data and their validation, and its test accuracy."""
     return {
-        WEIGHTS: digest(paths.WEIGHTS, "sha256"),
-        "onnx_sha256": digest(paths.ONNX, "sha256"),
+        **of_files(),
         "train_md5": digest(paths.PROCESSED / "train.parquet", "md5"),
-        "test_md5": digest(paths.PROCESSED / "test.parquet", "md5"),
+        VALIDATION_SPLIT: digest(paths.PROCESSED / "validation.parquet", "md5"),
+        TEST_SPLIT: digest(paths.PROCESSED / "test.parquet", "md5"),
         "validation_md5": digest(paths.VALIDATION, "md5"),
         "accuracy": str(accuracy),
-        "min_accuracy": str(min_accuracy),
+    }
+
+
+def of_splits() -> dict[str, str]:
+    """More tags of a registry version: how its splits were assigned, and which pictures it was trained on."""
+    from digits.data import dataset
+    from digits.tracking import learned_pictures
+
+    rule = dataset.split_rule()
+    return {
+        SPLIT_RULE: str(rule.pop("rule")),
+        **{f"split_{key}": str(value) for key, value in rule.items()},
+        PICTURES: learned_pictures.content_hash(dataset.read_picture_hashes("train")),
     }
 
 

@@ -22,7 +22,7 @@ from digits.files import digest
 from digits.params import Params, Range, Train
 from digits.tracking import runs, store, tags
 from digits.tuning import report, trial
-from digits.tuning.study import ERROR, STARTUP_TRIALS, WEIGHTS, direction, open_study
+from digits.tuning.study import ERROR, STARTUP_TRIALS, direction, open_study
 from digits.vcs import experiments
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -74,9 +74,9 @@ def _make_experiment(search: str, best: FrozenTrial, apply: bool, echo: Callable
     if name in experiments.run_dvc("exp", "list", "--name-only").split():
         experiments.run_dvc("exp", "remove", name)
     experiments.run_dvc(*command)
-    if digest(paths.WEIGHTS, "sha256") != best.user_attrs[WEIGHTS]:
+    if digest(paths.ONNX, "sha256") != best.user_attrs.get(tags.ONNX):
         echo(
-            f"warning: {trial_name} had other weights, so the code, the libraries or the machine changed since: "
+            f"warning: {trial_name} gave another model, so the code, the libraries or the machine changed since: "
             "compare the metrics"
         )
     echo(

@@ -11,7 +11,6 @@ from digits.paths import TUNING_DATABASE, project_root
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
-WEIGHTS = "weights_sha256"  # user attribute of a trial: the SHA-256 of its weights
 ERROR = "error"  # user attribute of a failed trial: the message of an error that the user can fix
 STARTUP_TRIALS = 4  # before these have ended, values are random and no trial is pruned
 LOCK_TIMEOUT = 60  # seconds to wait for another process that writes to the database

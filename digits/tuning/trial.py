@@ -14,11 +14,10 @@ from optuna.trial import TrialState
 from digits import paths
 from digits.data import dataset
 from digits.errors import UserError
-from digits.files import digest
 from digits.params import Params
 from digits.processes import exit_with_parent
 from digits.tracking import live, store, tags
-from digits.tuning.study import ERROR, WEIGHTS, open_study
+from digits.tuning.study import ERROR, open_study
 
 
 class Task(NamedTuple):
@@ -61,7 +60,7 @@ def run(task: Task) -> None:
 
 def _train(trial: optuna.Trial, task: Task) -> float | None:
     """The metric after the last epoch; None where the trial is pruned, as it also is where its metric is no number."""
-    from digits.model import network, training
+    from digits.model import export, network, training
 
     params, metric = task.params.train, task.params.tune.metric
     splits = {name: dataset.read_processed(name) for name in tags.TRAINED_ON}  # no trial is chosen by the test split
@@ -85,9 +84,9 @@ def _train(trial: optuna.Trial, task: Task) -> float | None:
         except optuna.TrialPruned:
             live_run.attempt(store.connect().set_tag, live_run.run_id, "pruned", "yes")
             return None
-        weights = Path(folder) / paths.WEIGHTS.name
+        onnx, weights = (Path(folder) / path.name for path in (paths.ONNX, paths.WEIGHTS))
         training.save_weights(net.inference, weights)
-        sha256 = digest(weights, "sha256")
-        trial.set_user_attr(WEIGHTS, sha256)
-        live_run.weights = sha256
+        export.save(net.inference, onnx)
+        live_run.model = tags.of_files(onnx, weights)
+        trial.set_user_attr(tags.ONNX, live_run.model[tags.ONNX])
     return history[-1][metric]

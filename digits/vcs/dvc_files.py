@@ -9,7 +9,7 @@ from typing import IO, Any
 import yaml
 
 from digits.errors import UserError
-from digits.paths import DVC_LOCK
+from digits.paths import DVC_LOCK, project_root
 from digits.vcs import revisions
 
 
@@ -76,6 +76,12 @@ def cache_folder(project: Path) -> Path:
             return Path(repo.cache.local.path).parents[1].resolve()  # it ends in files/md5
     except DvcException:
         return (project / ".dvc" / "cache").resolve()
+
+
+def cached_file(md5: str) -> Path | None:
+    """The file with this hash in the project's DVC cache, or None where it is not there."""
+    path = cache_folder(project_root()) / "files" / "md5" / md5[:2] / md5[2:]
+    return path if path.is_file() else None
 
 
 def in_cache(md5: str) -> bool:

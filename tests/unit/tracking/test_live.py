@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from digits.files import digest
 from digits.tracking import live, run_locks, runs, tags
 from tests.imports import ROOT
 from tests.tracking_store import logged_run, runs_of
@@ -86,7 +87,7 @@ def test_an_interrupted_run_of_the_same_task_is_resumed(project, client):
     with live.training_run(project) as again:
         again.log_epoch(1, METRICS)
         again.log_epoch(2, {"loss": 0.25, "val_loss": 0.25})
-        again.weights = "a" * 64
+        again.model = {tags.ONNX: "a" * 64}
     assert again.run_id == first.run_id != other.run_id
     history = client.get_metric_history(again.run_id, "val_loss")
     assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.25)]
@@ -108,13 +109,13 @@ def test_a_parameter_that_changed_later_is_named_by_a_tag(project, client):
 
 
 def test_a_model_has_one_run(project, client, constant_model):
-    known = logged_run("a" * 64, constant_model(3))
+    known, sha256 = logged_run(constant_model(3)), digest(constant_model(3), "sha256")
     client.set_tag(known, tags.EXPERIMENT, "none: digits tune")
     parent = runs.create_parent("search", {}, known=None)
     with live.training_run(project, parent=parent, extra_tags={tags.EXPERIMENT: "tune-best"}) as run:
-        run.weights = "a" * 64
+        run.model = {tags.ONNX: sha256}
     assert runs.get_run(run.run_id) is None
-    assert runs.find("a" * 64) == known
+    assert runs.find(sha256) == known
     assert runs.get_run(known).data.tags.items() >= {tags.EXPERIMENT: "tune-best", tags.PARENT: parent}.items()
 
 
@@ -129,7 +130,7 @@ def test_a_store_that_fails_is_reported_once_and_stops_no_training(project, clie
             run.log_epoch(2, METRICS)
             run.log_epoch(3, METRICS)
         run.log_epoch(4, METRICS)
-        run.weights = "a" * 64
+        run.model = {tags.ONNX: "a" * 64}
     assert runs.logged_epochs(run.run_id) == {1}
     assert runs.find("a" * 64) is None
     printed = capsys.readouterr().err
@@ -140,11 +141,11 @@ def test_a_store_that_fails_is_reported_once_and_stops_no_training(project, clie
 
 
 def test_a_store_that_fails_at_the_end_lets_the_training_end(project, client, monkeypatch):
-    def refuse(weights):
+    def refuse(onnx_sha256):
         raise OSError("gone")
 
     monkeypatch.setattr(runs, "find", refuse)
     with live.training_run(project, name="a") as run:
-        run.weights = "a" * 64
+        run.model = {tags.ONNX: "a" * 64}
     assert run.lost
     assert statuses(client) == {"a": "FINISHED"}

@@ -9,9 +9,7 @@ from tests.tracking_store import client_of, registered_version
 
 def test_running_and_deleted_runs_are_not_copied(store, tmp_path, constant_model, empty_database):
     source, target = tracking_store.connect(), f"sqlite:///{tmp_path}/target.db"
-    kept, deleted = (
-        registered_version(letter * 64, constant_model(number)).run_id for number, letter in enumerate("ab")
-    )
+    kept, deleted = (registered_version(constant_model(number)).run_id for number, letter in enumerate("ab"))
     source.delete_run(deleted)
     experiment = source.get_experiment_by_name(tracking_store.EXPERIMENT).experiment_id
     running = source.create_run(experiment, run_name="long")

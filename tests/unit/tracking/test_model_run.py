@@ -4,15 +4,17 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from digits import paths
-from digits.files import digest, write_json
+from digits.files import read_json, write_json
 from digits.tracking import live, model_run, promotion, registration, registry, tags
 from tests.imports import ROOT
 from tests.tracking_store import registered_version, runs_of
 
 ACCURACY = 0.1
+BOUNDS = {"min_accuracy": 0.0, "min_compared": 2}
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_a_run_is_created_from_the_files_once(trained_project, client):
 def test_a_run_that_was_logged_during_training_is_completed(trained_project, client):
     with live.training_run(trained_project) as run:
         run.log_epoch(1, {"loss": 0.5, "val_loss": 0.5})
-        run.weights = digest(paths.WEIGHTS, "sha256")
+        run.model = tags.of_files()
     assert model_run.log_model_run(trained_project) == run.run_id
     (found,) = runs_of(client)
     assert "logged" not in found.data.tags
@@ -66,11 +68,9 @@ def test_a_registration_interrupted_before_the_decision_is_repeated(
     trained_project, constant_model, client, monkeypatch
 ):
     """Else a better model would never become champion: its version would be there, so nothing would be done."""
-    registry.set_alias(registry.CHAMPION, registered_version("c" * 64, constant_model(7)))
-    content = tags.of_model(ACCURACY, 0.0)
-    params = trained_project.model_copy(
-        update={"register_": trained_project.register_.model_copy(update={"min_accuracy": 0.0})}
-    )
+    registry.set_alias(registry.CHAMPION, registered_version(constant_model(7), learned=np.array([], "S64")))
+    content = tags.of_model(ACCURACY)
+    params = trained_project.model_copy(update={"register_": trained_project.register_.model_copy(update=BOUNDS)})
 
     def interrupt(*arguments):
         raise KeyboardInterrupt
@@ -78,39 +78,57 @@ def test_a_registration_interrupted_before_the_decision_is_repeated(
     with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
         interrupted.setattr(promotion, "promote", interrupt)
         registration.register(params, content, ACCURACY)
-    assert registry.find(content[tags.WEIGHTS]) is not None
-    assert not registration.is_registered(content)
+    assert len(registry.find_all(content[tags.ONNX])) == 1
+    assert not registration.is_registered(content, params.register_)
     decision = registration.register(params, content, ACCURACY)
     assert "version 2 stays a challenger" in decision.reason  # as good as the champion: each reads one digit of ten
     assert not decision.champion
-    assert registration.is_registered(content)
+    assert registration.is_registered(content, params.register_)
 
 
 def test_a_registered_model_is_found_without_mlflow(trained_project, client):
-    content = tags.of_model(ACCURACY, 0.0)
-    params = trained_project.model_copy(
-        update={"register_": trained_project.register_.model_copy(update={"min_accuracy": 0.0})}
-    )
-    assert not registration.is_registered(content)
+    content = tags.of_model(ACCURACY)
+    params = trained_project.model_copy(update={"register_": trained_project.register_.model_copy(update=BOUNDS)})
+    assert not registration.is_registered(content, params.register_)
     assert registration.register(params, content, ACCURACY).champion
-    assert registration.is_registered(content)
-    assert not registration.is_registered({**content, "min_accuracy": "0.5"})
+    assert registration.is_registered(content, params.register_)
+    assert not registration.is_registered(content, params.register_.model_copy(update={"min_accuracy": 0.5}))
 
     version = registry.champion()
     registry.delete_alias(registry.CHAMPION, version)
-    assert not registration.is_registered(content)  # there is no champion
+    assert not registration.is_registered(content, params.register_)  # there is no champion
     registry.set_alias(registry.CHAMPION, version)
-    registration.forget(content[tags.WEIGHTS])
-    assert not registration.is_registered(content)
+    registration.forget(content[tags.ONNX])
+    assert not registration.is_registered(content, params.register_)
     registration.register(params, content, ACCURACY)
     client.delete_run(version.run_id)
-    assert not registration.is_registered(content)
+    assert not registration.is_registered(content, params.register_)
     client.restore_run(version.run_id)
-    assert registration.is_registered(content)
-    write_json(paths.EVALUATION, {"test": {"accuracy": 0.1, "log_loss": 3.0, "classes": {"0": {"f1": 0.5}}}})
-    assert not registration.is_registered(content)  # the run has not got these scores
+    assert registration.is_registered(content, params.register_)
+    write_json(paths.EVALUATION, {**read_json(paths.EVALUATION), "more": 1})
+    assert not registration.is_registered(content, params.register_)  # the run has not got these scores
+
+
+def test_what_was_decided_is_not_decided_again(trained_project, constant_model):
+    """A person went back to another version: `digits sync`, or a server, which is queried each time, keeps that."""
+    bounds = trained_project.register_.model_copy(update=BOUNDS)
+    params = trained_project.model_copy(update={"register_": bounds})
+    content = tags.of_model(ACCURACY)
+    assert "is champion: " in registration.register(params, content, ACCURACY).reason
+    other = registered_version(constant_model(7), learned=np.array([], "S64"))
+    registry.set_alias(registry.CHAMPION, other)
+    registration.forget(content[tags.ONNX])
+    decision = registration.register(params, content, ACCURACY)
+    assert not decision.champion
+    assert "version 1 was decided about before, and champion is version 2" in decision.reason
+    assert "Then: version 1 is champion: its test accuracy of 10.00% meets" in decision.reason
+    registry.delete_alias(registry.CHAMPION, registry.champion())
+    assert registration.register(params, content, ACCURACY).champion  # there is none
+    registry.set_alias(registry.CHAMPION, other)
+    lower = params.model_copy(update={"register_": bounds.model_copy(update={"min_accuracy": 0.05})})
+    assert "equals the champion's" in registration.register(lower, content, ACCURACY).reason  # another question
 
 
 def test_a_server_is_not_queried_without_mlflow(trained_project, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    assert not registration.is_registered(tags.of_model(ACCURACY, 0.0))
+    assert not registration.is_registered(tags.of_model(ACCURACY), trained_project.register_)

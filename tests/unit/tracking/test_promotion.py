@@ -1,104 +1,190 @@
-"""Promotion to champion, and its reason, with a real registry."""
+"""Promotion to champion, and its reason, with a real registry: models that always predict one label."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from digits.data import dataset
-from digits.data.dataset import Digits
-from digits.tracking import promotion, registry
+from digits.evaluation.comparison import Difference
+from digits.params import Register
+from digits.paths import PREDICTIONS
+from digits.tracking import learned_pictures, model_files, promotion, registry, runs
+from digits.tracking.promotion import Comparison
+from tests.raw import write_processed_splits
 from tests.tracking_store import registered_version
+
+PARAMS = Register(min_accuracy=0.1, confidence=0, min_compared=2)
+NOTHING = np.array([], "S64")  # what a model was trained on
+
+
+def comparison(mean: float, low: float = -1, chance: float = 1.0) -> Comparison:
+    return Comparison(Difference(mean, low, mean + 1, 0.95, 400), only_champion=5, only_candidate=3, chance=chance)
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "champion", "promoted", "words"),
+    ("accuracy", "confidence", "champion", "promoted", "words"),
     [
-        (0.98, None, False, "its accuracy of 98.00% is below register.min_accuracy = 98.50%"),
-        (0.985, None, True, "meets the floor of 98.50%, and there was no champion"),
-        (0.99, 0.989, True, "beats the champion's 98.90% on the same test split"),
-        (0.99, 0.99, False, "does not beat the champion's 99.00%"),
-        (0.98, 0.97, False, "is below register.min_accuracy"),
+        (
+            0.98,
+            0,
+            "there was no champion",
+            False,
+            "its test accuracy of 98.00% is below register.min_accuracy = 98.50%",
+        ),
+        (0.985, 0, "there was no champion", True, "meets register.min_accuracy = 98.50%, and there was no champion"),
+        (0.98, 0, comparison(0.1), False, "is below register.min_accuracy"),
+        (0.99, 0, comparison(0.01), True, "below the champion's (on 400 validation digits"),
+        (0.99, 0, comparison(0.01), True, "by 0.0100 (95% interval -1.0000 to 1.0100)"),
+        (0.99, 0, comparison(0.0), False, "its log loss equals the champion's"),
+        (0.99, 0, comparison(-0.01), False, "its log loss is above the champion's"),
+        (0.99, 0.95, comparison(0.01, low=0.0), False, "not surely by register.confidence"),
+        (0.99, 0.95, comparison(0.01, low=0.001), True, "is below the champion's"),
+        (0.99, 0, comparison(0.01, chance=0.049), False, "5 are classified correctly only by the champion, 3 only by"),
+        (0.99, 0, comparison(0.01, chance=0.05), True, "McNemar's p 0.05"),
     ],
 )
-def test_the_decision_and_its_reason(accuracy, champion, promoted, words):
-    decision = promotion.decide(accuracy, floor=0.985, champion=champion)
+def test_the_decision_and_its_reason(accuracy, confidence, champion, promoted, words):
+    params = Register(min_accuracy=0.985, confidence=confidence, min_compared=2)
+    decision = promotion.decide(accuracy, params, champion)
     assert decision.champion is promoted
     assert words in decision.reason
 
 
 @pytest.fixture
 def versions(store, constant_model):
-    """Two registered versions: the first always predicts 1, the second always 2."""
-    return [registered_version(str(label) * 64, constant_model(label), accuracy="0.5") for label in (1, 2)]
+    """Three registered versions: they always predict 1, 2 and 3; they were trained on no picture of today's splits."""
+    return [registered_version(constant_model(label), learned=NOTHING) for label in (1, 2, 3)]
 
 
-def write_test_split(labels: list[int]) -> None:
-    dataset.write_processed([("test", Digits(np.zeros((len(labels), 28, 28), np.uint8), np.array(labels)))])
+def splits(validation: list[int], test: list[int], predicted: int = 0) -> None:
+    """Today's splits with these labels, and what `evaluate` wrote for a model that always predicts `predicted`."""
+    write_processed_splits(train=[0], validation=validation, test=test)
+    PREDICTIONS.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"label": test, "predicted": predicted}).to_csv(PREDICTIONS, index=False)
 
 
-def test_the_champion_is_scored_on_the_current_test_split(versions):
-    write_test_split([1, 2, 2, 2])
-    assert [promotion.current_accuracy(version) for version in versions] == [0.25, 0.75]
+def champion_after(version, accuracy: float = 0.5, params: Register = PARAMS) -> tuple[str, str]:
+    reason = promotion.promote(version, accuracy, params).reason
+    return registry.champion().number, reason
 
 
-def test_champion_challenger_and_back(versions):
-    first, second = versions
-    write_test_split([1, 1, 1, 2])
-    assert "version 1 is now champion" in promotion.promote(first, 0.75, floor=0.5).reason
-    assert (
-        "version 2 stays a challenger: its accuracy of 25.00% is below"
-        in promotion.promote(second, 0.25, floor=0.5).reason
-    )
-    assert registry.get_version("1").aliases == ("champion",)
-    assert registry.get_version("2").aliases == ("challenger",)
+def test_the_lower_loss_on_validation_becomes_champion_and_the_other_challenger(versions):
+    first, second, _ = versions
+    splits([1, 1, 2], [1, 2])
+    assert champion_after(first)[0] == "1"
+    number, reason = champion_after(second)
+    assert number == "1"
+    assert "version 2 stays a challenger: its log loss is above the champion's (on 3 validation digits" in reason
+    assert (registry.get_version("1").aliases, registry.get_version("2").aliases) == (("champion",), ("challenger",))
 
-    write_test_split([1, 2, 2, 2])  # other test data: the champion now classifies one of four correctly
-    assert "version 2 is now champion" in promotion.promote(registry.get_version("2"), 0.75, floor=0.5).reason
-    assert registry.get_version("2").aliases == ("champion",)
-    assert registry.get_version("1").aliases == ()
-    assert promotion.promote(registry.get_version("2"), 0.75, floor=0.5).reason == "version 2 is the champion already"
+    splits([1, 2, 2], [1, 2], predicted=2)  # other digits: the second is the better one there
+    assert champion_after(second)[0] == "2"
+    assert (registry.get_version("1").aliases, registry.get_version("2").aliases) == ((), ("champion",))
+    assert "version 2 is champion: it was champion before" in champion_after(second)[1]
 
 
-def test_of_two_that_claim_at_once_the_better_one_becomes_champion(versions):
-    first, second = versions
-    write_test_split([1, 1, 2, 2])
-    with registry.claiming(second, 0.75):  # another process is at the same point with a better one
-        words = promotion.promote(first, 0.5, floor=0.5).reason
-    assert words == "version 1 stays a challenger: version 2, registered at the same time, is as good or better"
-    with registry.claiming(first, 0.25):  # and now with a worse one
-        assert "version 2 is now champion" in promotion.promote(second, 0.75, floor=0.5).reason
+def test_equal_loss_keeps_the_champion(versions):
+    splits([1, 2], [1, 2])
+    assert champion_after(versions[0])[0] == "1"
+    number, reason = champion_after(versions[1])
+    assert number == "1"
+    assert "equals the champion's" in reason
 
 
-def test_of_two_equals_that_claim_at_once_the_older_one_becomes_champion(versions):
-    first, second = versions
-    write_test_split([1, 1, 2, 2])
-    with registry.claiming(first, 0.5):
-        assert "version 2 stays a challenger" in promotion.promote(second, 0.5, floor=0.5).reason
-    with registry.claiming(second, 0.5):
-        assert "version 1 is now champion" in promotion.promote(first, 0.5, floor=0.5).reason
+def test_better_on_validation_but_worse_on_test_is_refused(versions):
+    splits(
+        [1, 2, 2], [1] * 5 + [2], predicted=2
+    )  # five test digits only the champion reads: p 7/64 with one the other way
+    assert champion_after(versions[0])[0] == "1"
+    assert champion_after(versions[1])[0] == "2"
+    registry.set_alias(registry.CHAMPION, versions[0])
+    splits([1, 2, 2], [1] * 5, predicted=2)  # p 1/32
+    number, reason = champion_after(versions[1])
+    assert number == "1"
+    assert "5 are classified correctly only by the champion, 0 only by it (McNemar's p 0.031)" in reason
 
 
-def test_a_version_that_became_champion_meanwhile_is_compared_too(versions, constant_model, monkeypatch):
-    first, second = versions
-    third = registered_version("3" * 64, constant_model(3), accuracy="0.5")
-    registry.set_alias(registry.CHAMPION, first)
-    write_test_split([1, 2, 2, 2])
-    score, scored = promotion.current_accuracy, []
-
-    def while_another_is_faster(champion):
-        scored.append(champion.number)
-        registry.set_alias(registry.CHAMPION, second)
-        return score(champion)
-
-    monkeypatch.setattr(promotion, "current_accuracy", while_another_is_faster)
-    words = promotion.promote(third, 0.5, floor=0.1).reason
-    assert scored == ["1", "2"]
-    assert words.endswith("its accuracy of 50.00% does not beat the champion's 75.00% on the same test split")
-    assert registry.champion().number == "2"
+def test_a_champion_is_not_compared_on_what_it_was_trained_on(store, constant_model):
+    """Else it could never be beaten: by its own training digits it is the better one, by the others it is not."""
+    splits([1, 1, 1, 2, 2], [1, 1, 2, 2], predicted=2)
+    learned = np.concatenate([dataset.read_picture_hashes("validation")[:3], dataset.read_picture_hashes("test")[:2]])
+    registry.set_alias(registry.CHAMPION, registered_version(constant_model(1), learned=learned))
+    candidate = registered_version(constant_model(2), learned=NOTHING)
+    number, reason = champion_after(candidate)
+    assert number == "2"
+    assert "on 2 validation digits" in reason
+    assert "0 are classified correctly only by the champion, 2 only by it" in reason
 
 
-def test_an_old_claim_is_ignored(versions, monkeypatch):
-    first, second = versions
-    write_test_split([1, 1, 2, 2])
-    with registry.claiming(second, 0.75):
-        monkeypatch.setattr(registry, "CLAIM_LIFETIME", -1)
-        assert "version 1 is now champion" in promotion.promote(first, 0.5, floor=0.5).reason
+@pytest.mark.parametrize(
+    ("learned_of", "words"),
+    [
+        (
+            "validation",
+            "trained on all but 1 of the 4 validation digits, fewer than register.min_compared = 2",
+        ),
+        ("test", "trained on all but 1 of the 4 test digits"),
+    ],
+)
+def test_where_too_few_digits_are_left_the_floor_alone_decides(store, constant_model, learned_of, words):
+    splits([1, 1, 1, 1], [1, 1, 1, 1], predicted=2)
+    learned = dataset.read_picture_hashes(learned_of)[:3]
+    registry.set_alias(registry.CHAMPION, registered_version(constant_model(1), learned=learned))
+    number, reason = champion_after(registered_version(constant_model(2), learned=NOTHING))
+    assert number == "2"
+    assert f"it is not compared with the champion, version 1: that one was {words}" in reason
+
+
+def test_a_champion_of_an_earlier_version_of_the_project_is_not_compared(store, constant_model):
+    splits([1, 1], [1, 1], predicted=2)
+    registry.set_alias(registry.CHAMPION, registered_version(constant_model(1)))  # no split rule, no pictures
+    candidate = registered_version(constant_model(2), learned=NOTHING)
+    assert "is below register.min_accuracy" in champion_after(candidate, accuracy=0.05)[1]
+    number, reason = champion_after(candidate)
+    assert number == "2"
+    assert "the pictures that one was trained on are not known" in reason
+
+
+@pytest.mark.parametrize("damage", ["removed", "altered", "not Parquet"])
+def test_a_lost_list_of_pictures_is_read_from_dvcs_cache_or_is_unknown(versions, workspace, damage):
+    splits([1, 1, 2], [1, 2], predicted=2)
+    version = registered_version(workspace / "always_2.onnx", learned=NOTHING)
+    path = runs.artifact_path(version.run_id, f"{learned_pictures.FOLDER}/{learned_pictures.NAME}")
+    assert learned_pictures.of_version(version) is not None
+    match damage:
+        case "removed":
+            path.unlink()
+        case "altered":
+            learned_pictures.write(dataset.read_picture_hashes("test"), path.parent)
+        case "not Parquet":
+            path.write_bytes(b"text")
+    assert learned_pictures.of_version(version) is None
+    cached = workspace / ".dvc" / "cache" / "files" / "md5" / "00" / ("0" * 30)
+    cached.parent.mkdir(parents=True)
+    write_processed_splits(train=[])
+    cached.write_bytes((workspace / "data" / "processed" / "train.parquet").read_bytes())
+    assert len(learned_pictures.of_version(version)) == 0
+
+
+def test_a_champion_whose_file_is_gone_is_replaced_by_the_floor(versions):
+    splits([1, 1], [1, 1], predicted=2)
+    registry.set_alias(registry.CHAMPION, versions[0])
+    path = model_files.checked_file(versions[0])
+    path.write_bytes(path.read_bytes() + b"x")
+    number, reason = champion_after(versions[1])
+    assert number == "2"
+    assert "it is not compared with the champion, version 1: version 1 of the model digits can't be used" in reason
+
+
+def test_a_failure_of_the_store_decides_nothing(versions, monkeypatch):
+    """A network that fails for a moment must not make a worse model champion."""
+    splits([1, 1], [1, 1], predicted=2)
+    registry.set_alias(registry.CHAMPION, versions[0])
+
+    def fail(*arguments, **options):
+        raise OSError("the network is down")
+
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", fail)
+    with pytest.raises(Exception, match="the network is down"):
+        promotion.promote(versions[1], 0.5, PARAMS)
+    assert registry.champion().number == "1"

@@ -1,16 +1,17 @@
 """Runs are found, read and logged to, in a real store."""
 
+from digits.files import digest
 from digits.tracking import runs
 from tests.tracking_store import logged_run
 
 
-def test_a_run_is_found_by_its_weights(store, constant_model):
-    known = logged_run("a" * 64, constant_model(3))
-    assert runs.find("a" * 64) == known
+def test_a_run_is_found_by_its_onnx_file(store, constant_model):
+    known, sha256 = logged_run(constant_model(3)), digest(constant_model(3), "sha256")
+    assert runs.find(sha256) == known
     assert runs.find("b" * 64) is None
     assert runs.get_run(known).info.status == "FINISHED"
     store.connect().delete_run(known)
-    assert runs.find("a" * 64) is None
+    assert runs.find(sha256) is None
     assert runs.get_run(known) is None
 
 
@@ -29,7 +30,7 @@ def test_a_search_has_one_parent(store):
 
 
 def test_files_of_a_run_are_read_again(store, workspace, constant_model):
-    run_id = logged_run("a" * 64, constant_model(3))
+    run_id = logged_run(constant_model(3))
     (workspace / "notes.txt").write_text("kept")
     runs.log_artifacts(run_id, "folder", (workspace / "notes.txt",))
     assert runs.artifact_path(run_id, "folder/notes.txt").read_text() == "kept"

@@ -1,0 +1,57 @@
+"""Registered versions, scored on today's validation and test digits."""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from digits.data import dataset
+from digits.data.dataset import Digits
+from digits.evaluation import metrics
+from digits.paths import PREDICTIONS
+from digits.tracking import learned_pictures, model_files
+from digits.tracking.registry import Version
+
+
+class Scored(NamedTuple):
+    """A version on the digits of a split: each digit's loss (n,) float64, and whether it is classified correctly."""
+
+    losses: np.ndarray
+    right: np.ndarray
+
+
+class Scores:
+    """Each split is read once, and classified once by each version.
+
+    Raises UnusableVersionError where a version's files are.
+    """
+
+    def __init__(self) -> None:
+        self.digits = cache(dataset.read_processed)
+        self._hashes = cache(dataset.read_picture_hashes)
+        self._learned: dict[str, np.ndarray | None] = {}
+        self._scored: dict[tuple[str, str], Scored] = {}
+
+    def of(self, version: Version, split: str) -> Scored:
+        """The scores of a version on a whole split."""
+        key = (version.number, split)
+        if key not in self._scored:
+            digits: Digits = self.digits(split)
+            probabilities = model_files.load_classifier(version).predict(digits.images).probabilities
+            losses = metrics.digit_losses(probabilities, digits.labels)
+            self._scored[key] = Scored(losses, probabilities.argmax(axis=1) == digits.labels)
+        return self._scored[key]
+
+    def unseen(self, version: Version, split: str) -> np.ndarray | None:
+        """(n,) bool: which digits of a split the version was not trained on; None where that is not known."""
+        if version.number not in self._learned:
+            self._learned[version.number] = learned_pictures.of_version(version)
+        learned = self._learned[version.number]
+        return None if learned is None else ~np.isin(self._hashes(split), learned)
+
+
+def evaluated() -> np.ndarray:
+    """(n,) bool: which test digits the model in models/ classifies correctly, as `evaluate` wrote it."""
+    table = pd.read_csv(PREDICTIONS)
+    return (table["label"] == table["predicted"]).to_numpy()

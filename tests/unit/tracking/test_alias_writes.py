@@ -1,0 +1,145 @@
+"""Processes that register at once, interleaved by hand in one process; tests/race.py lets real processes race."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from digits.tracking import alias_writes, promotion, registry, store
+from digits.tracking.alias_writes import AliasWrites
+from digits.tracking.registry import CHAMPION
+from tests.tracking_store import registered_version
+from tests.unit.tracking.test_promotion import NOTHING, PARAMS, splits
+
+
+@pytest.fixture
+def versions(store, constant_model):
+    """Three versions: on the validation digits the third is the best, then the second, then the first."""
+    splits([1, 2, 2, 3, 3, 3], [1, 2, 3])
+    return [registered_version(constant_model(label), learned=NOTHING) for label in (1, 2, 3)]
+
+
+def records() -> dict:
+    found = store.connect().get_registered_model(registry.NAME).tags
+    return {key: json.loads(text) for key, text in found.items() if key.startswith(alias_writes.PREFIX)}
+
+
+def paused(monkeypatch, name: str, action) -> None:
+    """Do something once, just before the next call of a function of the registry."""
+    call = getattr(registry, name)
+
+    def pause(*arguments):
+        monkeypatch.setattr(registry, name, call)
+        action()
+        return call(*arguments)
+
+    monkeypatch.setattr(registry, name, pause)
+
+
+@pytest.mark.parametrize("step", ["champion", "set_alias"])
+@pytest.mark.parametrize(("slow", "fast"), [(0, 2), (2, 0), (1, 2)])
+def test_two_that_register_at_once_leave_the_better_one(versions, monkeypatch, step, slow, fast):
+    """One process registers whole while the other one is paused before it reads, or before it sets, the alias."""
+    decisions = {}
+
+    def other() -> None:
+        decisions[fast] = promotion.promote(versions[fast], 0.5, PARAMS)
+
+    paused(monkeypatch, step, other)
+    decisions[slow] = promotion.promote(versions[slow], 0.5, PARAMS)
+    best = max(slow, fast)
+    assert registry.champion().number == versions[best].number
+    assert decisions[slow].champion is (slow == best)
+    assert records() == {}  # removed by the last
+
+
+def test_three_at_once_leave_the_best(versions, monkeypatch):
+    first, second, third = versions
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
+    with alias_writes.opened(second):  # one that is about to write, too
+        promotion.promote(first, 0.5, PARAMS)
+        assert registry.champion().number == "3"
+        assert len(records()) == 3  # an open record keeps the closed ones, which it may have to correct by
+
+
+@pytest.mark.parametrize("after", ["set_alias", "read"])
+def test_what_a_person_sets_meanwhile_is_not_undone(versions, monkeypatch, after):
+    """A rollback while a process compares, and one between its write and its last look."""
+    first, second, third = versions
+    registry.set_alias(CHAMPION, second)
+    if after == "read":
+        compare = promotion.compare
+
+        def roll_back(*arguments):
+            monkeypatch.setattr(promotion, "compare", compare)
+            found = compare(*arguments)
+            registry.set_alias(CHAMPION, third)  # better than the first one, worse than what is there
+            return found
+
+        monkeypatch.setattr(promotion, "compare", roll_back)
+        decision = promotion.promote(first, 0.5, PARAMS)
+        assert "version 1 stays a challenger: its log loss is above" in decision.reason
+        assert registry.champion().number == "3"
+        return
+    correct = promotion._correct
+
+    def roll_back_first(*arguments):
+        registry.set_alias(CHAMPION, second)
+        correct(*arguments)
+
+    monkeypatch.setattr(promotion, "_correct", roll_back_first)
+    decision = promotion.promote(third, 0.5, PARAMS)
+    assert registry.champion().number == "2"
+    assert not decision.champion
+    assert "version 2, set at the same time, is champion" in decision.reason
+
+
+def test_an_earlier_champion_is_not_brought_back(versions):
+    """Version 3 was the best, and a person went back to 1: what is registered now is compared with 1 only."""
+    first, second, third = versions
+    with alias_writes.opened(first):  # keeps the records of the past
+        promotion.promote(third, 0.5, PARAMS)
+        registry.set_alias(CHAMPION, first)
+        assert promotion.promote(second, 0.5, PARAMS).champion
+    assert registry.champion().number == "2"
+
+
+def test_a_process_killed_after_its_write_is_completed_by_the_next(versions, monkeypatch):
+    """Version 1 was written over version 3, and its process was killed before it looked: its next run corrects that."""
+    first, _, third = versions
+    correct = promotion._correct
+
+    def kill(written, *arguments):
+        if written == first:
+            raise KeyboardInterrupt
+        correct(written, *arguments)
+
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(promotion, "_correct", kill)
+        promotion.promote(first, 0.5, PARAMS)
+    assert registry.champion().number == "1"
+    promotion.promote(first, 0.5, PARAMS)
+    assert registry.champion().number == "3"
+    assert records() == {}
+
+
+def test_old_records_of_killed_processes_are_removed(versions, monkeypatch):
+    AliasWrites(versions[0])  # never closed
+    with alias_writes.opened(versions[1]):
+        pass
+    assert len(records()) == 2
+    later = time.time() + alias_writes.LIFETIME + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    with alias_writes.opened(versions[1]):
+        pass
+    assert records() == {}
+
+
+def test_equal_rivals_leave_the_older_one(store, constant_model, monkeypatch):
+    splits([1, 2], [1, 2])
+    versions = [registered_version(constant_model(label), learned=np.array([], "S64")) for label in (1, 2)]
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(versions[0], 0.5, PARAMS))
+    promotion.promote(versions[1], 0.5, PARAMS)
+    assert registry.champion().number == "1"
