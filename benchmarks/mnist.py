@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.data import pictures, sources
+from digits.data import pictures, sources, splits
 from digits.data.dataset import Digits
-from digits.data.splits import stratified
-from digits.params import Params
+from digits.params import Ingest, Params
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist"))
@@ -32,20 +31,29 @@ def idx(folder: Path, stem: str) -> Digits:
 
 
 def full(folder: Path, params: Params) -> Splits:
-    """54,000, 6,000 and 10,000 digits, as the stages split `ingest.source=mnist`."""
-    return _split(idx(folder, "train"), idx(folder, "t10k"), params)
+    """Some 54,000, 6,000 and 10,000 digits, as the stages split `ingest.source=mnist`."""
+    return _split(idx(folder, "train"), idx(folder, "t10k"), params.ingest)
 
 
 def little(folder: Path, params: Params) -> Splits:
-    """3,600 and 400 of the default's 4,000 digits, and MNIST's 10,000 test digits."""
-    examples = sources.examples(params.ingest.model_copy(update={"source": "mnist-5k"}))
-    learned = [(pictures.decode_canonical(one.data), one.label) for one in examples if one.split == "train"]
-    images, labels = zip(*learned, strict=True)
-    return _split(Digits(np.stack(images), np.array(labels)), idx(folder, "t10k"), params)
+    """Some 3,600 and 400 of the default's digits, as the stages split them, and MNIST's 10,000 test digits."""
+    source = [*sources.source_pictures(params.ingest.model_copy(update={"source": "mnist-5k"}))]
+    images = np.stack([pictures.decode_canonical(one.data) for one in source])
+    digits = Digits(images, np.array([one.label for one in source]))
+    drawn = _draw(digits, params.ingest, splits.UNPUBLISHED)
+    learned = Digits(*(column[drawn != splits.TEST] for column in digits))
+    return _split(learned, idx(folder, "t10k"), params.ingest)
 
 
-def _split(learned: Digits, test: Digits, params: Params) -> Splits:
-    fraction, seed = params.preprocess.validation_fraction, params.preprocess.seed
-    held_out = stratified(learned.labels, fraction, seed, "preprocess.validation_fraction")
-    train, validation = (Digits(learned.images[rows], learned.labels[rows]) for rows in (~held_out, held_out))
+def _split(learned: Digits, test: Digits, params: Ingest) -> Splits:
+    drawn = _draw(learned, params, splits.TRAIN)
+    chosen = (drawn == split for split in (splits.TRAIN, splits.VALIDATION))
+    train, validation = (Digits(learned.images[rows], learned.labels[rows]) for rows in chosen)
     return Splits(train, validation, test)
+
+
+def _draw(digits: Digits, params: Ingest, published: int) -> np.ndarray:
+    """(n,) splits of MNIST's digits, which have no near duplicates."""
+    digests = (pictures.pixel_digest(pictures.encode_png(image)) for image in digits.images)
+    fractions = params.test_fraction, params.validation_fraction
+    return np.array([splits.draw(digest, params.seed, *fractions, published) for digest in digests])

@@ -20,13 +20,15 @@ def _number(value: Any) -> Any:
     return value
 
 
-# Keys of version 0.1, and their new names
+# Keys of earlier versions, and their new names
 RENAMED = {
     "validate.expectations.lowest_level": "validate.expectations.min_pixel_value",
     "validate.expectations.highest_level": "validate.expectations.max_pixel_value",
     "validate.expectations.looks_like_label": "validate.expectations.class_typical",
     "validate.expectations.no_copies": "validate.expectations.no_duplicates",
     "register.max_logit_difference": "train.max_logit_difference",
+    "preprocess.validation_fraction": "ingest.validation_fraction",
+    "preprocess.seed": "ingest.seed",
 }
 
 Number = Annotated[float, BeforeValidator(_number)]
@@ -45,6 +47,8 @@ class Ingest(Section):
     mirror: str = Field(min_length=1)
     mirror_timeout: Number = Field(gt=0, le=3600)
     test_fraction: Fraction
+    validation_fraction: Fraction
+    near_duplicate_distance: Number = Field(ge=0, le=1)
     seed: Seed
 
 
@@ -102,6 +106,7 @@ class Expectations(Section):
     balance: AtMost
     one_label: Fact
     class_typical: AtMost
+    digits_in_splits: Fact
     no_duplicates: Fact
     no_leak: Fact
     no_near_leak: AtLeast
@@ -119,11 +124,6 @@ class Validate(Section):
     on_bad_rows: Literal["fail", "quarantine"]
     max_quarantined: Fraction
     expectations: Expectations
-
-
-class Preprocess(Section):
-    validation_fraction: Fraction
-    seed: Seed
 
 
 Convolution = Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=3, max_length=3)]
@@ -203,16 +203,25 @@ class Tune(Section):
 
 
 class Params(Section):
-    """All of params.yaml: one section per stage, the search space, and presets of `train`."""
+    """All of params.yaml: one section per stage that has parameters, the search space, and presets of `train`."""
 
     ingest: Ingest
     validate_: Validate = Field(alias="validate")  # `validate` itself is a method of every pydantic model
-    preprocess: Preprocess
     train: Train
     evaluate: Evaluate
     register_: Register = Field(alias="register")
     tune: Tune
     presets: dict[str, dict[str, Any]]
+
+    @model_validator(mode="after")
+    def no_near_leak_by_construction(self) -> Self:
+        distance, least = self.ingest.near_duplicate_distance, self.validate_.expectations.no_near_leak.min
+        if least > distance:
+            raise ValueError(
+                f"validate.expectations.no_near_leak.min = {least:g} is above ingest.near_duplicate_distance = "
+                f"{distance:g}, so that ingest may part pictures that validate refuses in two splits: raise the latter"
+            )
+        return self
 
     def flat(self) -> dict[str, Any]:
         """The parameters of every stage as `{'train.epochs': 12, ...}`."""
@@ -269,7 +278,7 @@ def _format(path: Path | str, error: Any) -> str:
     if error["type"] == "missing":
         return f"{path}: {key} is missing"
     if error["type"] == "value_error":
-        return f"{path}: {key}: {error['ctx']['error']}"
+        return f"{path}: {key}: {error['ctx']['error']}" if error["loc"] else f"{path}: {error['ctx']['error']}"
     if error["type"] == "extra_forbidden":
         schema = Params.model_json_schema(by_alias=True)
         known = [key for section in (schema, *schema["$defs"].values()) for key in section.get("properties", ())]
@@ -286,4 +295,4 @@ def _check_renamed(path: Path | str, content: dict[str, Any]) -> None:
         f"{old} is now {new}" for old, new in RENAMED.items() if any(f"{key}.".startswith(f"{old}.") for key in present)
     ]
     if renamed:
-        raise UserError(f"{path} is of version 0.1: {'; '.join(renamed)}. See Upgrading in CHANGELOG.md")
+        raise UserError(f"{path} is of an earlier version: {'; '.join(renamed)}. See Upgrading in CHANGELOG.md")

@@ -1,4 +1,4 @@
-"""Preprocess: convert every picture to the canonical 28 x 28 digit, and assign the validation split.
+"""Preprocess: convert every picture to the canonical 28 x 28 digit, in the split that ingest assigned.
 
 Reads   data/raw/, data/interim/quarantine.csv (pictures to leave out), metrics/validate.json (its success)
 Writes  data/processed/train.parquet, validation.parquet and test.parquet, reports/figures/samples.png
@@ -13,11 +13,9 @@ from tqdm import tqdm
 
 from digits import paths
 from digits.data import dataset, pictures
-from digits.data.dataset import Digits, RowGroup
-from digits.data.splits import stratified
+from digits.data.dataset import Block, Digits, RowGroup
 from digits.errors import UserError, printable, run
 from digits.files import read_json
-from digits.params import Preprocess, load
 from digits.processes import parallel_map
 from digits.visualization import figures
 
@@ -29,7 +27,7 @@ class Selection(NamedTuple):
     rows: np.ndarray
 
 
-def convert(selection: Selection) -> Digits:
+def convert(selection: Selection) -> Block:
     """The selected rows as canonical digits. Raises UserError naming a picture without one."""
     examples = dataset.read_row_group(selection.group)
     chosen = [examples[row] for row in selection.rows]
@@ -39,53 +37,40 @@ def convert(selection: Selection) -> Digits:
             pictures.decode_canonical(chosen[row].data)
         except pictures.PictureError as error:
             raise UserError(f"{printable(chosen[row].path)} of the {chosen[row].split} split: {error}") from None
-    return Digits(images, np.array([example.label for example in chosen], np.int64))
+    digests = np.frombuffer(b"".join(example.sha256 for example in chosen), np.uint8).reshape(-1, 32)
+    labels = np.array([example.label for example in chosen], np.int64)
+    return Block(selection.group.split, Digits(images, labels), digests)
 
 
 def select_rows(quarantine: pd.DataFrame) -> dict[str, np.ndarray]:
-    """(n,) bool by raw split: which rows are not quarantined."""
+    """(n,) bool by split: which rows are not quarantined. Raises UserError where none of a split is left."""
     selected = {}
-    for split in dataset.raw_splits():
+    for split in dataset.SPLITS:
         selected[split] = np.ones(dataset.count_rows(paths.RAW / f"{split}.parquet"), bool)
         selected[split][quarantine.loc[quarantine["split"] == split, "row"].to_numpy(int)] = False
+        if not selected[split].any():
+            raise UserError(f"the {split} split has no pictures: add some, or change ingest.{split}_fraction or seed")
     return selected
 
 
-def assign_validation(selected: np.ndarray, params: Preprocess) -> np.ndarray:
-    """(n,) bool: which rows of the raw training split go to the validation split."""
-    held_out = np.zeros(len(selected), bool)
-    labels = dataset.read_raw_labels("train")[selected]
-    name = "preprocess.validation_fraction"
-    held_out[selected] = stratified(labels, params.validation_fraction, params.seed, name)
-    return held_out
-
-
-def canonical_digits(selected: dict[str, np.ndarray], held_out: np.ndarray) -> Iterator[tuple[str, Digits]]:
-    """The selected raw pictures in order, as blocks of canonical digits, each with its split."""
+def canonical_digits(selected: dict[str, np.ndarray]) -> Iterator[Block]:
+    """The selected raw pictures in order, as blocks of canonical digits."""
     groups = dataset.row_groups()
     work = [
         Selection(one, np.flatnonzero(selected[one.split][one.first_row : one.first_row + one.rows])) for one in groups
     ]
     total = sum(len(one.rows) for one in work)
     with tqdm(desc="preprocess", total=total, unit=" pictures", disable=None) as progress:
-        for (group, rows), digits in zip(work, parallel_map(convert, work, dataset.workload(groups)), strict=True):
-            progress.update(len(rows))
-            if group.split != "train":
-                yield group.split, digits
-                continue
-            validation = held_out[group.first_row + rows]
-            for split, chosen in (("train", ~validation), ("validation", validation)):
-                if chosen.any():
-                    yield split, Digits(digits.images[chosen], digits.labels[chosen])
+        for block in parallel_map(convert, work, dataset.workload(groups)):
+            progress.update(len(block.sha256))
+            yield block
 
 
 def main() -> None:
-    params = load().preprocess
     if not read_json(paths.VALIDATION)["success"]:
         raise UserError(f"{paths.VALIDATION}: the data fails a critical expectation; run `dvc repro validate`")
     selected = select_rows(pd.read_csv(paths.QUARANTINE))
-    held_out = assign_validation(selected["train"], params)
-    rows = dataset.write_processed(canonical_digits(selected, held_out))
+    rows = dataset.write_processed(canonical_digits(selected), dataset.split_rule(paths.RAW))
     samples = dataset.read_first_processed("train", figures.SAMPLES_PER_LABEL)
     figures.samples(samples, rows["train"], paths.SAMPLES)
     print("preprocessed " + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + f"; see {paths.SAMPLES}")

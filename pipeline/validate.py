@@ -2,11 +2,15 @@
 
 Reads   data/raw/, data/reference.json (the profile that drift is measured from)
 Writes  data/interim/statistics.parquet, data/interim/quarantine.csv (quarantined pictures with their reasons),
-        data/interim/profile.json (of the training split), metrics/validate.json, reports/validation.html; and Great
+        data/interim/profile.json (of train and validation), metrics/validate.json, reports/validation.html; and Great
         Expectations' Data Docs in reports/data_docs/, which contain dates and are no output of the stage
 """
 
+from typing import Any
+
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from digits import paths
@@ -22,7 +26,7 @@ from digits.validation.run import validate
 
 
 def raw_statistics() -> pd.DataFrame:
-    """The statistics of all raw pictures, one row each, train before test, with a `name` for messages."""
+    """The statistics of all raw pictures, one row each, in the order of the splits, with a `name` for messages."""
     groups = dataset.row_groups()
     parts = [pd.DataFrame(columns=[*ROW_COLUMNS, *COLUMNS])] if not groups else []
     with tqdm(desc="statistics", total=sum(group.rows for group in groups), unit=" pictures", disable=None) as progress:
@@ -34,6 +38,13 @@ def raw_statistics() -> pd.DataFrame:
     return table.assign(name=table["split"].astype(str) + " row " + table["row"].astype(str) + ", " + path)
 
 
+def write_statistics(table: pd.DataFrame, split_rule: dict[str, Any]) -> None:
+    """Write the table, with what assigned its splits: `digits data diff` compares that too."""
+    columns = pa.Table.from_pandas(table.drop(columns=["thumbnail", "name"]), preserve_index=False)
+    with atomic_write(paths.STATISTICS) as temporary:
+        pq.write_table(columns.cast(dataset.encode_rule(columns.schema, split_rule)), temporary)
+
+
 def write_quarantine(quarantined: pd.DataFrame) -> None:
     with atomic_write(paths.QUARANTINE) as temporary:
         rows = quarantined[[*ROW_COLUMNS, "reasons"]].assign(path=quarantined["path"].map(printable))
@@ -41,18 +52,17 @@ def write_quarantine(quarantined: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    params, reference = load().validate_, drift.read_reference()
+    params, reference, split_rule = load().validate_, drift.read_reference(), dataset.split_rule(paths.RAW)
     table = raw_statistics()
-    with atomic_write(paths.STATISTICS) as temporary:
-        table.drop(columns=["thumbnail", "name"]).to_parquet(temporary, index=False)
+    write_statistics(table, split_rule)
 
-    result = validate(table, reference, params.expectations)
+    result = validate(table, reference, params.expectations, split_rule)
     quarantined = result.bad_rows().head(0)
     if params.on_bad_rows == "quarantine":
-        result, quarantined = quarantine(result, reference, params)
+        result, quarantined = quarantine(result, reference, params, split_rule)
 
     write_quarantine(quarantined)
-    write_json(paths.PROFILE, drift.profile(result.table[result.table["split"] == "train"]))
+    write_json(paths.PROFILE, drift.profile(result.table[result.table["split"] != "test"]))
     write_json(paths.VALIDATION, report.metrics(result, quarantined))
     report.write(paths.VALIDATION_REPORT, result, quarantined, reference, params.expectations)
     report.print_results(result, quarantined)

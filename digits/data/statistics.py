@@ -67,6 +67,12 @@ def compute_statistics(encoded: Sequence[bytes]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
 
 
+def compute_thumbnails(digits: np.ndarray) -> np.ndarray:
+    """(n, 14, 14) uint8: (n, 28, 28) canonical digits, averaged two by two."""
+    quarters = digits.reshape(-1, THUMBNAIL_SIZE, 2, THUMBNAIL_SIZE, 2)
+    return (quarters.sum(axis=(2, 4), dtype=np.uint16) // 4).astype(np.uint8)
+
+
 def _batch_statistics(batch: list[pictures.Picture | pictures.PictureError]) -> pd.DataFrame:
     decoded = {row: one for row, one in enumerate(batch) if isinstance(one, pictures.Picture)}
     table = pd.DataFrame(
@@ -80,7 +86,7 @@ def _batch_statistics(batch: list[pictures.Picture | pictures.PictureError]) -> 
         ink = canonical.ink_fractions(stack)
         for name, values in _pixel_statistics(stack, ink).items():
             columns[name][rows] = values
-        thumbnails[rows] = [one.tobytes() for one in _thumbnails(canonical.canonical(stack, ink))]
+        thumbnails[rows] = [one.tobytes() for one in compute_thumbnails(canonical.canonical(stack, ink))]
     return table.assign(**columns, thumbnail=thumbnails)
 
 
@@ -91,11 +97,6 @@ def _file_statistics(picture: pictures.Picture) -> dict:
         "aspect": max(picture.width, picture.height) / min(picture.width, picture.height),
         "picture": hashlib.sha256(shape + picture.pixels.tobytes()).hexdigest(),
     }
-
-
-def _thumbnails(digits: np.ndarray) -> np.ndarray:
-    quarters = digits.reshape(-1, THUMBNAIL_SIZE, 2, THUMBNAIL_SIZE, 2)
-    return (quarters.sum(axis=(2, 4), dtype=np.uint16) // 4).astype(np.uint8)
 
 
 def _pixel_statistics(stack: np.ndarray, ink: np.ndarray) -> dict[str, np.ndarray]:

@@ -24,7 +24,7 @@ def write(hashes: np.ndarray, folder: Path) -> Path:
     """Write the hashes of pictures, sorted, to a file in `folder`; returns its path."""
     path = folder / NAME
     values = [bytes.fromhex(one.decode()) for one in np.sort(hashes)]
-    pq.write_table(pa.table({dataset.HASH_COLUMN: pa.array(values, pa.binary(32))}), path)
+    pq.write_table(pa.table({"sha256": pa.array(values, pa.binary(32))}), path)
     return path
 
 
@@ -43,7 +43,7 @@ def of_version(version: Version) -> np.ndarray | None:
 
 def _read(path: Path | None, version: Version) -> np.ndarray | None:
     try:
-        hashes = None if path is None else dataset.read_hash_column(path)
+        hashes = None if path is None else dataset.read_hashes(path)
     except (OSError, pa.ArrowException, KeyError):
         return None  # a damaged file is as good as none
     return hashes if hashes is not None and content_hash(hashes) == version.tags[tags.PICTURES] else None

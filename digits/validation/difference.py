@@ -11,12 +11,14 @@ from digits.data import dataset, pictures
 from digits.data.dataset import LABELS, Example
 from digits.data.statistics import ROW_COLUMNS
 from digits.errors import UserError, printable
+from digits.params import flatten
 from digits.validation import drift
 from digits.vcs import dvc_files, revisions
 from digits.visualization import pages
 
 STATISTICS_0_1 = "data/measurements.parquet"  # where version 0.1 kept the statistics
 COLUMNS = [*ROW_COLUMNS, "picture", *(name for name in drift.PROFILE_COLUMNS if name != "label")]
+UNKNOWN = "unknown"
 MAX_PRINTED_PICTURES = 10  # of each kind of change
 MAX_PAGE_PICTURES = 60  # likewise
 MIN_PRINTED_DRIFT = 0.01  # of the stability index
@@ -26,8 +28,8 @@ PICTURE_SIZE = 96  # pixels: of a picture on the page
 class Difference(NamedTuple):
     """`added`, `removed` and `relabelled` are rows of the tables, `relabelled` with `label_before`.
 
-    `reassigned` is the number of pictures in another split, `counts` the pictures of each label before and after, and
-    `drift` the drift scores of the training split.
+    `reassigned` is the number of pictures in another split, `counts` the pictures of each label before and after,
+    `drift` the drift scores of train and validation, and `chance` what `drift.chances` gives for them.
     """
 
     added: pd.DataFrame
@@ -37,6 +39,7 @@ class Difference(NamedTuple):
     unchanged: int
     counts: pd.DataFrame
     drift: dict[str, float]
+    chance: dict[str, float]
 
     def __str__(self) -> str:
         changes = {name: len(getattr(self, name)) for name in ("added", "removed", "relabelled")}
@@ -44,14 +47,21 @@ class Difference(NamedTuple):
         return ", ".join(f"{count:,} {name}" for name, count in changes.items())
 
 
-def read_table(revision: str | None) -> pd.DataFrame:
-    """The statistics of a revision's pictures (None: of the working tree), one row each.
+class Version(NamedTuple):
+    """The statistics of a revision's pictures, one row each, and what assigned their splits, as text or unknown."""
 
-    Raises UserError where that revision has none, or is of version 0.1, whose statistics have other names.
+    table: pd.DataFrame
+    split_rule: str
+
+
+def read_version(revision: str | None) -> Version:
+    """Read a revision (None: the working tree).
+
+    Raises UserError where it has no statistics, or is of version 0.1, whose statistics have other names.
     """
     try:
         with dvc_files.opened(paths.STATISTICS, revision) as file:
-            table = pq.read_table(file, columns=COLUMNS).to_pandas()
+            read = pq.read_table(file, columns=COLUMNS)
     except UserError:
         if revision and STATISTICS_0_1 in (revisions.read_text(paths.DVC_LOCK, revision) or ""):
             raise UserError(
@@ -59,8 +69,17 @@ def read_table(revision: str | None) -> pd.DataFrame:
                 f"{paths.STATISTICS} of version 0.2: choose a later revision"
             ) from None
         raise
+    table = read.to_pandas()
     # A picture that can't be decoded has no hash: its path identifies it.
-    return table.assign(picture=table["picture"].fillna("unreadable " + table["path"].astype(str)))
+    table = table.assign(picture=table["picture"].fillna("unreadable " + table["path"].astype(str)))
+    return Version(table, _split_rule(dataset.decode_rule(read.schema), revision))
+
+
+def format_split_change(before: Version, after: Version) -> str:
+    """A sentence on what assigned the splits, empty where that is known to be the same."""
+    if before.split_rule == after.split_rule != UNKNOWN:
+        return ""
+    return f"what assigns the splits: before {before.split_rule}; after {after.split_rule}"
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
@@ -76,7 +95,8 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
     relabelled = added.merge(removed[["picture", "copy", "label"]], on=["picture", "copy"], suffixes=("", "_before"))
     counts = pd.DataFrame({"before": before["label"].value_counts(), "after": after["label"].value_counts()})
     counts = counts.reindex(sorted({*LABELS, *counts.index}), fill_value=0).fillna(0).astype(int)
-    train_before, train_after = (one[one["split"] == "train"] for one in (before, after))
+    seen_before, seen_after = (one[one["split"] != "test"] for one in (before, after))
+    profile = drift.profile(seen_before)
     return Difference(
         added=_without(added, relabelled[["picture", "copy"]]),
         removed=_without(removed, relabelled[["picture", "copy"]]),
@@ -84,21 +104,25 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
         reassigned=int((both["split_before"] != both["split_after"]).sum()),
         unchanged=int((both["split_before"] == both["split_after"]).sum()),
         counts=counts.assign(change=counts["after"] - counts["before"]),
-        drift=drift.scores(train_after, drift.profile(train_before)),
+        drift=drift.scores(seen_after, profile),
+        chance=drift.chances(seen_after, profile),
     )
 
 
 def format_difference(difference: Difference, max_drift: float) -> str:
-    """The difference as text; drift above `max_drift` is marked."""
+    """The difference as text; drift above `max_drift`, and more than by chance, is marked."""
     lines = [str(difference), "", difference.counts.rename_axis("label").reset_index().to_string(index=False), ""]
     for kind in ("added", "removed", "relabelled"):
         rows = getattr(difference, kind)
         lines += [f"{kind}: {_format_row(row)}" for _, row in rows.head(MAX_PRINTED_PICTURES).iterrows()]
         if len(rows) > MAX_PRINTED_PICTURES:
             lines.append(f"{kind}: and {len(rows) - MAX_PRINTED_PICTURES:,} more")
-    lines += ["", f"drift of the training split (population stability index; above {max_drift:g} is large)"]
+    lines += ["", f"drift of train and validation (population stability index; above {max_drift:g} is large)"]
     drifted = {name: value for name, value in difference.drift.items() if value >= MIN_PRINTED_DRIFT}
-    lines += [f"  {name:<12} {value:6.3f}{'  large' if value > max_drift else ''}" for name, value in drifted.items()]
+    lines += [
+        f"  {name:<12} {value:6.3f}{'  large' if value > max_drift + difference.chance[name] else ''}"
+        for name, value in drifted.items()
+    ]
     return "\n".join(lines + ([] if drifted else ["  none"]))
 
 
@@ -108,8 +132,12 @@ def write_page(
     names: tuple[str, str],
     revisions: tuple[str | None, str | None],
     max_drift: float,
+    split_change: str = "",
 ) -> None:
-    """Write the difference as a page. `names` are the versions' names, `revisions` their commits or None."""
+    """Write the difference as a page. `names` are the versions' names, `revisions` their commits or None.
+
+    `split_change` is what `format_split_change` says.
+    """
     before, after = revisions
     shown = {
         "added": _page_pictures(difference.added, after),
@@ -122,11 +150,28 @@ def write_page(
         before=names[0],
         after=names[1],
         summary=str(difference),
+        split_change=split_change,
         changes=[{"name": name, "count": len(getattr(difference, name)), "pictures": shown[name]} for name in shown],
         counts=difference.counts.to_dict("index"),
         drift=difference.drift,
-        drift_bound=max_drift,
+        drift_bounds={name: max_drift + by_chance for name, by_chance in difference.chance.items()},
     )
+
+
+def _split_rule(rule: dict[str, Any], revision: str | None) -> str:
+    """What assigned the splits of a revision: from its statistics, else, for version 0.2, from its dvc.lock."""
+    if rule:
+        return ", ".join(f"{name} {value:g}" for name, value in rule.items())
+    stages = dvc_files.lock(revision)
+    used = {
+        name: value
+        for stage in ("ingest", "preprocess")
+        for name, value in flatten(stages.get(stage, {}).get("params", {}).get(str(paths.PARAMS), {})).items()
+        if name.endswith(("seed", "fraction"))
+    }
+    if "preprocess.seed" not in used:
+        return UNKNOWN
+    return "the position of a file (version 0.2), " + ", ".join(f"{name} {value:g}" for name, value in used.items())
 
 
 def _without(table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

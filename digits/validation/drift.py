@@ -1,4 +1,7 @@
-"""Drift between two versions of the data: a profile of each, and a score for each statistic."""
+"""Drift between two versions of the data: a profile of each, and a score for each statistic.
+
+Both are of the pictures that are no test pictures.
+"""
 
 import json
 from typing import Any
@@ -49,30 +52,28 @@ def profile(table: pd.DataFrame) -> dict[str, Any]:
 def scores(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]:
     """The population stability index of every statistic of `table` against `reference`, a `profile`.
 
-    0 is no drift; by convention, above 0.1 is a shift and above 0.25 a large one (Siddiqi 2006). What two samples of a
-    population give by chance is subtracted, so that small samples have no drift.
+    0 is no drift; by convention, above 0.1 is a shift and above 0.25 a large one (Siddiqi 2006).
     """
-    found = {}
-    for name, histogram in reference["statistics"].items():
-        values = table[name].dropna()
-        if "edges" in histogram:
-            observed, expected = _histogram(values, histogram["edges"]), histogram["counts"]
-        else:
-            counts = _value_counts(values)
-            bins = sorted({*histogram, *counts.index})
-            observed, expected = [int(counts.get(one, 0)) for one in bins], [histogram.get(one, 0) for one in bins]
-        pair = np.array(observed), np.array(expected)
-        found[name] = max(0.0, stability_index(*pair) - chance(*pair))
-    return found
+    return {name: stability_index(*pair) for name, pair in _pairs(table, reference).items()}
+
+
+def chances(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]:
+    """The `chance` of every statistic of `table` and `reference`: by so much more than a bound may its index be."""
+    return {name: chance(*pair) for name, pair in _pairs(table, reference).items()}
 
 
 def stability_index(observed: np.ndarray, expected: np.ndarray) -> float:
-    """PSI of two (k,) counts: the sum of (p - q) ln(p / q) over the bins, of shares p here and q there.
+    """PSI of two (k,) counts: the sum of (a - e) ln(a / e) over the bins, of shares a observed and e expected.
 
-    Half a picture is added to every count, so that a bin that is empty on one side stays finite.
+    That is undefined for a bin that is empty on one side: half a picture is counted there, so that it stays finite. A
+    bin that is empty on both sides has no part in it. Without any picture on a side it is 0.
     """
-    p, q = ((counts + 0.5) / (counts + 0.5).sum() for counts in (observed, expected))
-    return float(((p - q) * np.log(p / q)).sum())
+    if not observed.any() or not expected.any():
+        return 0.0
+    used = (observed + expected) > 0
+    counts = (np.maximum(side[used], 0.5) for side in (observed, expected))
+    a, e = (side / side.sum() for side in counts)
+    return float(((a - e) * np.log(a / e)).sum())
 
 
 def chance(observed: np.ndarray, expected: np.ndarray) -> float:
@@ -83,6 +84,21 @@ def chance(observed: np.ndarray, expected: np.ndarray) -> float:
     freedom = max(0, int(((observed + expected) > 0).sum()) - 1)
     quantile = freedom + 2.33 * np.sqrt(2 * freedom)
     return float(quantile * (1 / max(observed.sum(), 1) + 1 / max(expected.sum(), 1)))
+
+
+def _pairs(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Of every statistic the (k,) counts of `table` and of the reference, in the same bins."""
+    found = {}
+    for name, histogram in reference["statistics"].items():
+        values = table[name].dropna()
+        if "edges" in histogram:
+            observed, expected = _histogram(values, histogram["edges"]), histogram["counts"]
+        else:
+            counts = _value_counts(values)
+            bins = sorted({*histogram, *counts.index})
+            observed, expected = [int(counts.get(one, 0)) for one in bins], [histogram.get(one, 0) for one in bins]
+        found[name] = np.array(observed), np.array(expected)
+    return found
 
 
 def _value_counts(values: pd.Series) -> pd.Series:

@@ -1,12 +1,16 @@
-"""Duplicate pictures in a split, and pictures that leak from the test split into the training split.
+"""Duplicate pictures in a split, and pictures that leak from one split into another.
 
 Each function takes the statistics, one row a picture, with a `name`, and returns a column: None for a picture without
-a finding, else a message that names the other picture.
+a finding, else a message that names the other picture. Of two splits the finding is that of the earlier one, of train
+before validation before test: the later one measures what was learned from the earlier one. Which pictures have a
+finding does not depend on the order of the rows.
 """
 
+import numpy as np
 import pandas as pd
 
-from digits.data.near_duplicates import find_near_duplicates
+from digits.data.dataset import SPLITS
+from digits.data.near_duplicates import THUMBNAIL_PIXELS, group
 
 
 def duplicate_of(table: pd.DataFrame) -> pd.Series:
@@ -16,24 +20,25 @@ def duplicate_of(table: pd.DataFrame) -> pd.Series:
     return ("duplicate of " + groups["name"].transform("first")).astype(object).where(duplicate, None)
 
 
-def also_in_test(table: pd.DataFrame) -> pd.Series:
-    """Training pictures that are also in the test split, which would be scored on what the model was trained on."""
-    test = table[(table["split"] == "test") & table["picture"].notna()].drop_duplicates("picture")
-    return _training_messages(table, "also ", test.set_index("picture")["name"])
+def also_in_split(table: pd.DataFrame) -> pd.Series:
+    """Pictures that are also in a later split, which would be scored on what the model was trained or chosen on."""
+    return _leaks(table, table["picture"], "also ")
 
 
 def near_duplicate_of(table: pd.DataFrame, max_distance: float) -> pd.Series:
-    """Training pictures that are nearly the same as a test picture: see `find_near_duplicates` for the distance."""
-    distinct = table[table["thumbnail"].notna()].drop_duplicates(["split", "picture"])
-    if distinct["split"].nunique() < 2:
-        return pd.Series(None, index=table.index, dtype=object)
-    test = (distinct["split"] == "test").to_numpy()
-    match = find_near_duplicates(distinct["thumbnail"], distinct["picture"].to_numpy(), test, max_distance)
-    names = pd.Series(distinct["name"].to_numpy()[match[match >= 0]], index=distinct["picture"][match >= 0])
-    return _training_messages(table, "nearly the same as ", names)
+    """Pictures in a group of near duplicates that reaches a later split: `near_duplicates.group`, as ingest does it."""
+    groups = pd.Series(np.nan, index=table.index)
+    known = table["thumbnail"].notna()
+    if known.any():
+        thumbnails = np.frombuffer(b"".join(table.loc[known, "thumbnail"]), np.uint8).reshape(-1, THUMBNAIL_PIXELS)
+        groups[known] = group(thumbnails, max_distance)
+    equal = also_in_split(table).notna()  # no near duplicates, but the same
+    return _leaks(table, groups, "nearly the same as ").where(~equal, None)
 
 
-def _training_messages(table: pd.DataFrame, words: str, names: pd.Series) -> pd.Series:
-    """`words` and the test picture's name, from `names` by picture, for each training picture that has one."""
-    other = table["picture"].map(names).astype(object)
-    return (words + other).where(other.notna() & (table["split"] != "test"), None)
+def _leaks(table: pd.DataFrame, groups: pd.Series, words: str) -> pd.Series:
+    """`words` and the name of the first picture of the latest split in the group, for each row of an earlier split."""
+    rank = table["split"].map({split: rank for rank, split in enumerate(SPLITS)}).astype(int)
+    latest = rank.groupby(groups).transform("max")  # nothing where the group is missing
+    names = table["name"][rank == latest].groupby(groups[rank == latest]).first()
+    return (words + groups.map(names).astype(object)).where(latest > rank, None)

@@ -3,23 +3,24 @@
 import pandas as pd
 
 from digits.data.pictures import SUFFIXES
-from digits.validation.duplicates import also_in_test, duplicate_of, near_duplicate_of
+from digits.validation.duplicates import also_in_split, duplicate_of, near_duplicate_of
 from digits.validation.label_conflicts import class_mismatch, other_label
 
 FORMATS = {suffix: name for name, suffixes in SUFFIXES.items() for suffix in suffixes}
 
 
 def add_findings(table: pd.DataFrame, max_minority: float, max_distance: float, max_ratio: float) -> pd.DataFrame:
-    """The statistics, one row a picture, with a column for each kind of finding: None, or a message.
+    """The statistics, one row a picture, with a column for each kind of finding: None, or a message; and `split_label`.
 
     `max_minority` is the largest share of odd ink, `max_distance` that of near duplicates, `max_ratio` that of a class
     mismatch. The cost is linear in the rows, apart from sorting.
     """
     return table.assign(
+        split_label=table["split"].astype(str) + " " + table["label"].astype(str),
         misnamed=_misnamed(table),
         odd_ink=_odd_ink(table, max_minority),
         duplicate_of=duplicate_of(table),
-        also_in_test=also_in_test(table),
+        also_in_split=also_in_split(table),
         other_label=other_label(table),
         near_duplicate_of=near_duplicate_of(table, max_distance),
         class_mismatch=class_mismatch(table, max_ratio),

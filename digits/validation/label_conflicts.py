@@ -4,14 +4,28 @@ Each function takes the statistics, one row a picture, with a `name`, and return
 a finding, else a message.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
-from digits.data.near_duplicates import ROWS_PER_SLICE, ThumbnailVectors
+from digits.data.near_duplicates import ROWS_PER_SLICE, THUMBNAIL_PIXELS
 
 COMPONENTS = 24  # principal components of a class
 MAX_SAMPLES = 4000  # pictures of a class that its components are computed from
 MIN_PICTURES = 4 * COMPONENTS  # of a class; a class with fewer is left out
+
+
+class ThumbnailVectors:
+    """Thumbnails as vectors of length 1, converted from their bytes a slice at a time."""
+
+    def __init__(self, thumbnails: Iterable[bytes]) -> None:
+        self._bytes = np.frombuffer(b"".join(thumbnails), np.uint8).reshape(-1, THUMBNAIL_PIXELS)
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """(k, 196) float32 of the chosen rows."""
+        chosen = self._bytes[rows].astype(np.float32)
+        return chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1)
 
 
 def other_label(table: pd.DataFrame) -> pd.Series:

@@ -1,14 +1,17 @@
 """The quarantine of pictures that fail a critical expectation."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from digits.params import Validate
-from digits.validation.run import ValidationRun, validate
+from digits.validation.run import NOTHING, ValidationRun, validate
 
 
-def quarantine(run: ValidationRun, reference: dict[str, Any], params: Validate) -> tuple[ValidationRun, pd.DataFrame]:
+def quarantine(
+    run: ValidationRun, reference: dict[str, Any], params: Validate, split_rule: Mapping[str, Any] = NOTHING
+) -> tuple[ValidationRun, pd.DataFrame]:
     """Quarantine bad rows until none is left; returns the run on the other rows, and the bad rows with `reasons`.
 
     This is repeated, since the rest can have new bad rows: without the first of two duplicates, or with other shares.
@@ -24,5 +27,5 @@ def quarantine(run: ValidationRun, reference: dict[str, Any], params: Validate) 
             )
             return first, quarantined.head(0)
         rest = run.table.drop(index=bad.index).reset_index(drop=True)
-        run = validate(rest, reference, params.expectations)
+        run = validate(rest, reference, params.expectations, split_rule)
     return run, quarantined

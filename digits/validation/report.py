@@ -9,6 +9,7 @@ from digits import paths
 from digits.data import dataset, pictures
 from digits.data.dataset import LABELS, Example
 from digits.params import Expectations
+from digits.validation import drift
 from digits.validation.drift import NUMERIC_COLUMNS
 from digits.validation.run import ExpectationResult, ValidationRun
 from digits.validation.suite import PICTURE_EXPECTATIONS
@@ -107,7 +108,10 @@ def write(
             {name: table[name].to_numpy(float) for name in NUMERIC_COLUMNS}, table["label"].to_numpy(), _limits(bounds)
         ),
         drift=run.drift,
-        drift_bound=bounds.drift.max,
+        drift_bounds={
+            name: bounds.drift.max + by_chance
+            for name, by_chance in drift.chances(table[table["split"] != "test"], reference).items()
+        },
         reference_file=paths.REFERENCE_PROFILE,
         reference_pictures=reference["pictures"],
     )

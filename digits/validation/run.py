@@ -2,8 +2,10 @@
 
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -14,8 +16,9 @@ from digits.files import atomic_write
 from digits.params import Expectations
 from digits.validation import drift
 from digits.validation.findings import add_findings
-from digits.validation.suite import DRIFT_EXPECTATIONS, NULL, PICTURE_EXPECTATIONS, Expectation
+from digits.validation.suite import DIGITS_IN_SPLITS, DRIFT_EXPECTATIONS, NULL, PICTURE_EXPECTATIONS, Expectation
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 MAX_WARNING_FINDINGS = 1000  # rows of a warning with a message; a critical expectation has one for every row
 
 
@@ -68,19 +71,33 @@ class ValidationRun:
         return self.table.iloc[rows].assign(reasons=["; ".join(reasons[row]) for row in rows])
 
 
-def validate(table: pd.DataFrame, reference: dict[str, Any], bounds: Expectations) -> ValidationRun:
-    """Check the statistics, one row a picture, and the drift of the training split from `reference`, a profile.
+def validate(
+    table: pd.DataFrame, reference: dict[str, Any], bounds: Expectations, split_rule: Mapping[str, Any] = NOTHING
+) -> ValidationRun:
+    """Check the statistics, one row a picture, and the drift of train and validation from `reference`, a profile.
 
-    `table` has ROW_COLUMNS, the columns of `compute_statistics`, a `name`, and an index from 0 on. Renders Great
-    Expectations' Data Docs. The results are in the order of the suite.
+    `table` has ROW_COLUMNS, the columns of `compute_statistics`, a `name`, and an index from 0 on; `split_rule` is what
+    assigned its splits (`dataset.split_rule`), for messages. Renders Great Expectations' Data Docs. The results are in
+    the order of the suite.
     """
     table = add_findings(table, bounds.ink_colour.max, bounds.no_near_leak.min, bounds.class_typical.max)
-    scores = drift.scores(table[table["split"] == "train"], reference)
-    return ValidationRun(table, scores, check(table, scores, bounds, paths.DATA_DOCS))
+    profiled = table[table["split"] != "test"]
+    scores, chances = (of(profiled, reference) for of in (drift.scores, drift.chances))
+    return ValidationRun(table, scores, check(table, scores, bounds, paths.DATA_DOCS, chances, split_rule))
 
 
-def check(table: pd.DataFrame, scores: dict[str, float], bounds: Expectations, docs: Path) -> list[ExpectationResult]:
-    """Run the suite on a table with findings and on drift scores; render Data Docs to the folder `docs`."""
+def check(
+    table: pd.DataFrame,
+    scores: Mapping[str, float],
+    bounds: Expectations,
+    docs: Path,
+    chances: Mapping[str, float] = NOTHING,
+    split_rule: Mapping[str, Any] = NOTHING,
+) -> list[ExpectationResult]:
+    """Run the suite on a table with findings and on drift scores; render Data Docs to the folder `docs`.
+
+    A drift score may be above its bound by what is in `chances`.
+    """
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -91,20 +108,40 @@ def check(table: pd.DataFrame, scores: dict[str, float], bounds: Expectations, d
     with atomic_write(docs) as temporary:
         context.add_data_docs_site("docs", _site(temporary))
         return [
-            *_run_suite(context, "pictures", PICTURE_EXPECTATIONS, table[list(columns)], bounds),
-            *_run_suite(context, "drift", DRIFT_EXPECTATIONS, pd.DataFrame([scores]), bounds),
+            *_run_suite(
+                context,
+                "pictures",
+                [_explained(one, split_rule) for one in PICTURE_EXPECTATIONS],
+                table[list(columns)],
+                bounds,
+            ),
+            *_run_suite(context, "drift", DRIFT_EXPECTATIONS, pd.DataFrame([scores]), bounds, chances),
         ]
 
 
+def _explained(expectation: Expectation, split_rule: Mapping[str, Any]) -> Expectation:
+    """With the parameters that decide which digits a split has, where the expectation is about these."""
+    if expectation.name != "digits_in_splits" or not split_rule:
+        return expectation
+    names = ("seed", "test_fraction", "validation_fraction")
+    drawn = ", ".join(f"ingest.{name} = {split_rule[name]}" for name in names)
+    return expectation._replace(description=f"{expectation.description}, as drawn with {drawn}")
+
+
 def _run_suite(
-    context: Any, name: str, suite: list[Expectation], table: pd.DataFrame, bounds: Expectations
+    context: Any,
+    name: str,
+    suite: list[Expectation],
+    table: pd.DataFrame,
+    bounds: Expectations,
+    chances: Mapping[str, float] = NOTHING,
 ) -> list[ExpectationResult]:
     import great_expectations as gx
     from great_expectations.checkpoint import UpdateDataDocsAction
 
     source = context.data_sources.add_pandas(name)
     batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
-    expectations = [_gx_expectation(one, position, bounds) for position, one in enumerate(suite)]
+    expectations = [_gx_expectation(one, position, bounds, chances) for position, one in enumerate(suite)]
     gx_suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=gx_suite))
     checkpoint = gx.Checkpoint(
@@ -125,7 +162,7 @@ def _run_suite(
     return [_expectation_result(one, table) for one in results]
 
 
-def _gx_expectation(expectation: Expectation, position: int, bounds: Expectations) -> Any:
+def _gx_expectation(expectation: Expectation, position: int, bounds: Expectations, chances: Mapping[str, float]) -> Any:
     """Great Expectations' object, with the bounds and the severity of params.yaml."""
     import great_expectations.expectations as gxe
 
@@ -135,6 +172,8 @@ def _gx_expectation(expectation: Expectation, position: int, bounds: Expectation
         limits = {"threshold": limits["max_value"]}
     elif type == NULL:
         limits = {}  # `add_findings` has applied the bound
+    elif column is not None and column in chances:
+        limits["max_value"] = round(limits["max_value"] + chances[column], 4)
     domain = {} if column is None else {"column": column}
     meta = {"name": f"drift of {column}" if name == "drift" else name, "description": description, "position": position}
     return getattr(gxe, type)(severity=bounds.severity(name), meta=meta, **domain, **arguments, **limits)
@@ -156,6 +195,8 @@ def _expectation_result(gx_result: dict[str, Any], table: pd.DataFrame) -> Expec
     observed = details.get("observed_value")
     if observed is None:
         observed = (not gx_result["success"] and _exception(gx_result)) or _value_range(table, config)
+    elif meta["name"] == "digits_in_splits":
+        observed = _missing(kwargs["value_set"], observed)
     return ExpectationResult(
         name=meta["name"],
         description=meta["description"],
@@ -181,6 +222,12 @@ def _value_range(table: pd.DataFrame, config: dict[str, Any]) -> str:
     return f"{lowest} to {highest}" if lowest != highest else str(lowest)
 
 
+def _missing(wanted: list[str], found: list[str]) -> str:
+    """Which digits a split has none of, and what to do."""
+    missing = [value for value in wanted if value not in found]
+    return f"no {', no '.join(missing)}: add pictures of it, or change the fraction or the seed" if missing else "all"
+
+
 def _format_finding(column: str, value: Any) -> str:
     return value if isinstance(value, str) and column != "mode" else f"{column} {_rounded(value)}"
 
@@ -188,6 +235,8 @@ def _format_finding(column: str, value: Any) -> str:
 def _format_bounds(kwargs: dict[str, Any]) -> str:
     if "partition_object" in kwargs:
         return f"at most {kwargs['threshold']:g}"
+    if kwargs.get("value_set") == DIGITS_IN_SPLITS["value_set"]:
+        return "0 to 9 in each"
     if "value_set" in kwargs:
         return f"one of {', '.join(map(str, kwargs['value_set']))}"
     bounds = {"at least": kwargs.get("min_value"), "at most": kwargs.get("max_value")}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from digits.data.dataset import LABELS
+from digits.data.dataset import LABELS, SPLITS
 from digits.validation.drift import PROFILE_COLUMNS
 
 # Pillow's names: greyscale of up to 16 bits, colour of 8
@@ -23,6 +23,7 @@ class Expectation(NamedTuple):
 
 NULL, IN_SET = "ExpectColumnValuesToBeNull", "ExpectColumnValuesToBeInSet"
 DIGITS = {"value_set": list(LABELS)}
+DIGITS_IN_SPLITS = {"value_set": [f"{split} {label}" for split in SPLITS for label in LABELS]}
 UNIFORM = {"partition_object": {"values": list(LABELS), "weights": [1 / len(LABELS)] * len(LABELS)}}
 
 PICTURE_EXPECTATIONS = [
@@ -56,9 +57,16 @@ PICTURE_EXPECTATIONS = [
     Expectation("one_label", "other_label", "no picture has two labels", NULL),
     Expectation("class_typical", "class_mismatch", "typical of its class, where that has 96 pictures", NULL),
     # The splits
+    Expectation(
+        "digits_in_splits",
+        "split_label",
+        "every digit occurs in each split",
+        "ExpectColumnDistinctValuesToContainSet",
+        DIGITS_IN_SPLITS,
+    ),
     Expectation("no_duplicates", "duplicate_of", "no duplicate in a split", NULL),
-    Expectation("no_leak", "also_in_test", "no picture in both the training and the test split", NULL),
-    Expectation("no_near_leak", "near_duplicate_of", "no training picture is nearly the same as a test picture", NULL),
+    Expectation("no_leak", "also_in_split", "no picture in two splits", NULL),
+    Expectation("no_near_leak", "near_duplicate_of", "no picture nearly the same as one of another split", NULL),
 ]
 
 # Of each statistic, against the reference profile

@@ -1,0 +1,121 @@
+"""Pictures on disk between the two passes of ingest: one's split may depend on a near duplicate that comes later."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from digits import paths
+from digits.data import dataset, pictures, splits
+from digits.data.dataset import Example
+from digits.data.sources import SourcePicture
+from digits.data.statistics import compute_thumbnails
+from digits.files import remove
+from digits.processes import MIN_PARALLEL_WORKLOAD, parallel_map
+
+SIDES = {"train": splits.TRAIN, "test": splits.TEST, None: splits.UNPUBLISHED}
+SCHEMA = pa.schema({"data": pa.binary(), "path": pa.string(), "label": pa.int64()})
+
+
+class Fingerprints(NamedTuple):
+    """Of n pictures, in their order: what their splits are assigned by.
+
+    `digests` (n,) 'S32' of `pictures.pixel_digest`, `thumbnails` (n, 196) uint8, without ink for a picture that has no
+    digit, and `published` (n,) int8, each one's side as published.
+    """
+
+    digests: np.ndarray
+    thumbnails: np.ndarray
+    published: np.ndarray
+
+
+class Staging:
+    """A Parquet file of pictures whose splits are not known yet. See `staging`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def fill(self, source: Iterable[SourcePicture]) -> Fingerprints:
+        """Write all pictures to the file, and return their fingerprints, computed on every core where there are many.
+
+        A few row groups of pictures are in memory at once.
+        """
+        published = [np.zeros(0, np.int8)]
+
+        def written(writer: pq.ParquetWriter, batches: Iterable[list[SourcePicture]]) -> Iterator[list[bytes]]:
+            for batch in batches:
+                data, path, label, sides = zip(*batch, strict=True)
+                writer.write_table(pa.table({"data": data, "path": path, "label": label}, schema=SCHEMA))
+                published.append(np.array([SIDES[side] for side in sides], np.int8))
+                yield list(data)
+
+        batches, workload = _with_workload(_batches(source))
+        with pq.ParquetWriter(self._path, SCHEMA, compression="none") as writer:
+            done = list(parallel_map(fingerprint, written(writer, batches), workload))
+        digests = np.frombuffer(b"".join(digest for digest, _ in done), "S32")
+        thumbnails = np.concatenate([np.zeros((0, 196), np.uint8), *(thumbnails for _, thumbnails in done)])
+        return Fingerprints(digests, thumbnails, np.concatenate(published))
+
+    def examples(self, digests: np.ndarray, split: np.ndarray) -> Iterator[Example]:
+        """The pictures in their order, each in its (n,) `split`, without those that are dropped."""
+        first = 0
+        with pq.ParquetFile(self._path) as file:
+            for number in range(file.num_row_groups):
+                columns = [column.to_pylist() for column in file.read_row_group(number).columns]
+                for row, (data, path, label) in enumerate(zip(*columns, strict=True), start=first):
+                    if split[row] != splits.DROPPED:
+                        digest = bytes(digests[row]).ljust(32, b"\0")  # numpy strips final zeros
+                        yield Example(dataset.SPLITS[split[row]], data, path, label, digest)
+                first += len(columns[0])
+
+    def paths(self) -> list[str]:
+        """The paths of all pictures, in their order."""
+        return pq.read_table(self._path, columns=["path"])["path"].to_pylist()
+
+
+@contextmanager
+def staging() -> Iterator[Staging]:
+    """An empty file for pictures beside the raw data, removed at the end."""
+    path = paths.RAW.with_name(".partial-pictures.parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield Staging(path)
+    finally:
+        remove(path)
+
+
+def fingerprint(encoded: list[bytes]) -> tuple[bytes, np.ndarray]:
+    """The digests of encoded pictures, 32 bytes each, and their (n, 196) uint8 thumbnails."""
+    digests = b"".join(map(pictures.pixel_digest, encoded))
+    return digests, compute_thumbnails(pictures.decode_canonical_batch(encoded)).reshape(len(encoded), -1)
+
+
+def _batches(source: Iterable[SourcePicture]) -> Iterator[list[SourcePicture]]:
+    batch: list[SourcePicture] = []
+    size = 0
+    for picture in source:
+        batch.append(picture)
+        size += len(picture.data)
+        if len(batch) == dataset.ROWS_PER_GROUP or size >= dataset.BYTES_PER_GROUP:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _with_workload(batches: Iterator[list[SourcePicture]]) -> tuple[Iterable[list[SourcePicture]], int]:
+    """The batches, and the cost of the first of them, read until it is enough to be shared by several processes."""
+    first: list[list[SourcePicture]] = []
+    workload = 0
+    for batch in batches:
+        first.append(batch)
+        size = sum(len(picture.data) for picture in batch)
+        workload += max(len(batch), size // dataset.BYTES_PER_SMALL_PICTURE)
+        if workload >= MIN_PARALLEL_WORKLOAD:
+            break
+    return chain(first, batches), workload
