@@ -1,10 +1,11 @@
-"""Processes that register models at once, paused at random before each call to the registry: who is champion at the end?
+"""Processes register models at once, paused at random before each call to the registry: who is champion at the end?
 
     python -m tests.race --rounds 50 --processes 4 [--store postgresql+psycopg2://…] [--champion] [--person]
 
-In each round every process registers a model under a new model name; in each third round two have the same one. `--champion`
-begins with a champion that some of them beat. With `--person`, somebody sets the best version of all, which no process
-registers, as champion at a random moment; it must be champion at the end. The exit status is 1 after a wrong round.
+In each round every process registers a model under a new model name; in each third round two have the same one.
+`--champion` begins with a champion that they beat. With `--person`, somebody sets the best version of all, which no
+process registers, as champion at a random moment; it must be champion at the end. The exit status is 1 after a wrong
+round.
 """
 
 import argparse

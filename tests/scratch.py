@@ -20,7 +20,7 @@ from tests.imports import ROOT
 TINY = {
     "ingest": {"source": "folder"},
     "train": {"convolutions": [[4, 5, 2], [8, 3, 2]], "epochs": 2, "batch_size": 20},
-    "register": {"min_accuracy": 0.0},
+    "register": {"min_accuracy": 0.0, "min_compared": 10},
 }
 _IDENTITY = {"NAME": "Scratch", "EMAIL": "scratch@localhost"}
 

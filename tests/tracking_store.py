@@ -17,6 +17,18 @@ def runs_of(client: mlflow.MlflowClient) -> list:
     return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
 
 
+def best_versions(client: mlflow.MlflowClient, versions: list) -> set[str]:
+    """The numbers of the versions that may be champion: the lowest log loss on validation, but for the gate's refusals."""
+    runs = {version.version: client.get_run(version.run_id).data for version in versions}
+    refused = {
+        number
+        for number, run in runs.items()
+        if "McNemar" in run.tags["promotion"] and "stays" in run.tags["promotion"]
+    }
+    losses = {number: run.metrics["validation_log_loss"] for number, run in runs.items() if number not in refused}
+    return {number for number, loss in losses.items() if loss == min(losses.values())}
+
+
 def predictions_of(client: mlflow.MlflowClient, run) -> np.ndarray:
     """The probabilities that the run's model, loaded from its files, predicts for an empty picture."""
     (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")

@@ -60,15 +60,13 @@ class AliasWrites:
 
     def close(self) -> None:
         """End the record. Where no other is open, all are removed: no process still needs them."""
-        others = self._others()
+        self._record["open"] = False
+        self._save()  # before the others are read: of two that end at once, one finds no open record
         for key in self._unfinished:
-            others.pop(key, None)
             self._delete(key)
+        others = self._others()
         recent = time.time() - LIFETIME
-        if any(record["open"] and record["time"] > recent for record in others.values()):
-            self._record["open"] = False
-            self._save()
-        else:
+        if not any(record["open"] and record["time"] > recent for record in others.values()):
             for key in (*others, self._key):
                 self._delete(key)
 

@@ -85,7 +85,16 @@ def resolve_alias(uri: str) -> Version:
 
 def set_alias(alias: str, version: Version) -> None:
     """Set `alias` to this version; no other version has it then."""
-    store.connect().set_registered_model_alias(NAME, alias, version.number)
+    client = store.connect()
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.set_registered_model_alias(NAME, alias, version.number)
+    except MlflowException as error:
+        if "registered_model_alias" not in str(error):
+            raise
+        # MLflow inserts a row where it has just found none: two processes that do so at once violate its key.
+        client.set_registered_model_alias(NAME, alias, version.number)
 
 
 def delete_alias(alias: str, version: Version) -> None:

@@ -72,8 +72,7 @@ def of_splits() -> dict[str, str]:
 
     rule = dataset.split_rule()
     return {
-        SPLIT_RULE: str(rule.pop("rule")),
-        **{f"split_{key}": str(value) for key, value in rule.items()},
+        **{f"split_{key}": str(value) for key, value in rule.items()},  # the number of the rule among them
         PICTURES: learned_pictures.content_hash(dataset.read_picture_hashes("train")),
     }
 

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 import yaml
 
-from digits.data import pictures
+from digits.data import dataset, pictures
 from digits.files import digest
+from digits.tracking import learned_pictures
 from tests.loopback import free_port, wait_for
 from tests.tracking_store import client_of, runs_of
 
@@ -38,7 +39,7 @@ def test_one_command_runs_all_stages(trained_template):
     assert "ingested 200 pictures from folder: 160 train, 40 test" in printed
     assert "of 45 expectations pass for 200 pictures" in printed
     assert "epoch   2/2" in printed
-    assert "version 1 is now champion" in printed
+    assert "version 1 is champion" in printed
     assert "next: `digits predict PICTURE`" in printed
     assert "Traceback" not in printed
     assert "cuda" not in printed
@@ -86,6 +87,7 @@ def test_the_run_has_parameters_tags_and_artifacts(trained, client):
         "validation": {"validate.json", "validation.html", "profile.json"},
         "environment": {"requirements.txt", "installed.txt"},
         "weights": {"digits.weights.h5"},
+        "data": {"train_pictures.parquet"},
     }
     for folder, names in kept.items():
         found = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, folder)}
@@ -95,8 +97,15 @@ def test_the_run_has_parameters_tags_and_artifacts(trained, client):
 def test_the_version_has_signature_example_and_tags(trained, client):
     version = client.get_model_version_by_alias("digits", "champion")
     registered = json.loads((trained.root / "models" / "registered.json").read_text())
-    inputs = version.tags.pop("registration_sha256")  # of all that was logged
-    assert len(inputs) == 64
+    (run,) = runs_of(client)
+    assert len(run.data.tags["registration_sha256"]) == 64  # of all that was logged
+    assert run.data.tags["promotion"].startswith("version 1 is champion: ")
+    pictures = dataset.read_picture_hashes("train", trained.root / "data" / "processed")
+    ingest = yaml.safe_load((trained.root / "params.yaml").read_text())["ingest"]
+    rule = {
+        "rule": 1,
+        **{key: ingest[key] for key in ("seed", "test_fraction", "validation_fraction", "near_duplicate_distance")},
+    }
     assert version.tags == {
         "weights_sha256": weights_of(trained),
         "onnx_sha256": digest(trained.root / "models" / "digits.onnx", "sha256"),
@@ -104,7 +113,9 @@ def test_the_version_has_signature_example_and_tags(trained, client):
         "train_md5": digest(trained.root / "data" / "processed" / "train.parquet", "md5"),
         "test_md5": digest(trained.root / "data" / "processed" / "test.parquet", "md5"),
         "accuracy": str(registered["accuracy"]),
-        "min_accuracy": "0.0",
+        "validation_split_md5": digest(trained.root / "data" / "processed" / "validation.parquet", "md5"),
+        "train_pictures_sha256": learned_pictures.content_hash(pictures),
+        **{f"split_{key}": str(value) for key, value in rule.items()},
         "git_commit": trained.git("rev-parse", "HEAD~1").strip(),
     }
     model = Path(champion_of(client))
@@ -392,7 +403,7 @@ class TestUserErrors:
     def test_a_new_store_is_filled_from_the_files(self, trained, tmp_path):
         uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other.db"}
         printed = trained.run("dvc", "repro", "--force", "--single-item", "register", env=uri)
-        assert "version 1 is now champion" in printed
+        assert "version 1 is champion" in printed
         with sqlite3.connect(tmp_path / "other.db") as database:
             tags = dict(database.execute("select key, value from tags").fetchall())
         assert (tags["logged"], tags["weights_sha256"]) == ("later, from the files", weights_of(trained))
