@@ -18,7 +18,7 @@ def runs_of(client: mlflow.MlflowClient) -> list:
 
 
 def best_versions(client: mlflow.MlflowClient, versions: list) -> set[str]:
-    """The numbers of the versions that may be champion: the lowest log loss on validation, but for the gate's refusals."""
+    """The numbers of the versions with the lowest log loss on validation, of those that the gate did not refuse."""
     runs = {version.version: client.get_run(version.run_id).data for version in versions}
     refused = {
         number
