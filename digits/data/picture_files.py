@@ -125,7 +125,7 @@ class PictureFile:
             kept = pixels * len(self.image.getbands())
             more = pixels * _heif_planes(self._heif.info) + len(self._data)
         elif self.format == "AVIF":
-            more = pixels * (2 * len(self.image.getbands()) + 6)
+            more = pixels * (3 * len(self.image.getbands()) + 0.6)  # planes of up to 16 bits, and a copy
         elif self.image.tile and self.image.tile[0].codec_name in ("ppm", "ppm_plain", "bmp_rle"):
             more = 3 * kept  # decoded by Python code in Pillow
         else:

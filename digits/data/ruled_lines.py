@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from digits.data.canonical import INK_THRESHOLD, ink_fractions
+from digits.data.canonical import INK_THRESHOLD, border, contrast, ink_fractions
 
 MIN_COVERAGE = 0.8  # of the picture's side; of MNIST's digits, at most 20 of 28 pixels have ink: 0.71
 MAX_TILT = 0.05  # pixels down for each pixel across: 3 degrees
@@ -15,6 +15,8 @@ WARNING = "lines across the picture (ruled paper, a frame?) can be mistaken for 
 
 def has_lines(pixels: np.ndarray) -> bool:
     """Whether (height, width) uint8 pixel values show lines across most of the picture, level or upright."""
+    if _framed_at_the_edge(pixels):
+        return True
     ink = np.asarray(ink_fractions(pixels[None])[0] > INK_THRESHOLD)
     factor = -(-max(ink.shape) // SEARCH_SIDE)
     height, width = (-(-side // factor) * factor for side in ink.shape)
@@ -25,6 +27,17 @@ def has_lines(pixels: np.ndarray) -> bool:
         return False
     count = ndimage.label(level)[1] + ndimage.label(upright)[1]
     return count > 1 or (ink & ~(level | upright)).sum() >= MIN_OTHER_INK * ink.sum()
+
+
+def _framed_at_the_edge(pixels: np.ndarray) -> bool:
+    """Whether the border is a thin frame: a little further in, and in the middle, the picture is of another value."""
+    inset = max(2, round(MAX_THICKNESS * min(pixels.shape)))
+    if min(pixels.shape) < 8 * inset:
+        return False
+    edge = np.median(border(pixels[None]))
+    inside = np.median(border(pixels[None, inset:-inset, inset:-inset]))
+    span = contrast(pixels[None])[0]
+    return bool(abs(edge - inside) > span / 2 and abs(inside - np.median(pixels)) < span / 4)
 
 
 def _lines(ink: np.ndarray) -> np.ndarray:
