@@ -64,7 +64,8 @@ def test_few_photographs_and_drawings_have_lines(shared_pictures):
     ]
     assert len(paths) > 200
     found = [path.name for path in paths if has_lines(pictures.decode(path.read_bytes()).pixels)]
-    assert len(found) <= 2, found  # one has a bar at its edge, one is a 1 on a long base
+    # Two have bars at their edges, and 114.jpg is a 1 on a long base
+    assert set(found) <= {"001.png", "015.jpg", "114.jpg"}
 
 
 def test_no_digit_of_mnist_has_lines(mnist_digits):
