@@ -1,41 +1,58 @@
 """The command that classifies pictures with the champion."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
-from digits.errors import UserError
+from digits.errors import printable
 
 
 @click.command()
 @click.argument("picture", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per picture, each on a line.")
 def predict(picture: tuple[Path, ...], as_json: bool) -> None:
-    """Print the predicted label and all probabilities of each PICTURE: one digit in a PNG, JPEG, TIFF, … of any size.
+    """Print the predicted label and all probabilities of each PICTURE: one digit in a PNG, JPEG, HEIC, … of any size.
 
-    Example: digits predict seven.png photos/*.jpg
+    A picture that can't be read has its error in its row, and the exit status is then 1. Example: digits predict
+    seven.png photos/*.jpg
     """
     import numpy as np
 
-    digits = np.stack([_canonical(path) for path in picture])
-    from digits.tracking import model_files, registry  # imports MLflow: only after all pictures are decoded
+    rows = [{"picture": str(path)} | _read(path) for path in picture]
+    readable = [row for row in rows if "digit" in row]
+    if readable:
+        from digits.tracking import model_files, registry  # imports MLflow: only after all pictures are decoded
 
-    classifier = model_files.load_classifier(registry.resolve_alias(registry.CHAMPION_URI))
-    for path, probabilities in zip(picture, classifier.predict(digits).probabilities, strict=True):
-        label = int(probabilities.argmax())
-        if as_json:
-            rounded = probabilities.round(6).tolist()
-            print(json.dumps({"picture": str(path), "label": label, "probabilities": rounded}))
-        else:
-            others = "  ".join(f"{digit}: {probability:.1%}" for digit, probability in enumerate(probabilities))
-            print(f"{path}  is {label}  ({probabilities[label]:.1%})\n  {others}")
+        classifier = model_files.load_classifier(registry.resolve_alias(registry.CHAMPION_URI))
+        probabilities = classifier.predict(np.stack([row.pop("digit") for row in readable])).probabilities
+        for row, some in zip(readable, probabilities, strict=True):
+            row |= {"label": int(some.argmax()), "probabilities": some.round(6).tolist()}
+    for row in rows:
+        print(json.dumps(row) if as_json else _as_text(row))
+    if len(readable) < len(rows):
+        sys.exit(1)
 
 
-def _canonical(path: Path):
-    from digits.data import pictures
+def _read(path: Path) -> dict:
+    """The picture's canonical digit, and a warning where it shows lines; or the error."""
+    from digits.data import pictures, ruled_lines
 
     try:
-        return pictures.decode_canonical(path.read_bytes())
+        pixels = pictures.decode(path.read_bytes()).pixels
+        digit = pictures.canonical_digit(pixels)
+    except OSError as error:
+        return {"error": f"can't be read: {error.strerror or error}"}
     except pictures.PictureError as error:
-        raise UserError(f"{path}: {error}") from None
+        return {"error": str(error)}
+    return {"digit": digit} | ({"warning": ruled_lines.WARNING} if ruled_lines.has_lines(pixels) else {})
+
+
+def _as_text(row: dict) -> str:
+    name = printable(row["picture"])
+    if "error" in row:
+        return f"{name}  error: {row['error']}"
+    warning = f"  warning: {row['warning']}" if "warning" in row else ""
+    others = "  ".join(f"{digit}: {probability:.1%}" for digit, probability in enumerate(row["probabilities"]))
+    return f"{name}  is {row['label']}  ({max(row['probabilities']):.1%}){warning}\n  {others}"

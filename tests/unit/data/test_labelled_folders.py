@@ -37,7 +37,26 @@ def test_the_pictures_of_each_label_come_sorted(root):
 
 
 @pytest.mark.parametrize(
-    "suffix", ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "gif", "pgm", "ppm", "PNG", "Jpg"]
+    "suffix",
+    [
+        "png",
+        "jpg",
+        "jpeg",
+        "bmp",
+        "tif",
+        "tiff",
+        "webp",
+        "gif",
+        "pgm",
+        "ppm",
+        "heic",
+        "heif",
+        "hif",
+        "avif",
+        "PNG",
+        "Jpg",
+        "HEIC",
+    ],
 )
 def test_a_file_with_a_suffix_of_a_picture_is_listed(root, suffix):
     (root / "3" / f"z.b.{suffix}").touch()
@@ -73,11 +92,12 @@ def test_files_of_file_managers_are_ignored(root, name):
         (
             lambda root: (root / "3" / "notes.txt").touch(),
             "external/3/notes.txt has no suffix of a picture; allowed: "
-            ".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp",
+            ".avif .bmp .gif .heic .heif .hif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp",
         ),
         (
             lambda root: (root / "3" / "png").touch(),
-            "external/3/png has no suffix of a picture; allowed: .bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp",
+            "external/3/png has no suffix of a picture; allowed: "
+            ".avif .bmp .gif .heic .heif .hif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp",
         ),
         (
             lambda root: (root / "3" / "x.png").symlink_to("nowhere.png"),

@@ -157,8 +157,8 @@ def test_the_thumbnail_is_the_canonical_digit_averaged_two_by_two(mnist_digits):
 def test_what_is_no_picture_has_a_problem_and_nothing_else():
     table = compute_statistics([b"seven", pictures.encode_png(drawn((5, 10, 8, 4))), b""])
     assert table["problem"].dropna().to_dict() == {
-        0: "not a picture (5 bytes); supported: PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM",
-        2: "not a picture (0 bytes); supported: PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM",
+        0: "not a picture (5 bytes); supported: PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM, HEIF, AVIF",
+        2: "not a picture (0 bytes); supported: PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM, HEIF, AVIF",
     }
     assert table.loc[[0, 2], COLUMNS[1:]].isna().all(axis=None)
     assert table.loc[1, COLUMNS[1:]].notna().all()
