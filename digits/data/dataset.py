@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from digits import paths
 from digits.data.canonical import DIGIT_SIZE
-from digits.files import atomic_write
+from digits.files import atomic_write, require
 
 LABELS = range(10)
 SPLITS = ("train", "validation", "test")
@@ -68,7 +68,8 @@ def write_raw(examples: Iterable[Example], folder: Path = paths.RAW) -> dict[str
 
 
 def raw_splits(folder: Path = paths.RAW) -> list[str]:
-    """Names of the splits in `folder`: train before test."""
+    """Names of the splits in `folder`: train before test. Raises FileNotFoundError where there is no such folder."""
+    require(folder)
     return [split for split in SPLITS if (folder / f"{split}.parquet").exists()]
 
 
@@ -127,6 +128,7 @@ def write_processed(blocks: Iterable[tuple[str, Digits]], folder: Path = paths.P
 
 def read_processed(split: str, folder: Path = paths.PROCESSED) -> Digits:
     """Read a whole processed split: 792 bytes a digit."""
+    require(folder)
     return _digits(pq.read_table(folder / f"{split}.parquet"))
 
 

@@ -28,7 +28,7 @@ def register(params: Params, content: dict[str, str], accuracy: float) -> "Decis
     run_id = model_run.log_model_run(params)
     with store.wrap_store_errors():
         model, *_ = model_run.logged_models(run_id)
-        version = registry.register(run_id, model, {**content, "git_commit": revisions.head()})
+        version = registry.register(run_id, model, {**content, "git_commit": revisions.head_or_no_git()})
         decision = promotion.promote(version, accuracy, params.register_.min_accuracy)
         # Last: a registration that was interrupted is repeated by the next.
         store.connect().set_model_version_tag(registry.NAME, version.number, INPUTS, _inputs(content))

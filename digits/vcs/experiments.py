@@ -5,12 +5,19 @@ import subprocess
 import sys
 
 from digits.errors import UserError
+from digits.vcs import git
 
 
 def run_dvc(*arguments: str) -> str:
     """What a `dvc` command printed. Raises UserError with its output where it failed."""
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-m", "dvc", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="surrogateescape",
+        env=git.environment(),
     )
     if done.returncode:
         raise UserError(f"`dvc {' '.join(arguments)}` failed:\n{done.stdout}".rstrip())
