@@ -151,8 +151,6 @@ def _encode_plain(error: UnicodeError) -> tuple[str | bytes, int]:
     """A codec's error handler: → as ->, and what has no such likeness escaped as in Python."""
     if isinstance(error, UnicodeEncodeError):
         text = error.object[error.start : error.end].translate(PLAIN)
-        if text.isascii():
-            return text, error.end
         return text.encode("ascii", "backslashreplace").decode(), error.end
     raise error
 

@@ -25,10 +25,19 @@ _OPTIONS = [
     "--no-optional-locks",
     *(word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")),
 ]
-# Of all commands that compare; paths are relative to the working directory, as those in dvc.yaml.
-DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--relative", "--ignore-submodules=none")
+# Of all commands that compare
+DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--ignore-submodules=none")
+# Its paths are from the repository's root, as `git apply` takes them.
 PATCH = (
-    *("--patch", "--binary", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short"),
+    *(
+        "--patch",
+        "--no-relative",
+        "--binary",
+        "--full-index",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--submodule=short",
+    ),
     *("--unified=3", "--inter-hunk-context=0", "--diff-algorithm=default"),
 )
 # Of git's variables, those that say who commits, how to reach a remote and where settings are; the others, such as the

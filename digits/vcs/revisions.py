@@ -58,7 +58,7 @@ def head_or_no_git() -> str:
 
 def changed_files() -> list[str]:
     """The project's files that differ from the checked out commit, except those that the stages write."""
-    return _paths(git.run("diff", *git.DIFF, "--name-only", "-z", "HEAD", *CHANGED_BY_PEOPLE))
+    return _paths(git.run("diff", *git.DIFF, "--relative", "--name-only", "-z", "HEAD", *CHANGED_BY_PEOPLE))
 
 
 def patch() -> bytes:
