@@ -182,5 +182,7 @@ def _stage(main: Callable[[], object]) -> Callable[[], object]:
 
 
 def _fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    # Escapes of a terminal, which a file's name may have, must not act.
+    lines = (printable(line) for line in message.expandtabs(4).split("\n"))
+    print("error:", "\n".join(lines), file=sys.stderr)
     return 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from digits.errors import UserError
+from digits.errors import UserError, printable
 from digits.paths import DATA_DIFF
 
 
@@ -30,11 +30,11 @@ def diff(before: str, after: str | None, page: Path) -> None:
 
     large = load().validate_.expectations.drift.max
     commits = (revisions.commit(before), revisions.commit(after) if after else None)
-    names = (before, after or revisions.WORKING_TREE)
+    names = (printable(before), printable(after or revisions.WORKING_TREE))
     found = difference.compare(*map(difference.read_table, commits))
     print(f"data of {names[0]} → {names[1]}: {difference.format_difference(found, large)}")
     difference.write_page(page, found, names, commits, large)
-    print(f"\nopen {page} to see the pictures")
+    print(f"\nopen {printable(page)} to see the pictures")
 
 
 @data.command()

@@ -24,6 +24,7 @@ def raising(error: BaseException):
     ("error", "status", "message"),
     [
         (errors.UserError("a.png: blank"), 1, "error: a.png: blank"),
+        (errors.UserError("\x1b[31mred\r:\n\tline"), 1, "error: \\x1b[31mred\\r:\n    line"),
         (OSError(errno.ENOSPC, "No space left", "a.parquet"), 1, "error: [Errno 28] No space left: 'a.parquet'"),
         (
             FileNotFoundError(errno.ENOENT, "No such file", "metrics/train.json"),

@@ -97,6 +97,7 @@ def check_every_question(project: Path) -> None:
     assert (revisions.subject("HEAD"), revisions.exists(head), revisions.is_shallow()) == ("note two", True, False)
     assert revisions.changed_files() == ["größe"]
     assert "\n-1\n+2\n" in revisions.patch().decode()
+    assert "another team" not in revisions.patch().decode()
     assert (revisions.read_text("note", first), revisions.read_text("nothing", first)) == ("one\n", None)
     assert revisions.read_text("dvc.lock", "HEAD") == lock
     assert dvc_files.lock(first) != dvc_files.lock(None)
