@@ -79,7 +79,7 @@ def cache_folder(project: Path) -> Path:
     from dvc.repo import Repo
 
     try:
-        with git.own_environment(), Repo(project) as repo:
+        with Repo(project) as repo:
             return Path(repo.cache.local.path).parents[1].resolve()  # it ends in files/md5
     except DvcException:
         return (project / ".dvc" / "cache").resolve()
@@ -89,7 +89,7 @@ def in_cache(md5: str) -> bool:
     """Whether DVC's cache on this machine has a file, or a folder and all its files."""
     from dvc.repo import Repo
 
-    with git.own_environment(), Repo() as repo:
+    with Repo() as repo:
         cache = repo.cache.local
         if not cache.exists(md5):
             return False
@@ -123,8 +123,7 @@ def opened(path: Path | str, revision: str | None) -> Iterator[IO[bytes]]:
     # By the path from git's root, of which the project may be a subfolder.
     name = f"/{git.prefix()}{Path(path).as_posix()}"
     try:
-        with git.own_environment():
-            file = DVCFileSystem(".", rev=revision, subrepos=True).open(name, "rb")
+        file = DVCFileSystem(".", rev=revision, subrepos=True).open(name, "rb")
     except FileNotFoundError:
         raise UserError(
             f"{path} of {revision[:12]} cannot be read: that revision has no such file, or it is neither in DVC's "

@@ -2,8 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from digits.errors import UserError, printable
@@ -56,19 +54,9 @@ class NoRepositoryError(GitError):
     """The working directory is in no git repository, as an unpacked archive."""
 
 
-@contextmanager
-def own_environment() -> Iterator[None]:
-    """Take the variables that name another repository out of this process's environment while the block runs."""
-    taken = {name: os.environ.pop(name) for name in list(os.environ) if _changes_answers(name)}
-    try:
-        yield
-    finally:
-        os.environ.update(taken)
-
-
 def environment() -> dict[str, str]:
     """This process's environment for git and for DVC, which runs git: without variables that change their answers."""
-    kept = {name: value for name, value in os.environ.items() if not _changes_answers(name)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(_KEPT)}
     return {**kept, "LC_ALL": "C.UTF-8", "LANGUAGE": "", "PYTHONIOENCODING": "utf-8"}
 
 
@@ -93,10 +81,6 @@ def find(*arguments: str) -> bytes | None:
 def prefix() -> str:
     """The working directory as a path from the repository's root: "" at the root, else with a slash at its end."""
     return os.fsdecode(run("rev-parse", "--show-prefix").removesuffix(b"\n"))
-
-
-def _changes_answers(name: str) -> bool:
-    return name.startswith("GIT_") and not name.startswith(_KEPT)
 
 
 def _check_repository() -> None:
