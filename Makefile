@@ -17,11 +17,17 @@ help: ## Show this help
 	@echo "Usage: make TARGET"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
 
+# DVC needs git unless it is told that there is none, as in an unpacked archive; a repository made later counts again.
+NO_GIT := LC_ALL=C git rev-parse 2>&1 | grep -q 'not a git repository (or any'
+DVC_WITHOUT_GIT := grep -qs 'no_scm = true' .dvc/config.local
+
 setup: $(BIN)/.ready ## Make .venv and install the locked packages
+	@if $(NO_GIT); then $(DVC_WITHOUT_GIT) || { dvc config --local core.no_scm true; \
+		echo "this folder is in no git repository: the stages run without revisions; for them, 'git clone' the project"; }; \
+	elif $(DVC_WITHOUT_GIT); then dvc config --local --unset core.no_scm; fi
 
 # Updated only where requirements.txt or pyproject.toml has changed
 $(BIN)/.ready: requirements.txt pyproject.toml
-	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "error: this folder is not a git repository; get it by 'git clone'" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"error: Python 3.11 or later is needed, {sys.executable} is {v[0]}.{v[1]}; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
@@ -30,7 +36,7 @@ $(BIN)/.ready: requirements.txt pyproject.toml
 
 repro: setup ## Run the whole pipeline: from the pictures to a registered model
 	dvc repro
-	@git diff --quiet HEAD -- dvc.lock metrics || echo "dvc.lock and metrics/ differ from the committed ones: expected on" \
+	@$(NO_GIT) || git diff --no-ext-diff --quiet HEAD -- dvc.lock metrics || echo "dvc.lock and metrics/ differ from the committed ones: expected on" \
 		"another kind of CPU, which gives other bytes, and after a change; \`git checkout dvc.lock metrics\` restores them"
 
 data: setup ## Run the stages up to the processed digits: ingest, validate, preprocess

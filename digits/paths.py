@@ -6,6 +6,7 @@ from pathlib import Path
 from digits.errors import UserError
 
 PARAMS = Path("params.yaml")
+DVC_YAML = Path("dvc.yaml")
 DVC_LOCK = Path("dvc.lock")
 REQUIREMENTS = Path("requirements.txt")
 

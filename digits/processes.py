@@ -1,13 +1,14 @@
 """Parallel work on several cores, and suppression of native output."""
 
 import os
+import signal
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from typing import TypeVar
 
 from joblib import cpu_count
@@ -32,7 +33,8 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], work
         pending: deque[Future[Result]] = deque()
         try:
             for item in items:
-                pending.append(pool.submit(function, item))
+                with ctrl_c_blocked():  # a process starts here where one is needed
+                    pending.append(pool.submit(function, item))
                 if len(pending) > PREFETCH * jobs:
                     yield pending.popleft().result()
             while pending:
@@ -40,6 +42,20 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], work
         finally:
             for future in pending:
                 future.cancel()
+
+
+@contextmanager
+def ctrl_c_blocked() -> Iterator[None]:
+    """Block SIGINT: a process that is started here never gets it, and one that comes here is raised afterwards.
+
+    So Ctrl-C, which a terminal sends to all processes, interrupts this one only, and that ends the others.
+    """
+    resource_tracker.ensure_running()  # its start would end the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def exit_with_parent() -> None:

@@ -31,4 +31,15 @@ for command in (
 
 def main() -> None:
     """Entry point of the `digits` command."""
-    errors.run(commands)
+    errors.run(_run)
+
+
+def _run() -> int | None:
+    """The exit status: click's own would be 1 for Ctrl-C."""
+    try:
+        return commands.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from digits.errors import UserError
+from digits.errors import UserError, printable
 from digits.paths import DATA_DIFF
 
 
@@ -30,7 +30,7 @@ def diff(before: str, after: str | None, page: Path) -> None:
 
     large = load().validate_.expectations.drift.max
     commits = (revisions.commit(before), revisions.commit(after) if after else None)
-    names = (before, after or revisions.WORKING_TREE)
+    names = (printable(before), printable(after or revisions.WORKING_TREE))
     versions = [difference.read_version(commit) for commit in commits]
     found = difference.compare(*(version.table for version in versions))
     split_change = difference.format_split_change(*versions)
@@ -38,7 +38,7 @@ def diff(before: str, after: str | None, page: Path) -> None:
     if split_change:
         print(f"\n{split_change}")
     difference.write_page(page, found, names, commits, large, split_change)
-    print(f"\nopen {page} to see the pictures")
+    print(f"\nopen {printable(page)} to see the pictures")
 
 
 @data.command()

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from digits import paths
 from digits.data.canonical import DIGIT_SIZE
-from digits.files import atomic_write
+from digits.files import atomic_write, require
 
 LABELS = range(10)
 SPLITS = ("train", "validation", "test")
@@ -88,7 +88,11 @@ def write_raw(
 
 
 def raw_splits(folder: Path = paths.RAW) -> list[str]:
-    """Names of the splits in `folder`: train before validation before test."""
+    """Names of the splits in `folder`: train before validation before test.
+
+    Raises FileNotFoundError where there is no such folder.
+    """
+    require(folder)
     return [split for split in SPLITS if (folder / f"{split}.parquet").exists()]
 
 
@@ -166,6 +170,7 @@ def write_processed(blocks: Iterable[Block], rule: Mapping[str, Any], folder: Pa
 
 def read_processed(split: str, folder: Path = paths.PROCESSED) -> Digits:
     """Read a whole processed split: 792 bytes a digit."""
+    require(folder)
     return _digits(pq.read_table(folder / f"{split}.parquet", columns=["image", "label"]))
 
 

@@ -81,8 +81,13 @@ def _code_link(commit: str | None, keeper: Keeper) -> Link:
     """The commit that the model was trained on; where files had been changed, the commit with those changes."""
     if commit is None:
         return Link("code", "unknown", "the version has no tag git_commit")
+    if commit == revisions.NO_GIT:
+        return Link("code", commit, "the model was trained outside a git repository: no commit has its code")
+    if revisions.head_or_no_git() == revisions.NO_GIT:
+        return Link("code", commit, "this folder is in no git repository, so its commits are unknown here")
     if not revisions.exists(commit):
-        return Link("code", commit, "this repository has no such commit: `git fetch --all`")
+        fetch = "git fetch --unshallow" if revisions.is_shallow() else "git fetch --all"
+        return Link("code", commit, f"this repository has no such commit: `{fetch}`")
     named = f"commit {commit[:12]} “{revisions.subject(commit)}”"
     changed = keeper.changed_code(commit)
     if not changed:

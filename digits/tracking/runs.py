@@ -111,8 +111,9 @@ def _log_environment() -> None:
         found = (path.stem for entry in sys.path for path in Path(entry).glob("*.dist-info"))
         installed = sorted({"==".join(name.split("-")[:2]) for name in found}, key=str.lower)
         Path(folder, "installed.txt").write_text("\n".join(installed) + "\n", encoding="utf-8")
-        if revisions.changed_files():
-            Path(folder, "changes.patch").write_bytes(revisions.patch())
+        patch = b"" if revisions.head_or_no_git() == revisions.NO_GIT else revisions.patch()
+        if patch:
+            Path(folder, "changes.patch").write_bytes(patch)
         mlflow.log_artifacts(folder, "environment")
     if paths.REQUIREMENTS.exists():
         mlflow.log_artifact(str(paths.REQUIREMENTS), "environment")

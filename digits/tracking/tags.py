@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from digits import paths
+from digits.errors import printable
 from digits.files import digest
 from digits.params import Params, flatten
 from digits.tracking import naming
@@ -32,15 +33,19 @@ TRAINED_ON = ("train", "validation")  # splits
 
 def run_name(params: Params) -> str:
     """The name of a run with these parameters: what DVC's experiment, or the working tree, changed in them."""
+    if revisions.head_or_no_git() == revisions.NO_GIT:
+        return revisions.NO_GIT
     baseline = revisions.read_text(paths.PARAMS, os.environ.get("DVC_EXP_BASELINE_REV") or "HEAD") or ""
     return naming.name(params.flat(), flatten(yaml.safe_load(baseline) or {}))
 
 
 def of_training(params: Params) -> dict[str, str]:
     """The tags of a run that trains on the files here with these parameters."""
+    commit = revisions.head_or_no_git()
+    changed = [] if commit == revisions.NO_GIT else revisions.changed_files()
     return {
-        "git_commit": revisions.head(),
-        "git_dirty": ", ".join(revisions.changed_files()) or "no",
+        "git_commit": commit,
+        "git_dirty": ", ".join(map(printable, changed)) or ("no" if commit != revisions.NO_GIT else commit),
         EXPERIMENT: os.environ.get("DVC_EXP_NAME", f"{NO_EXPERIMENT}dvc repro"),
         "source": params.ingest.source,
         TASK: _task(params),

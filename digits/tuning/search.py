@@ -6,9 +6,8 @@ The state of a search is in tuning.db and in the tracking store: the same comman
 import json
 import shlex
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing import connection, get_context, resource_tracker
+from collections.abc import Callable
+from multiprocessing import connection, get_context
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
@@ -17,9 +16,10 @@ from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
 from digits import paths
-from digits.errors import UserError
+from digits.errors import Interrupted, UserError
 from digits.files import digest
 from digits.params import Params, Range, Train
+from digits.processes import ctrl_c_blocked
 from digits.tracking import runs, store, tags
 from digits.tuning import report, trial
 from digits.tuning.study import ERROR, STARTUP_TRIALS, direction, open_study
@@ -34,7 +34,7 @@ def run(name: str, params: Params, trials: int, jobs: int, apply: bool, echo: Ca
     """Bring the search to `trials` ended trials, `jobs` at a time, and run the best one as a DVC experiment.
 
     Call it in the project's root. `echo` prints a line. Without `apply` the experiment's command is printed, not run.
-    Raises UserError where the data are outdated, a trial fails, the search is interrupted, or the name is that of a
+    Raises UserError where the data are outdated, a trial fails, or the name is that of a
     search whose results cannot be compared with these.
     """
     outdated = experiments.outdated_stages("preprocess")
@@ -142,7 +142,6 @@ class Search:
         """Bring the study to so many ended trials, `jobs` at a time, the baseline among them."""
         if self.resume():
             trials = max(trials, self._ended() + 1)
-        resource_tracker.ensure_running()  # its start would end the block in _ctrl_c_blocked
         try:
             while (ended := self._ended()) < trials:
                 while len(self.running) < min(jobs, trials - ended):
@@ -150,7 +149,7 @@ class Search:
                 for sentinel in connection.wait(list(self.running)):
                     self._close(*self.running.pop(sentinel), trials)
         except KeyboardInterrupt:
-            raise UserError("interrupted: nothing is lost, the same command resumes the search") from None
+            raise Interrupted("interrupted: nothing is lost, the same command resumes the search") from None
         finally:
             self._stop()
 
@@ -183,7 +182,7 @@ class Search:
         params = self.params.model_copy(update={"train": train})
         task = trial.Task(self.name, asked.number, asked._trial_id, params, self.parent)
         process = get_context("spawn").Process(target=trial.run, args=(task,), daemon=True)
-        with _ctrl_c_blocked():
+        with ctrl_c_blocked():
             process.start()
             self.running[process.sentinel] = asked.number, process
 
@@ -222,16 +221,6 @@ class Search:
         for process in processes:
             process.join(STOP_TIMEOUT)
             process.kill()
-
-
-@contextmanager
-def _ctrl_c_blocked() -> Iterator[None]:
-    """Block SIGINT: a process that is started here never gets it, and one that comes here is raised afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def suggest(asked: optuna.Trial, key: str, one: Range) -> Any:

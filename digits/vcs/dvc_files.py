@@ -10,7 +10,7 @@ import yaml
 
 from digits.errors import UserError
 from digits.paths import DVC_LOCK, project_root
-from digits.vcs import revisions
+from digits.vcs import git, revisions
 
 
 def lock(revision: str | None) -> dict[str, Any]:
@@ -39,8 +39,15 @@ def data_hashes() -> dict[str, str]:
 
 
 def revisions_with(md5: str) -> Iterator[str | None]:
-    """Revisions whose dvc.lock names this hash: commits, the oldest first, then the working tree as None."""
-    for revision in revisions.commits_that_touch(md5, DVC_LOCK):
+    """Revisions whose dvc.lock names this hash: commits, the oldest first, then the working tree as None.
+
+    Where the project is in no git repository, only the working tree.
+    """
+    try:
+        commits = revisions.commits_that_touch(md5, DVC_LOCK)
+    except git.NoRepositoryError:
+        commits = []
+    for revision in commits:
         if md5 in (revisions.read_text(DVC_LOCK, revision) or ""):
             yield revision
     if DVC_LOCK.exists() and md5 in DVC_LOCK.read_text(encoding="utf-8"):
@@ -119,8 +126,10 @@ def opened(path: Path | str, revision: str | None) -> Iterator[IO[bytes]]:
         return
     from dvc.api import DVCFileSystem
 
+    # By the path from git's root, of which the project may be a subfolder.
+    name = f"/{git.prefix()}{Path(path).as_posix()}"
     try:
-        file = DVCFileSystem(rev=revision).open(str(path), "rb")
+        file = DVCFileSystem(".", rev=revision, subrepos=True).open(name, "rb")
     except FileNotFoundError:
         raise UserError(
             f"{path} of {revision[:12]} cannot be read: that revision has no such file, or it is neither in DVC's "

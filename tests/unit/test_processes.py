@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
 
-from digits import processes
+from digits import errors, processes
 from tests.imports import ROOT
 
 JOBS = 2
@@ -96,3 +97,36 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
         for process in alive:
             process.kill()
         assert alive == []
+
+
+INTERRUPTED_WORK = """
+import time
+from digits import errors, processes
+
+processes.MIN_PARALLEL_WORKLOAD, processes.cpu_count = 1, lambda: 2
+
+def main():
+    print("on", flush=True)
+    list(processes.parallel_map(time.sleep, [0.2] * 1000, 8))
+
+if __name__ == "__main__":
+    errors.run(main)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait", [0, 0.2, 1.0, 3.0])  # seconds: before, while and after the processes start
+def test_ctrl_c_in_a_terminal_prints_no_traceback(wait, tmp_path):
+    """A terminal sends it to all processes of the group."""
+    script = tmp_path / "waiting.py"
+    script.write_text(INTERRUPTED_WORK)
+    command, environment = [sys.executable, str(script)], {**os.environ, "PYTHONPATH": str(ROOT)}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    options = {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, env=environment, **streams, **options) as parent:
+        assert parent.stdout.readline() == "on\n"
+        time.sleep(wait)
+        os.killpg(parent.pid, signal.SIGINT)
+        _, messages = parent.communicate(timeout=60)
+    assert parent.returncode == 130
+    assert messages == f"{errors.INTERRUPTED}\n"

@@ -188,3 +188,12 @@ def test_an_error_of_a_source_leaves_the_last_data_unchanged(tmp_path):
         dataset.write_raw(failing(), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in Path(tmp_path).iterdir()] == ["raw"]
+
+
+@pytest.mark.parametrize(
+    "read", [dataset.raw_splits, dataset.row_groups, lambda folder: dataset.read_processed("train", folder)]
+)
+def test_a_missing_folder_is_named(read, tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        read(tmp_path / "raw")
+    assert caught.value.filename == str(tmp_path / "raw")
