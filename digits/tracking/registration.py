@@ -34,7 +34,8 @@ def register(params: Params, content: dict[str, str], accuracy: float) -> "Decis
     run_id = model_run.log_model_run(params)
     with store.wrap_store_errors():
         model, *_ = model_run.logged_models(run_id)
-        version = find_or_create(run_id, model, {**content, **tags.of_splits(), "git_commit": revisions.head_or_no_git()})
+        more = {**tags.of_splits(), "git_commit": revisions.head_or_no_git()}
+        version = find_or_create(run_id, model, {**content, **more})
         decision = _decision(version, params.register_, content, accuracy)
         # Last: a registration that was interrupted is repeated by the next.
         store.connect().set_tag(run_id, INPUTS, _inputs(content, params.register_))
