@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from digits import paths
 from digits.files import digest
 from digits.params import Params
-from digits.tracking import registry, store
+from digits.tracking import record, registry, store
 from digits.vcs import revisions
 
 if TYPE_CHECKING:
@@ -44,19 +42,8 @@ def is_registered(content: dict[str, str]) -> bool:
     path = store.database()
     if path is None or not path.exists():
         return False
-    query = """
-        SELECT 1 FROM model_version_tags AS tag
-        JOIN model_versions AS version ON version.name = tag.name AND version.version = tag.version
-        JOIN registered_model_aliases AS alias ON alias.name = tag.name JOIN runs ON runs.run_uuid = version.run_id
-        WHERE tag.name = ? AND tag.key = ? AND tag.value = ? AND alias.alias = ?
-        AND version.current_stage != 'Deleted_Internal' AND runs.lifecycle_stage = 'active'
-    """
-    try:
-        with closing(sqlite3.connect(path)) as database:
-            values = (registry.NAME, INPUTS, _inputs(content), registry.CHAMPION)
-            return database.execute(query, values).fetchone() is not None
-    except sqlite3.Error:
-        return False  # the tables of another version of MLflow
+    key = (registry.NAME, INPUTS, _inputs(content), registry.CHAMPION)
+    return record.is_whole(path, *key)
 
 
 def forget(weights: str) -> None:

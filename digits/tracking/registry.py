@@ -5,11 +5,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digits.errors import UserError
-from digits.tracking import store, tags
+from digits.tracking import model_files, runs, store, tags
 
 if TYPE_CHECKING:
     from digits.model.classifier import Classifier
@@ -18,6 +17,7 @@ NAME = "digits"
 CHAMPION, CHALLENGER = "champion", "challenger"
 CHAMPION_URI = f"models:/{NAME}@{CHAMPION}"
 CLAIM = "digits.claim"  # the tag of a version that a process is about to make champion: its accuracy, and when
+SUPERSEDED = "superseded_by"  # tag of a version whose run was deleted: the version that the model has now
 CLAIM_LIFETIME = 300  # seconds: a claim that is older is ignored, since its process was killed
 
 
@@ -57,16 +57,29 @@ def register(run_id: str, model: Any, version_tags: dict[str, str]) -> Version:
     created = client.create_model_version(NAME, model.model_uri, run_id, tags=version_tags, model_id=model.model_id)
     first = find(version_tags[tags.WEIGHTS])
     if first is None or first.number == str(created.version):
+        _take_over(str(created.version), version_tags[tags.WEIGHTS])
         return get_version(str(created.version))
     client.delete_model_version(NAME, str(created.version))  # another process registered the same weights just before
     return first
 
 
-def find(weights: str) -> Version | None:
-    """The first version whose model has these weights, or None."""
+def _take_over(number: str, weights: str) -> None:
+    """Give a version the aliases of the versions of the same model whose run or files were deleted for good."""
+    client = store.connect()
     condition = f"name = '{NAME}' and tags.{tags.WEIGHTS} = '{weights}'"
-    found = store.connect().search_model_versions(condition, max_results=1, order_by=["version_number ASC"])
-    return get_version(found[0].version) if found else None
+    for old in map(str, [one.version for one in client.search_model_versions(condition)]):
+        if old == number:
+            continue
+        for alias in get_version(old).aliases:
+            client.set_registered_model_alias(NAME, alias, number)
+        client.set_model_version_tag(NAME, old, SUPERSEDED, number)
+
+
+def find(weights: str) -> Version | None:
+    """The first version whose model has these weights, and whose run and model were not deleted, or None."""
+    condition = f"name = '{NAME}' and tags.{tags.WEIGHTS} = '{weights}'"
+    found = store.connect().search_model_versions(condition, order_by=["version_number ASC"])
+    return next((get_version(one.version) for one in found if runs.has_model(one)), None)
 
 
 def get_version(number: str) -> Version:
@@ -149,11 +162,7 @@ def better_claim(version: Version, accuracy: float) -> Version | None:
 
 def load_classifier(version: Version) -> "Classifier":
     """The model of a version, loaded. Raises UserError where the store does not have its file."""
-    store.connect()
-    from mlflow.artifacts import download_artifacts
-
     from digits.model.classifier import Classifier
 
     with store.wrap_store_errors():
-        folder = Path(download_artifacts(artifact_uri=version.uri))
-    return Classifier(folder / "model.onnx")
+        return Classifier(model_files.provide(version))

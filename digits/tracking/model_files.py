@@ -1,0 +1,138 @@
+"""The files of a logged model: whether the store has the ONNX file whose hash is recorded, and bringing it back."""
+
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from digits import paths
+from digits.addresses import file_path
+from digits.data.canonical import DIGIT_SIZE
+from digits.data.dataset import LABELS
+from digits.errors import UserError
+from digits.files import digest
+from digits.tracking import store
+from digits.vcs import dvc_files
+
+if TYPE_CHECKING:
+    from digits.tracking.registry import Version
+
+NAME = "digits"  # the registered model's
+FILE = "model.onnx"  # as MLflow names it, in the model's folder
+SHA256 = "onnx_sha256"  # tag of a version
+
+
+def provide(version: "Version") -> Path:
+    """The ONNX file of a version, checked against its hash; where the store lacks it, brought back.
+
+    The bytes are looked for in models/, then in DVC's cache. Raises UserError where neither has them.
+    """
+    source = store.connect().get_model_version(NAME, version.number).source
+    expected = version.tags.get(SHA256)
+    found = stored(source)
+    if found is not None and (expected is None or digest(found, "sha256") == expected):
+        return found
+    state = "is missing" if found is None else f"was altered: its SHA-256 is {digest(found, 'sha256')}"
+    model_id = source.removeprefix("models:/")
+    original = next((path for path in _copies(version) if digest(path, "sha256") == expected), None)
+    if original is None or model_id == source or _deleted(model_id):
+        raise UserError(
+            f"{FILE} of version {version.number} of {NAME} {state} in the tracking store "
+            f"{store.redacted_uri()}, and no file with its SHA-256 {expected} is in models/ or DVC's cache: "
+            f"{_recovery(version)}"
+        )
+    restore(model_id, original)
+    print(f"{FILE} of version {version.number} {state}: put back from {original}", flush=True)
+    return original
+
+
+def stored(source: str) -> Path | None:
+    """The ONNX file of the model at an address of MLflow's, on this machine; None where the store has none."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        path = Path(download_artifacts(artifact_uri=f"{source}/{FILE}"))
+    except (MlflowException, FileNotFoundError) as error:
+        missing = getattr(error, "error_code", "RESOURCE_DOES_NOT_EXIST") == "RESOURCE_DOES_NOT_EXIST"
+        if missing or "404" in str(error) or "No such" in str(error):
+            return None
+        raise
+    return path if path.is_file() else None
+
+
+def is_whole(model: Any, sha256: str) -> bool:
+    """Whether the store has the ONNX file of a logged model, with this hash, and its description."""
+    folder = file_path(model.artifact_location)
+    found = stored(f"models:/{model.model_id}")
+    described = folder is None or (folder / "MLmodel").is_file()
+    return described and found is not None and digest(found, "sha256") == sha256
+
+
+def options(onnx_file: Path) -> dict[str, Any]:
+    """What MLflow is told about an ONNX file of ours, for `mlflow.onnx`.
+
+    The model takes (n, 28, 28) uint8 canonical digits and gives `probabilities` and `logits`, (n, 10) float32.
+    """
+    import onnx
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    graph = onnx.load(onnx_file)
+    output = np.dtype(np.float32), (-1, len(LABELS))
+    return {
+        "onnx_model": graph,
+        "signature": ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, DIGIT_SIZE, DIGIT_SIZE))]),
+            outputs=Schema([TensorSpec(*output, one.name) for one in graph.graph.output]),
+        ),
+        "onnx_execution_providers": ["CPUExecutionProvider"],
+        "input_example": np.zeros((1, DIGIT_SIZE, DIGIT_SIZE), np.uint8),
+        "pip_requirements": [f"{name}=={installed(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
+        "save_as_external_data": False,  # one file
+    }
+
+
+def restore(model_id: str, onnx_file: Path) -> None:
+    """Write the files of a logged model again, from its ONNX file."""
+    import mlflow
+    from mlflow.models import Model
+
+    client = store.connect()
+    known = client.get_logged_model(model_id)
+    described = Model(run_id=known.source_run_id, model_id=model_id, artifact_path=known.artifact_location)
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.onnx.save_model(path=f"{folder}/model", mlflow_model=described, **options(onnx_file))
+        client.log_model_artifacts(model_id, f"{folder}/model")
+
+
+def _copies(version: "Version") -> Iterator[Path]:
+    """Files that may be the version's: models/digits.onnx, and what DVC's cache has of it where its data were used."""
+    if (here := paths.project_root() / paths.ONNX).is_file():
+        yield here
+    train = version.tags.get("train_md5")
+    for revision in dvc_files.revisions_with(train) if train else ():
+        outs = dvc_files.lock(revision).get("train", {}).get("outs", [])
+        for md5 in (one.get("md5") for one in outs if one["path"] == paths.ONNX.as_posix()):
+            cached = dvc_files.cache_folder(paths.project_root()) / "files" / "md5" / md5[:2] / md5[2:]
+            if cached.is_file():
+                yield cached
+
+
+def _deleted(model_id: str) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        store.connect().get_logged_model(model_id)
+    except MlflowException:
+        return True
+    return False
+
+
+def _recovery(version: "Version") -> str:
+    commit = version.tags.get("git_commit", "")[:12]
+    where = f"`git checkout {commit} && dvc repro`" if commit else "`dvc repro` at the commit that trained it"
+    return f"{where} brings it back, or makes the model anew; `dvc pull` first, where a remote has it"
