@@ -15,14 +15,13 @@ from digits.data.dataset import LABELS
 from digits.errors import UserError
 from digits.files import digest
 from digits.tracking import store
+from digits.tracking.record import FILE, SHA256
 from digits.vcs import dvc_files
 
 if TYPE_CHECKING:
     from digits.tracking.registry import Version
 
 NAME = "digits"  # the registered model's
-FILE = "model.onnx"  # as MLflow names it, in the model's folder
-SHA256 = "onnx_sha256"  # tag of a version
 
 
 def provide(version: "Version") -> Path:
@@ -55,7 +54,7 @@ def stored(source: str) -> Path | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        path = Path(download_artifacts(artifact_uri=f"{source}/{FILE}"))
+        path = Path(download_artifacts(artifact_uri=source)) / FILE
     except (MlflowException, FileNotFoundError) as error:
         missing = getattr(error, "error_code", "RESOURCE_DOES_NOT_EXIST") == "RESOURCE_DOES_NOT_EXIST"
         if missing or "404" in str(error) or "No such" in str(error):

@@ -38,15 +38,12 @@ def _create(run_tags: dict[str, str], name: str, weights: str) -> str:
     import mlflow
 
     interrupted = runs.find_interrupted(run_tags[tags.TASK])
-    with (
-        run_locks.held() as lock,
-        mlflow.start_run(
-            run_id=interrupted, run_name=name, tags=batches.tag_values({**run_tags, tags.LOCK: lock})
-        ) as active,
-    ):
-        _log_epochs(active.info.run_id)
-        runs.log_inputs()
-        mlflow.set_tag(tags.WEIGHTS, weights)  # last: a run without it is completed by the next attempt
+    with run_locks.held() as lock:
+        values = batches.tag_values({**run_tags, tags.LOCK: lock})
+        with mlflow.start_run(run_id=interrupted, run_name=name, tags=values) as active:
+            _log_epochs(active.info.run_id)
+            runs.log_inputs()
+            mlflow.set_tag(tags.WEIGHTS, weights)  # last: a run without it is completed by the next attempt
     return active.info.run_id
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from digits import addresses, paths
 from digits.files import digest
 from digits.tracking import relocation
-from digits.tracking.model_files import FILE, SHA256
 
+FILE = "model.onnx"  # as MLflow names it, in a model's folder
+SHA256 = "onnx_sha256"  # tag of a version
 # The files of a run, by their folders
 RUN_FILES = {
     "figures": (paths.LEARNING_CURVES, paths.CONFUSION_MATRIX, paths.MISTAKES),

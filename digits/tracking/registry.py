@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from digits.errors import UserError
-from digits.tracking import model_files, runs, store, tags
+from digits.tracking import store, tags
 
 if TYPE_CHECKING:
     from digits.model.classifier import Classifier
@@ -77,6 +77,8 @@ def _take_over(number: str, weights: str) -> None:
 
 def find(weights: str) -> Version | None:
     """The first version whose model has these weights, and whose run and model were not deleted, or None."""
+    from digits.tracking import runs
+
     condition = f"name = '{NAME}' and tags.{tags.WEIGHTS} = '{weights}'"
     found = store.connect().search_model_versions(condition, order_by=["version_number ASC"])
     return next((get_version(one.version) for one in found if runs.has_model(one)), None)
@@ -163,6 +165,7 @@ def better_claim(version: Version, accuracy: float) -> Version | None:
 def load_classifier(version: Version) -> "Classifier":
     """The model of a version, loaded. Raises UserError where the store does not have its file."""
     from digits.model.classifier import Classifier
+    from digits.tracking import model_files
 
     with store.wrap_store_errors():
         return Classifier(model_files.provide(version))

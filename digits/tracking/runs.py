@@ -19,7 +19,7 @@ NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "ENDPOINT_NOT_FOUND")  # ML
 
 
 def get_run(run_id: str):
-    """MLflow's run with this id, or None where the store has none, or it was deleted. UserError where the store fails."""
+    """MLflow's run with this id; None where the store has none, or it was deleted. Raises UserError where it fails."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -156,9 +156,8 @@ def create_parent(name: str, params: dict[str, str], known: str | None) -> str:
         return known
     client = store.connect()
     experiment = client.get_experiment_by_name(store.EXPERIMENT)
-    run_id = client.create_run(
-        experiment.experiment_id, run_name=name, tags=batches.tag_values({tags.SEARCH: name})
-    ).info.run_id
+    run_tags = batches.tag_values({tags.SEARCH: name})
+    run_id = client.create_run(experiment.experiment_id, run_name=name, tags=run_tags).info.run_id
     log_params(run_id, params)
     client.set_terminated(run_id)
     return run_id
