@@ -42,9 +42,9 @@ def sqlite_address(path: Path) -> str:
     A path with characters that an address escapes is given relative to the working directory where that has none of
     them, since MLflow creates the folder of the escaped path.
     """
-    if _is_plain(str(path)):
+    if is_plain(str(path)):
         return f"{SQLITE}{path}"
-    if _is_plain(relative := os.path.relpath(path)):
+    if is_plain(relative := os.path.relpath(path)):
         return f"{SQLITE}{relative}"
     from sqlalchemy.engine import URL
 
@@ -60,7 +60,7 @@ def sqlite_path(address: str, root: Path = Path()) -> Path | None:
     if not address.startswith(SQLITE):
         return None
     written = root / address.removeprefix(SQLITE)
-    if _is_plain(address.removeprefix(SQLITE)):
+    if is_plain(address.removeprefix(SQLITE)):
         return written
     from sqlalchemy.engine import make_url  # its import takes half a second
 
@@ -74,7 +74,7 @@ def absolute(address: str, root: Path) -> str:
     A folder is `mlruns`, `./mlruns`, `file:mlruns` or `file:./mlruns`.
     """
     if (database := sqlite_path(address, root)) is not None:
-        plain = _is_plain(str(database)) and Path(address.removeprefix(SQLITE)).is_absolute()
+        plain = is_plain(str(database)) and Path(address.removeprefix(SQLITE)).is_absolute()
         return address if plain else sqlite_address(database)
     parts = urlsplit(address)
     if parts.netloc or parts.scheme not in ("", "file") or address.startswith("databricks"):
@@ -82,6 +82,6 @@ def absolute(address: str, root: Path) -> str:
     return file_address(root / (url2pathname(parts.path) if parts.scheme else address))
 
 
-def _is_plain(path: str) -> bool:
+def is_plain(path: str) -> bool:
     """Whether a path is the same in an address: its characters need no escape."""
     return quote(path, safe="/ ") == path and unquote(path) == path

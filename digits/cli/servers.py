@@ -14,10 +14,12 @@ def serve(host: str, port: int) -> None:
 
     POST {"inputs": [[[0, …], …]]}, canonical digits of 28 x 28 pixel values 0 to 255, to /invocations.
     """
-    from digits.tracking import registry
+    from digits.tracking import model_files, registry, store
 
-    registry.resolve_alias(registry.CHAMPION_URI)  # where there is no champion, fail before the server starts
-    _exec_mlflow("models", "serve", "-m", registry.CHAMPION_URI, "--env-manager", "local", "-h", host, "-p", str(port))
+    version = registry.resolve_alias(registry.CHAMPION_URI)  # where there is no champion, fail before the server starts
+    with store.wrap_store_errors():
+        model = model_files.served(version)
+    _exec_mlflow("models", "serve", "-m", model, "--env-manager", "local", "-h", host, "-p", str(port))
 
 
 @click.command()
@@ -32,7 +34,9 @@ def ui(port: int) -> None:
         print(f"the runs are on a tracking server: open {store.redacted_uri()}")
         return
     print(f"open http://127.0.0.1:{port}", flush=True)
-    _exec_mlflow("server", "--backend-store-uri", address, "--port", str(port), "--workers", "1", *store.QUIET)
+    # In the environment: the arguments of a process are shown to every user of the machine.
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = address
+    _exec_mlflow("server", "--port", str(port), "--workers", "1", *store.QUIET)
 
 
 def _exec_mlflow(*arguments: str) -> None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digits import paths
-from digits.addresses import file_path
+from digits import addresses, paths
 from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
 from digits.errors import UserError
@@ -48,6 +47,21 @@ def provide(version: "Version") -> Path:
     return original
 
 
+def served(version: "Version") -> str:
+    """The address of a version for MLflow's scoring server, after its file was checked as in `provide`.
+
+    A local model whose path has characters that an address escapes is given by a link from a temporary folder: the
+    server would escape them twice.
+    """
+    provide(version)
+    found = stored(version.uri)
+    if found is None or addresses.is_plain(str(found)):
+        return version.uri
+    link = Path(tempfile.mkdtemp(prefix="digits-serve-")) / "model"
+    link.symlink_to(found.parent, target_is_directory=True)
+    return str(link)
+
+
 def stored(source: str) -> Path | None:
     """The ONNX file of the model at an address of MLflow's, on this machine; None where the store has none."""
     from mlflow.artifacts import download_artifacts
@@ -65,7 +79,7 @@ def stored(source: str) -> Path | None:
 
 def is_whole(model: Any, sha256: str) -> bool:
     """Whether the store has the ONNX file of a logged model, with this hash, and its description."""
-    folder = file_path(model.artifact_location)
+    folder = addresses.file_path(model.artifact_location)
     found = stored(f"models:/{model.model_id}")
     described = folder is None or (folder / "MLmodel").is_file()
     return described and found is not None and digest(found, "sha256") == sha256

@@ -184,6 +184,6 @@ def _check_active(experiment) -> None:
     if experiment.lifecycle_stage != "active":
         raise UserError(
             f"the experiment {EXPERIMENT} was deleted in the tracking store {redacted_uri()}; this brings it and its "
-            f"runs back: MLFLOW_TRACKING_URI='{redacted_uri()}' mlflow experiments restore "
+            f"runs back: MLFLOW_TRACKING_URI='{addresses.redact(uri())}' mlflow experiments restore "
             f"--experiment-id {experiment.experiment_id}"
         )
