@@ -35,8 +35,12 @@ def check(address: str) -> None:
         ) from None
     except requests.HTTPError as error:
         raise UserError(f"{where} {_refusal(error.response.status_code)} ({_words(error)}); {_fix(error)}") from None
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-        raise UserError(f"{where} is no valid address ({_words(error)}): correct MLFLOW_TRACKING_URI") from None
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+        # The library's words may name a part of the password as the port.
+        raise UserError(
+            f"{where} is no valid address: correct MLFLOW_TRACKING_URI; characters of a password such as / and @ are "
+            "written as %2F and %40"
+        ) from None
     except requests.RequestException as error:
         raise UserError(f"{where} does not answer ({_words(error)}); start it, {ANOTHER}") from None
 

@@ -1,4 +1,4 @@
-"""Each cause of a store's failure and what is said about it. The errors are those of the libraries where that is cheap."""
+"""Each cause of a store's failure, and what is said about it."""
 
 import sqlite3
 from contextlib import closing

@@ -70,7 +70,7 @@ def test_a_server_that_is_silent_is_told_from_one_that_is_down(monkeypatch):
 
 
 def test_a_server_without_tls_is_named(answering):
-    with pytest.raises(UserError, match="no certificate that is trusted .*SSL"):
+    with pytest.raises(UserError, match=r"no certificate that is trusted .*SSL"):
         server.check(answering(200).replace("http:", "https:"))
 
 

@@ -113,19 +113,21 @@ def test_the_characters_of_the_path_are_no_address(workspace, new_store, empty_d
     """The database and the artifacts are in that folder, and nothing is created beside it."""
     root = workspace / "outer" / name / "project"
     (root / ".dvc").mkdir(parents=True)
-    (root / "mlflow.db").write_bytes(empty_database.read_bytes())
+    file = f"of-{workspace.name}.db"  # of the test's own: MLflow caches a store by its address, which is relative here
+    (root / file).write_bytes(empty_database.read_bytes())
     monkeypatch.chdir(root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
     client = new_store.connect()
-    assert new_store.database() == root / "mlflow.db"
+    assert new_store.database() == root / file
     run = client.create_run(client.get_experiment_by_name(new_store.EXPERIMENT).experiment_id)
     client.log_text(run.info.run_id, "kept", "note.txt")
     assert [path.name for path in (workspace / "outer").iterdir()] == [name]
     assert (root / "mlartifacts" / run.info.run_id / "artifacts" / "note.txt").read_text() == "kept"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root}/mlflow.db")  # as people write it
-    assert new_store.database() == root / "mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root}/{file}")  # as people write it
+    assert new_store.database() == root / file
     (root / "below").mkdir()
     monkeypatch.chdir(root / "below")
-    assert addresses.sqlite_path(new_store.uri(), root / "below").resolve() == root / "mlflow.db"
+    assert addresses.sqlite_path(new_store.uri(), root / "below").resolve() == root / file
 
 
 @pytest.mark.parametrize("address", ["mlruns", "./mlruns", "file:mlruns", "file:./mlruns"])
@@ -136,5 +138,5 @@ def test_a_relative_folder_is_relative_to_the_root(workspace, store, monkeypatch
     monkeypatch.setenv("DVC_ROOT", str(workspace))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     assert store.uri() == (workspace / "mlruns").as_uri()
-    with pytest.raises(UserError, match="is a folder, which MLflow no longer writes to .*MLFLOW_ALLOW_FILE_STORE"):
+    with pytest.raises(UserError, match=r"is a folder, which MLflow no longer writes to .*MLFLOW_ALLOW_FILE_STORE"):
         store.connect()
