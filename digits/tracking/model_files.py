@@ -1,5 +1,6 @@
 """The files of a logged model: whether the store has the ONNX file whose hash is recorded, and bringing it back."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version as installed
@@ -50,16 +51,14 @@ def provide(version: "Version") -> Path:
 def served(version: "Version") -> str:
     """The address of a version for MLflow's scoring server, after its file was checked as in `provide`.
 
-    A local model whose path has characters that an address escapes is given by a link from a temporary folder: the
+    A local model whose path has characters that an address escapes is given as a copy in a temporary folder: the
     server would escape them twice.
     """
     provide(version)
     found = stored(version.uri)
     if found is None or addresses.is_plain(str(found)):
         return version.uri
-    link = Path(tempfile.mkdtemp(prefix="digits-serve-")) / "model"
-    link.symlink_to(found.parent, target_is_directory=True)
-    return str(link)
+    return str(shutil.copytree(found.parent, Path(tempfile.mkdtemp(prefix="digits-serve-")) / "model"))
 
 
 def stored(source: str) -> Path | None:
