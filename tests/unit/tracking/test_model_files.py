@@ -13,6 +13,7 @@ from digits.files import digest
 from digits.tracking import model_files, model_run, record, registration, registry, runs, tags
 
 ACCURACY = 0.1
+pytestmark = pytest.mark.slow  # each registers a model
 
 
 @pytest.fixture
