@@ -23,9 +23,9 @@ def predict(picture: tuple[Path, ...], as_json: bool) -> None:
     rows = [{"picture": str(path)} | _read(path) for path in picture]
     readable = [row for row in rows if "digit" in row]
     if readable:
-        from digits.tracking import model_files, registry  # imports MLflow: only after all pictures are decoded
+        from digits.tracking import registry, version_checks  # imports MLflow: only after all pictures are decoded
 
-        classifier = model_files.load_classifier(registry.resolve_alias(registry.CHAMPION_URI))
+        classifier = version_checks.load_classifier(registry.resolve_alias(registry.CHAMPION_URI))
         probabilities = classifier.predict(np.stack([row.pop("digit") for row in readable])).probabilities
         for row, some in zip(readable, probabilities, strict=True):
             row |= {"label": int(some.argmax()), "probabilities": some.round(6).tolist()}

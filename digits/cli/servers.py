@@ -14,11 +14,11 @@ def serve(host: str, port: int) -> None:
 
     POST {"inputs": [[[0, …], …]]}, canonical digits of 28 x 28 pixel values 0 to 255, to /invocations.
     """
-    from digits.tracking import model_files, registry
+    from digits.tracking import registry, version_checks
 
-    champion = registry.resolve_alias(registry.CHAMPION_URI)
-    model_files.checked_file(champion)  # MLflow's server loads whatever the version's description names
-    _exec_mlflow("models", "serve", "-m", champion.uri, "--env-manager", "local", "-h", host, "-p", str(port))
+    # By number: where the alias moves while the server starts, it must not load a version that was not checked.
+    model = version_checks.served(registry.resolve_alias(registry.CHAMPION_URI))
+    _exec_mlflow("models", "serve", "-m", model, "--env-manager", "local", "-h", host, "-p", str(port))
 
 
 @click.command()
@@ -33,7 +33,9 @@ def ui(port: int) -> None:
         print(f"the runs are on a tracking server: open {store.redacted_uri()}")
         return
     print(f"open http://127.0.0.1:{port}", flush=True)
-    _exec_mlflow("server", "--backend-store-uri", address, "--port", str(port), "--workers", "1", *store.QUIET)
+    # In the environment: the arguments of a process are shown to every user of the machine.
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = address
+    _exec_mlflow("server", "--port", str(port), "--workers", "1", *store.QUIET)
 
 
 def _exec_mlflow(*arguments: str) -> None:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from digits import paths
+from digits.addresses import redact
 from digits.data import labelled_folders, pictures
 from digits.data.canonical import DIGIT_SIZE
 from digits.errors import UserError
@@ -101,7 +102,7 @@ def folder(params: Ingest) -> Iterator[SourcePicture]:
 def _idx(name: str, params: Ingest, header: int) -> np.ndarray:
     """The content of one gzipped IDX file after its header, flat uint8."""
     data = _fetch(name, params)
-    _check(name, data, "mnist", where=params.mirror)
+    _check(name, data, "mnist", where=redact(params.mirror))
     return np.frombuffer(gzip.decompress(data), np.uint8, offset=header)
 
 
@@ -109,15 +110,17 @@ def _fetch(name: str, params: Ingest) -> bytes:
     import fsspec
 
     address = f"{params.mirror.rstrip('/')}/{name}"
-    print(f"reading {address}", flush=True)
+    print(f"reading {redact(address)}", flush=True)
     try:
         system, path = fsspec.url_to_fs(address, **_timeout_options(address, params.mirror_timeout))
         return system.cat_file(path)
     except FileNotFoundError:
-        raise UserError(f"{address} does not exist; set ingest.mirror to a folder or address that has it") from None
+        raise UserError(
+            f"{redact(address)} does not exist; set ingest.mirror to a folder or address that has it"
+        ) from None
     except Exception as error:  # each of fsspec's many backends raises errors of its own
         raise UserError(
-            f"{address} did not answer: {type(error).__name__} {error}; "
+            f"{redact(address)} did not answer: {type(error).__name__} {redact(str(error))}; "
             "check the network, or set ingest.mirror to another address or a local folder"
         ) from None
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from digits import paths
 from digits.errors import UserError
 from digits.files import digest
-from digits.tracking import model_files, registry, runs, tags
+from digits.tracking import registry, runs, tags, version_checks
 from digits.vcs import dvc_files, revisions
 
 TRAIN_SPLIT, RAW, VALIDATION = (
@@ -71,9 +71,9 @@ def _run_links(version: registry.Version) -> Iterator[Link]:
         yield Link("model", f"SHA-256 {sha256}", f"the run's model is another one, {run.data.tags.get(tags.ONNX)}")
         return
     try:
-        model_files.checked_file(version)
+        version_checks.checked_file(version)
         yield Link("model", f"SHA-256 {sha256}")
-    except model_files.UnusableVersionError as error:
+    except registry.UnusableVersionError as error:
         yield Link("model", f"SHA-256 {sha256}", str(error))
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from digits.params import Params
-from digits.tracking import run_locks, runs, store, tags
+from digits.tracking import batches, causes, run_locks, runs, store, tags
 
 
 class LiveRun:
@@ -39,7 +39,7 @@ class LiveRun:
             self.lost = True
             print(
                 f"warning: the log of this run is incomplete, since {store.redacted_uri()} failed: "
-                f"{store.reason(error)}\n"
+                f"{causes.reason(error)}\n"
                 "         the training continues; the next `dvc repro` or `digits sync` logs what is missing",
                 file=sys.stderr,
                 flush=True,
@@ -70,7 +70,7 @@ def training_run(
             active = mlflow.start_run(
                 run_id=interrupted,
                 run_name=name or tags.run_name(params),
-                tags={**run_tags, tags.LOCK: lock},
+                tags=batches.tag_values({**run_tags, tags.LOCK: lock}),
                 parent_run_id=None if interrupted else parent,
                 log_system_metrics=True,
             )

@@ -1,122 +1,136 @@
-"""The files of a registered version, checked before anything loads them: what a registry holds is never executed."""
+"""The files of a logged model: whether the store has the ONNX file whose hash is recorded, and bringing it back."""
 
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version as installed
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-import yaml
+import numpy as np
 
-from digits.errors import UserError, printable
+from digits import addresses, paths
+from digits.data.canonical import DIGIT_SIZE
+from digits.data.dataset import LABELS
 from digits.files import digest
-from digits.tracking import registry, store, tags
-from digits.tracking.registry import Version
-
-if TYPE_CHECKING:
-    from digits.model.classifier import Classifier
-
-MODEL_FILE, DESCRIPTION = "model.onnx", "MLmodel"
-MAX_BYTES = 100 * 2**20  # fifty times the largest preset: a larger file is none of this project's models
-LOADER = "mlflow.onnx"
-# All that MLflow's description of an ONNX model may say; anything else names code or settings that loading would run.
-ONNX_KEYS = {"code", "data", "onnx_version", "providers", "onnx_session_options"}
-PYFUNC_KEYS = {"loader_module", "python_version", "data", "env"}
-PROVIDERS = {"CUDAExecutionProvider", "CPUExecutionProvider"}
+from digits.tracking import store, tags
+from digits.tracking.record import DESCRIPTION, FILE
+from digits.tracking.registry import NAME, UnusableVersionError, Version
+from digits.vcs import dvc_files
 
 
-class UnusableVersionError(UserError):
-    """A version whose files are missing, altered, or none of this project's models."""
+def provide(version: Version) -> Path:
+    """The ONNX file of a version, checked against its hash; where the store lacks it, brought back.
 
-
-def load_classifier(version: Version) -> "Classifier":
-    """The model of a version, checked and loaded. Raises UnusableVersionError, or UserError where the store fails."""
-    path = checked_file(version)
-    from digits.model.classifier import Classifier
-
-    return Classifier(path)
-
-
-def checked_file(version: Version) -> Path:
-    """A version's ONNX file on this machine, after all checks. Raises UnusableVersionError that names what is wrong.
-
-    Its SHA-256 is the one that the version was registered with, and MLflow's description, by which MLflow's own server
-    loads it, names nothing but this file and MLflow's loader of ONNX files.
+    The bytes are looked for in models/, then in DVC's cache. Raises UnusableVersionError where neither has them.
     """
-    store.connect()
-    if tags.ONNX not in version.tags:
-        raise _unusable(version, f"it is no model of this project (no tag {tags.ONNX})")
-    sizes = _sizes(version)
-    for name in (MODEL_FILE, DESCRIPTION):
-        if name not in sizes:
-            raise _unusable(version, f"its file {name} is missing in the tracking store")
-        if sizes[name] > MAX_BYTES:
-            raise _unusable(version, f"its file {name} has {sizes[name]:,} bytes, more than {MAX_BYTES:,}")
-    problem = _description_problem(_download(version, DESCRIPTION))
-    if problem:
-        raise _unusable(version, f"its {DESCRIPTION} {problem}")
-    path = _download(version, MODEL_FILE)
-    found = digest(path, "sha256")
-    if found != version.tags[tags.ONNX]:
-        raise _unusable(
-            version, f"the SHA-256 of its {MODEL_FILE} is {found}, and it was registered with {version.tags[tags.ONNX]}"
+    source = store.connect().get_model_version(NAME, version.number).source
+    expected = version.tags.get(tags.ONNX)
+    found = stored(source)
+    if found is not None and (expected is None or digest(found, "sha256") == expected):
+        return found
+    state = "is missing" if found is None else f"was altered: its SHA-256 is {digest(found, 'sha256')}"
+    model_id = source.removeprefix("models:/")
+    original = next((path for path in _copies(version) if digest(path, "sha256") == expected), None)
+    if original is None or model_id == source or _deleted(model_id):
+        raise UnusableVersionError(
+            f"{FILE} of version {version.number} of {NAME} {state} in the tracking store "
+            f"{store.redacted_uri()}, and no file with its SHA-256 {expected} is in models/ or DVC's cache: "
+            f"{_recovery(version)}"
         )
-    return path
+    restore(model_id, original)
+    print(f"{FILE} of version {version.number} {state}: put back from {original}", flush=True)
+    return original
 
 
-def is_intact(version: Version) -> bool:
-    """Whether the version's files pass the checks. Raises UserError where the store fails."""
-    try:
-        checked_file(version)
-    except UnusableVersionError:
-        return False
-    return True
+def stored(source: str) -> Path | None:
+    """The ONNX file of the model at an address of MLflow's, on this machine; None where the store has none."""
+    found = folder(source)
+    return found / FILE if found is not None and (found / FILE).is_file() else None
 
 
-def _sizes(version: Version) -> dict[str, int]:
-    """The files of a version and their bytes; empty where the store has none."""
-    from mlflow.artifacts import list_artifacts
+def folder(source: str) -> Path | None:
+    """The folder of the model at an address of MLflow's, on this machine; None where the store has none."""
+    from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
     try:
-        return {one.path.rpartition("/")[2]: one.file_size or 0 for one in list_artifacts(artifact_uri=version.uri)}
-    except MlflowException as error:
-        if error.error_code in registry.NOT_FOUND:
-            return {}
+        return Path(download_artifacts(artifact_uri=source))
+    except (MlflowException, FileNotFoundError) as error:
+        missing = getattr(error, "error_code", "RESOURCE_DOES_NOT_EXIST") == "RESOURCE_DOES_NOT_EXIST"
+        if missing or "404" in str(error) or "No such" in str(error):
+            return None
         raise
 
 
-def _download(version: Version, name: str) -> Path:
-    from mlflow.artifacts import download_artifacts
+def is_whole(model: Any, sha256: str) -> bool:
+    """Whether the store has the ONNX file of a logged model, with this hash, and its description."""
+    folder = addresses.file_path(model.artifact_location)
+    found = stored(f"models:/{model.model_id}")
+    described = folder is None or (folder / DESCRIPTION).is_file()
+    return described and found is not None and digest(found, "sha256") == sha256
 
-    with store.wrap_store_errors():
-        return Path(download_artifacts(artifact_uri=f"{version.uri}/{name}"))
+
+def options(onnx_file: Path) -> dict[str, Any]:
+    """What MLflow is told about an ONNX file of ours, for `mlflow.onnx`.
+
+    The model takes (n, 28, 28) uint8 canonical digits and gives `probabilities` and `logits`, (n, 10) float32.
+    """
+    import onnx
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    graph = onnx.load(onnx_file)
+    output = np.dtype(np.float32), (-1, len(LABELS))
+    return {
+        "onnx_model": graph,
+        "signature": ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, DIGIT_SIZE, DIGIT_SIZE))]),
+            outputs=Schema([TensorSpec(*output, one.name) for one in graph.graph.output]),
+        ),
+        "onnx_execution_providers": ["CPUExecutionProvider"],
+        "input_example": np.zeros((1, DIGIT_SIZE, DIGIT_SIZE), np.uint8),
+        "pip_requirements": [f"{name}=={installed(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
+        "save_as_external_data": False,  # one file
+    }
 
 
-def _description_problem(path: Path) -> str | None:
-    """What MLflow's description of a model has that the description of an ONNX model of this project has not."""
+def restore(model_id: str, onnx_file: Path) -> None:
+    """Write the files of a logged model again, from its ONNX file."""
+    import mlflow
+    from mlflow.models import Model
+
+    client = store.connect()
+    known = client.get_logged_model(model_id)
+    described = Model(run_id=known.source_run_id, model_id=model_id, artifact_path=known.artifact_location)
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.onnx.save_model(path=f"{folder}/model", mlflow_model=described, **options(onnx_file))
+        client.log_model_artifacts(model_id, f"{folder}/model")
+
+
+def _copies(version: Version) -> Iterator[Path]:
+    """Files that may be the version's: models/digits.onnx, and what DVC's cache has of it where its data were used."""
+    if (here := paths.project_root() / paths.ONNX).is_file():
+        yield here
+    train = version.tags.get("train_md5")
+    for revision in dvc_files.revisions_with(train) if train else ():
+        outs = dvc_files.lock(revision).get("train", {}).get("outs", [])
+        for md5 in (one.get("md5") for one in outs if one["path"] == paths.ONNX.as_posix()):
+            cached = dvc_files.cache_folder(paths.project_root()) / "files" / "md5" / md5[:2] / md5[2:]
+            if cached.is_file():
+                yield cached
+
+
+def _deleted(model_id: str) -> bool:
+    from mlflow.exceptions import MlflowException
+
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        flavors = content["flavors"]
-        onnx, pyfunc = flavors.get("onnx"), flavors.get("python_function")
-        if flavors.keys() != {"onnx", "python_function"}:
-            return f"has the flavors {', '.join(map(printable, flavors))}, not onnx and python_function"
-        wrong = {
-            "code": bool(onnx.get("code") or content.get("code")),
-            "data": (onnx.get("data"), pyfunc.get("data")) != (MODEL_FILE, MODEL_FILE),
-            "loader_module": pyfunc.get("loader_module") != LOADER,
-            "providers": not PROVIDERS.issuperset(onnx.get("providers") or ()),
-            "onnx_session_options": bool(onnx.get("onnx_session_options")),
-            **dict.fromkeys(onnx.keys() - ONNX_KEYS, True),
-            **dict.fromkeys(pyfunc.keys() - PYFUNC_KEYS, True),
-        }
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        return f"can't be read: {type(error).__name__} {printable(error)}"
-    found = [printable(key) for key, is_wrong in wrong.items() if is_wrong]
-    return f"has settings that this project never writes: {', '.join(found)}" if found else None
+        store.connect().get_logged_model(model_id)
+    except MlflowException:
+        return True
+    return False
 
 
-def _unusable(version: Version, problem: str) -> UnusableVersionError:
-    if tags.ONNX in version.tags and tags.SPLIT_RULE not in version.tags:
-        problem += " (version 0.2 or earlier of this project registered it; `dvc repro` registers a new one)"
-    return UnusableVersionError(
-        f"version {version.number} of the model {registry.NAME} can't be used: {problem}; `make register` registers "
-        "the model in models/, and `make ui` shows all versions and sets aliases"
-    )
+def _recovery(version: Version) -> str:
+    commit = version.tags.get("git_commit", "")[:12]
+    where = f"`git checkout {commit} && dvc repro`" if commit else "`dvc repro` at the commit that trained it"
+    return f"{where} brings it back, or makes the model anew; `dvc pull` first, where a remote has it"

@@ -2,20 +2,16 @@
 
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from digits import paths
 from digits.data import dataset
-from digits.data.canonical import DIGIT_SIZE
-from digits.data.dataset import LABELS
 from digits.files import digest, read_json
 from digits.params import Params
-from digits.tracking import learned_pictures, run_locks, runs, store, tags
+from digits.tracking import batches, learned_pictures, model_files, run_locks, runs, store, tags
 
 MODEL = "model"  # the model's name within its run
 
@@ -46,13 +42,12 @@ def _create(run_tags: dict[str, str], name: str, model: dict[str, str]) -> str:
     import mlflow
 
     interrupted = runs.find_interrupted(run_tags[tags.TASK])
-    with (
-        run_locks.held() as lock,
-        mlflow.start_run(run_id=interrupted, run_name=name, tags={**run_tags, tags.LOCK: lock}) as active,
-    ):
-        _log_epochs(active.info.run_id)
-        runs.log_inputs()
-        mlflow.set_tags(model)  # last: a run without them is completed by the next attempt
+    with run_locks.held() as lock:
+        values = batches.tag_values({**run_tags, tags.LOCK: lock})
+        with mlflow.start_run(run_id=interrupted, run_name=name, tags=values) as active:
+            _log_epochs(active.info.run_id)
+            runs.log_inputs()
+            mlflow.set_tags(model)  # last: a run without them is completed by the next attempt
     return active.info.run_id
 
 
@@ -64,7 +59,7 @@ def _log_epochs(run_id: str) -> None:
     points = [
         Metric(key, float(value), now, int(epoch)) for epoch, row in history.iterrows() for key, value in row.items()
     ]
-    store.connect().log_batch(run_id, metrics=points)
+    batches.log(store.connect(), run_id, metrics=points)
 
 
 def _log_train_pictures(run_id: str) -> None:
@@ -78,38 +73,23 @@ def _log_train_pictures(run_id: str) -> None:
 
 
 def _log_model(run_id: str) -> None:
-    """The ONNX file as MLflow's model, the weights and the learning curves, unless the run has them.
+    """The ONNX file as MLflow's model, the weights and the learning curves: what the run lacks.
 
-    The model takes (n, 28, 28) uint8 canonical digits and gives `probabilities` and `logits`, (n, 10) float32. ONNX
-    Runtime loads and serves it, without the libraries that trained it.
+    ONNX Runtime loads and serves it, without the libraries that trained it.
     """
-    if logged_models(run_id):
-        return
-    import mlflow
-    import onnx
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
     runs.log_artifacts(run_id, "figures", (paths.LEARNING_CURVES,))
     runs.log_artifacts(run_id, "weights", (paths.WEIGHTS,))
-    graph = onnx.load(paths.ONNX)
-    output = np.dtype(np.float32), (-1, len(LABELS))
-    signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, DIGIT_SIZE, DIGIT_SIZE))]),
-        outputs=Schema([TensorSpec(*output, one.name) for one in graph.graph.output]),
-    )
-    Model.log(
-        artifact_path=None,
-        flavor=mlflow.onnx,
-        run_id=run_id,
-        name=MODEL,
-        onnx_model=graph,
-        signature=signature,
-        onnx_execution_providers=["CPUExecutionProvider"],
-        input_example=np.zeros((1, DIGIT_SIZE, DIGIT_SIZE), np.uint8),
-        pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
-        save_as_external_data=False,  # one file
-    )
+    known, sha256 = logged_models(run_id), digest(paths.ONNX, "sha256")
+    for model in known:
+        if not model_files.is_whole(model, sha256):
+            model_files.restore(model.model_id, paths.ONNX)
+    if known:
+        return
+    import mlflow
+    from mlflow.models import Model
+
+    options = model_files.options(paths.ONNX)
+    Model.log(artifact_path=None, flavor=mlflow.onnx, run_id=run_id, name=MODEL, **options)
 
 
 def logged_models(run_id: str) -> list[Any]:
@@ -121,8 +101,10 @@ def logged_models(run_id: str) -> list[Any]:
 
 
 def _log_evaluation(run_id: str) -> None:
-    """The scores on the test split and their figures, unless the run has them."""
+    """The scores on the test split and their figures: what the run lacks."""
     client, md5 = store.connect(), digest(paths.EVALUATION, "md5")
+    runs.log_artifacts(run_id, "figures", (paths.CONFUSION_MATRIX, paths.MISTAKES))
+    runs.log_artifacts(run_id, "metrics", (paths.EVALUATION,))
     if client.get_run(run_id).data.tags.get(tags.EVALUATION) == md5:
         return
     test = read_json(paths.EVALUATION)["test"]
@@ -137,6 +119,4 @@ def _log_evaluation(run_id: str) -> None:
     }
     for key, value in scores.items():
         client.log_metric(run_id, key, value)
-    runs.log_artifacts(run_id, "figures", (paths.CONFUSION_MATRIX, paths.MISTAKES))
-    runs.log_artifacts(run_id, "metrics", (paths.EVALUATION,))
     client.set_tag(run_id, tags.EVALUATION, md5)

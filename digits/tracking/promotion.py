@@ -10,8 +10,7 @@ from digits.evaluation.comparison import Difference
 from digits.params import Register
 from digits.tracking import alias_writes, registry, scores
 from digits.tracking.alias_writes import AliasWrites
-from digits.tracking.model_files import UnusableVersionError
-from digits.tracking.registry import CHALLENGER, CHAMPION, Version
+from digits.tracking.registry import CHALLENGER, CHAMPION, UnusableVersionError, Version
 from digits.tracking.scores import Scores
 
 ALREADY, BELOW = "it was champion before", ", though its test accuracy is below register.min_accuracy"

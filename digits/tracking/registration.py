@@ -3,14 +3,12 @@
 import hashlib
 import itertools
 import json
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from digits import paths
 from digits.files import digest
 from digits.params import Params, Register
-from digits.tracking import registry, store, tags
+from digits.tracking import record, registry, store, tags
 from digits.vcs import revisions
 
 if TYPE_CHECKING:
@@ -68,9 +66,9 @@ def find_or_create(run_id: str, model: Any, version_tags: dict[str, str]) -> "Ve
 
 
 def _is_usable(version: "Version") -> bool:
-    from digits.tracking import model_files, runs
+    from digits.tracking import runs, version_checks
 
-    return runs.get_run(version.run_id) is not None and model_files.is_intact(version)
+    return runs.get_run(version.run_id) is not None and version_checks.is_intact(version)
 
 
 def _decision(version: "Version", params: Register, content: dict[str, str], accuracy: float) -> "Decision":
@@ -106,19 +104,8 @@ def is_registered(content: dict[str, str], params: Register) -> bool:
     path = store.database()
     if path is None or not path.exists():
         return False
-    query = """
-        SELECT 1 FROM tags AS tag
-        JOIN runs ON runs.run_uuid = tag.run_uuid JOIN model_versions AS version ON version.run_id = runs.run_uuid
-        JOIN registered_model_aliases AS alias ON alias.name = version.name
-        WHERE version.name = ? AND tag.key = ? AND tag.value = ? AND alias.alias = ?
-        AND version.current_stage != 'Deleted_Internal' AND runs.lifecycle_stage = 'active'
-    """
-    try:
-        with closing(sqlite3.connect(path)) as database:
-            values = (registry.NAME, INPUTS, _inputs(content, params), registry.CHAMPION)
-            return database.execute(query, values).fetchone() is not None
-    except sqlite3.Error:
-        return False  # the tables of another version of MLflow
+    key = (registry.NAME, INPUTS, _inputs(content, params), registry.CHAMPION)
+    return record.is_whole(path, *key)
 
 
 def forget(onnx_sha256: str) -> None:

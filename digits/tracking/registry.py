@@ -12,6 +12,10 @@ CHAMPION_URI = f"models:/{NAME}@{CHAMPION}"
 NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the second where an alias points to nothing
 
 
+class UnusableVersionError(UserError):
+    """A version whose files are missing, altered, or none of this project's models."""
+
+
 @dataclass(frozen=True)
 class Version:
     """A registered version: its number, its aliases, its run, and its tags."""

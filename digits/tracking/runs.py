@@ -6,25 +6,35 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from digits import paths
+from digits.addresses import file_path, redact
 from digits.data import dataset
+from digits.errors import UserError
 from digits.files import digest
-from digits.tracking import store, tags
+from digits.tracking import batches, causes, store, tags
 from digits.vcs import revisions
+
+NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "ENDPOINT_NOT_FOUND")  # MLflow's codes
 
 
 def get_run(run_id: str):
-    """MLflow's run with this id, or None where the store has none, or it was deleted."""
+    """MLflow's run with this id; None where the store has none, or it was deleted. Raises UserError where it fails."""
     from mlflow.exceptions import MlflowException
 
     try:
         run = store.connect().get_run(run_id)
-    except MlflowException:
+    except MlflowException as error:
+        _unless_missing(error)
         return None
     return run if run.info.lifecycle_stage == "active" else None
+
+
+def _unless_missing(error: Exception) -> None:
+    """Raise UserError unless the error says that the store has no such run or file."""
+    missing = isinstance(error, FileNotFoundError) or getattr(error, "error_code", "") in NOT_FOUND
+    if not missing and "404" not in str(error):
+        raise UserError(causes.message(error, store.redacted_uri())) from None
 
 
 def find(onnx_sha256: str) -> str | None:
@@ -57,32 +67,38 @@ def artifact_path(run_id: str, path: str) -> Path | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        root = client.get_run(run_id).info.artifact_uri
-        if root.startswith("file://"):
-            found = Path(url2pathname(urlsplit(root).path)) / path
-            return found if found.is_file() else None
+        folder = file_path(client.get_run(run_id).info.artifact_uri)
+        if folder is not None:
+            return folder / path if (folder / path).is_file() else None
         return Path(client.download_artifacts(run_id, path))
-    except (MlflowException, OSError):
+    except (MlflowException, OSError) as error:
+        _unless_missing(error)
         return None
 
 
 def log_artifacts(run_id: str, folder: str, files: Iterable[Path]) -> None:
-    """Copy files into a folder of a run."""
+    """Copy files into a folder of a run, those that it lacks or has with other content."""
+    client = store.connect()
+    sizes = {one.path: one.file_size for one in client.list_artifacts(run_id, folder)}
+    local = file_path(client.get_run(run_id).info.artifact_uri)
     for file in files:
-        store.connect().log_artifact(run_id, str(file), folder)
+        path = f"{folder}/{file.name}"
+        same = sizes.get(path) == file.stat().st_size
+        if same and local is not None:  # a server would have to send the file to be compared
+            same = digest(local / path, "md5") == digest(file, "md5")
+        if not same:
+            client.log_artifact(run_id, str(file), folder)
 
 
 def log_params(run_id: str, params: dict[str, Any]) -> None:
     """Log every stage's parameters. MLflow keeps the first value; a tag names those that changed since."""
-    from mlflow.entities import Param
-
     client = store.connect()
-    known = client.get_run(run_id).data.params
-    values = {key: str(value) for key, value in params.items()}
-    client.log_batch(run_id, params=[Param(key, value) for key, value in values.items() if key not in known])
-    changed = " ".join(f"{key}={value}" for key, value in values.items() if known.get(key, value) != value)
+    known, values = client.get_run(run_id).data.params, batches.param_values(params)
+    batches.log(client, run_id, params={key: value for key, value in values.items() if key not in known})
+    changed = {key: value for key, value in values.items() if known.get(key, value) != value}
     if changed:
-        client.set_tag(run_id, tags.LATER_PARAMS, changed)
+        text = " ".join(f"{key}={value}" for key, value in changed.items())
+        client.set_tag(run_id, tags.LATER_PARAMS, *batches.tag_values({tags.LATER_PARAMS: text}).values())
 
 
 def log_inputs() -> None:
@@ -113,7 +129,8 @@ def _log_environment() -> None:
         Path(folder, "installed.txt").write_text("\n".join(installed) + "\n", encoding="utf-8")
         patch = b"" if revisions.head_or_no_git() == revisions.NO_GIT else revisions.patch()
         if patch:
-            Path(folder, "changes.patch").write_bytes(patch)
+            text = redact(patch.decode("utf-8", "surrogateescape"))
+            Path(folder, "changes.patch").write_bytes(text.encode("utf-8", "surrogateescape"))
         mlflow.log_artifacts(folder, "environment")
     if paths.REQUIREMENTS.exists():
         mlflow.log_artifact(str(paths.REQUIREMENTS), "environment")
@@ -125,7 +142,8 @@ def create_parent(name: str, params: dict[str, str], known: str | None) -> str:
         return known
     client = store.connect()
     experiment = client.get_experiment_by_name(store.EXPERIMENT)
-    run_id = client.create_run(experiment.experiment_id, run_name=name, tags={tags.SEARCH: name}).info.run_id
+    run_tags = batches.tag_values({tags.SEARCH: name})
+    run_id = client.create_run(experiment.experiment_id, run_name=name, tags=run_tags).info.run_id
     log_params(run_id, params)
     client.set_terminated(run_id)
     return run_id

@@ -10,7 +10,7 @@ from digits.data import dataset
 from digits.data.dataset import Digits
 from digits.evaluation import metrics
 from digits.paths import PREDICTIONS
-from digits.tracking import learned_pictures, model_files
+from digits.tracking import learned_pictures, version_checks
 from digits.tracking.registry import Version
 
 
@@ -38,7 +38,7 @@ class Scores:
         key = (version.number, split)
         if key not in self._scored:
             digits: Digits = self.digits(split)
-            probabilities = model_files.load_classifier(version).predict(digits.images).probabilities
+            probabilities = version_checks.load_classifier(version).predict(digits.images).probabilities
             losses = metrics.digit_losses(probabilities, digits.labels)
             self._scored[key] = Scored(losses, probabilities.argmax(axis=1) == digits.labels)
         return self._scored[key]

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,13 +10,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from digits import addresses
+from digits.addresses import SQLITE
 from digits.errors import UserError
 from digits.paths import ARTIFACTS, TRACKING_DATABASE, project_root
+from digits.tracking import causes, relocation, server
 
 EXPERIMENT = "digits"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's UI opens its view for language models
-SQLITE = "sqlite:///"  # and a path
-SERVER_TIMEOUT = 5  # seconds to wait for the answer of a server
 # MLflow's default is to retry each call for four minutes.
 CLIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -40,33 +40,27 @@ LOG_LEVELS = {
 def uri() -> str:
     """The tracking store's address: `MLFLOW_TRACKING_URI`, or `mlflow.db` in the project's root.
 
-    A relative path of a database is relative to the root: an experiment of DVC's may run in a temporary copy.
+    A relative path of a database or a folder is relative to the root: an experiment of DVC's may run in a temporary
+    copy.
     """
     address = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{TRACKING_DATABASE}"
-    path = Path(address.removeprefix(SQLITE))
-    return f"{SQLITE}{project_root() / path}" if address.startswith(SQLITE) and not path.is_absolute() else address
+    return addresses.absolute(address, project_root()) if _names_a_path(address) else address
+
+
+def _names_a_path(address: str) -> bool:
+    return address.startswith((SQLITE, "file:")) or not (":" in address or address.startswith("databricks"))
 
 
 def database() -> Path | None:
-    """The SQLite file that the store is, or None where it is a server."""
-    address = uri()
-    return Path(address.removeprefix(SQLITE)) if address.startswith(SQLITE) else None
+    """The SQLite file that the store is, absolute, or None where it is a server."""
+    address = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{TRACKING_DATABASE}"
+    return addresses.sqlite_path(address, project_root()) if address.startswith(SQLITE) else None
 
 
 def redacted_uri() -> str:
-    """The store's address without its password."""
-    return redact(uri())
-
-
-def redact(text: str) -> str:
-    """A text without the passwords of the addresses in it."""
-    return re.sub(r"//[^/@\s]*@", "//", text)
-
-
-def reason(error: Exception) -> str:
-    """Why the store failed, in one line: SQLAlchemy adds the statement and all its values."""
-    lines = [line for line in str(error).splitlines() if line and not line.startswith("(raised as a result of")]
-    return redact(lines[0]) if lines else type(error).__name__
+    """The store's address without its secrets, to be shown; of a SQLite database its path as it is."""
+    path = database()
+    return f"{SQLITE}{path}" if path is not None else addresses.redact(uri())
 
 
 @contextmanager
@@ -79,7 +73,7 @@ def wrap_store_errors() -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise UserError(
-            f"the tracking store {redacted_uri()} failed: {reason(error)}; no output of a stage is lost: repair the "
+            f"{causes.message(error, redacted_uri())}; no output of a stage is lost: repair the "
             "store, then `dvc repro` or `digits sync` logs what is missing"
         ) from None
 
@@ -94,40 +88,48 @@ def connect():
     for name, value in CLIENT.items():
         os.environ.setdefault(name, value)
     if address.startswith("http"):
-        _check_server(address)
+        server.check(address)
     import mlflow
 
     for name, level in LOG_LEVELS.items():
         logging.getLogger(name).setLevel(level)
-    if (path := database()) is not None:
-        _provide_database(path)
-    mlflow.set_tracking_uri(address)
-    mlflow.set_registry_uri(address)
+    path = database()
+    written = os.environ.get("MLFLOW_TRACKING_URI")
     try:
+        if path is not None:
+            _provide_database(path)
+            relocation.relocate(path, project_root())
+        elif "://" in address and not address.startswith(("http", "file")):
+            _try_database(address)
+        mlflow.set_tracking_uri(address)
+        mlflow.set_registry_uri(address)
         client = mlflow.MlflowClient()
         _provide_experiment(client, address)
         mlflow.set_experiment(EXPERIMENT)
+        _restore_environment(written)  # MLflow sets it, to an address that may be relative to the working directory
     except UserError:
         raise
     except Exception as error:  # of the store's driver, network or server
-        raise UserError(
-            f"the tracking store {redacted_uri()} does not answer: {reason(error)}; start it, or set "
-            "MLFLOW_TRACKING_URI to another; where it needs a user, set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD"
-        ) from None
+        raise UserError(causes.message(error, redacted_uri())) from None
     return client
 
 
-def _check_server(address: str) -> None:
-    import requests
+def _restore_environment(address: str | None) -> None:
+    if address is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    else:
+        os.environ["MLFLOW_TRACKING_URI"] = address
+
+
+def _try_database(address: str) -> None:
+    """Connect once to a database that is no file: MLflow would try again for a minute and a half."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import NoSuchModuleError
 
     try:
-        requests.get(f"{address.rstrip('/')}/health", timeout=SERVER_TIMEOUT).raise_for_status()
-    except requests.RequestException as error:
-        raise UserError(
-            f"the tracking server {redacted_uri()} does not answer ({reason(error)}); start it, "
-            "or set MLFLOW_TRACKING_URI to another"
-        ) from None
+        create_engine(address).connect().close()
+    except NoSuchModuleError:
+        return  # an address that is no database's, of which MLflow says more
 
 
 def _provide_database(path: Path) -> None:
@@ -135,7 +137,7 @@ def _provide_database(path: Path) -> None:
     if path.exists():
         _check_database(path)
         return
-    with FileLock(path.with_name(path.name + ".lock")):
+    with FileLock(relocation.lock_of(path)):
         if path.exists():
             return
         import mlflow
@@ -143,7 +145,7 @@ def _provide_database(path: Path) -> None:
         print(f"creating the tracking database {path}", flush=True)
         temporary = path.with_name(f".partial-{path.name}")
         temporary.unlink(missing_ok=True)
-        mlflow.MlflowClient(tracking_uri=f"sqlite:///{temporary}").search_experiments(max_results=1)
+        mlflow.MlflowClient(addresses.sqlite_address(temporary)).search_experiments(max_results=1)
         temporary.rename(path)
 
 
@@ -163,13 +165,25 @@ def _check_database(path: Path) -> None:
 
 
 def _provide_experiment(client, address: str) -> None:
-    if client.get_experiment_by_name(EXPERIMENT) is not None:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        _check_active(found)
         return
     # MLflow would choose a path in the working directory of the first process, which may be one of DVC's temporary
     # copies. A server chooses for itself.
-    artifacts = (project_root() / ARTIFACTS).as_uri() if address.startswith("sqlite:") else None
+    local = address.startswith(("sqlite:", "file:"))
+    artifacts = addresses.file_address(project_root() / ARTIFACTS) if local else None
     try:
         client.create_experiment(EXPERIMENT, artifact_location=artifacts, tags=KIND)
     except Exception:
         if client.get_experiment_by_name(EXPERIMENT) is None:  # else another process has created it
             raise
+
+
+def _check_active(experiment) -> None:
+    if experiment.lifecycle_stage != "active":
+        raise UserError(
+            f"the experiment {EXPERIMENT} was deleted in the tracking store {redacted_uri()}; this brings it and its "
+            f"runs back: MLFLOW_TRACKING_URI='{addresses.redact(uri())}' mlflow experiments restore "
+            f"--experiment-id {experiment.experiment_id}"
+        )

@@ -1,112 +1,113 @@
-"""Nothing that a registry holds is loaded before it was checked: a table of altered versions, in a real registry."""
+"""The record's files are checked before each use, and put back from models/ or DVC's cache; else the loss is named."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-import mlflow
-import numpy as np
 import pytest
-import yaml
 
+from digits import params, paths
 from digits.errors import UserError
 from digits.files import digest
-from digits.tracking import model_files, registry, tags
-from digits.tracking.model_files import UnusableVersionError
-from tests.tracking_store import registered_version
+from digits.tracking import model_files, model_run, record, registration, registry, runs, tags, version_checks
+
+ACCURACY, BOUNDS = 0.1, {"min_accuracy": 0.0, "min_compared": 2}
+pytestmark = pytest.mark.slow  # each registers a model
 
 
 @pytest.fixture
-def version(store, constant_model):
-    return registered_version(constant_model(7), **{tags.SPLIT_RULE: "1"})
+def register(trained_project):
+    """A function that registers the model in models/ as the stage does; the first time it becomes champion."""
+    known = trained_project.model_copy(update={"register_": trained_project.register_.model_copy(update=BOUNDS)})
+
+    def call():
+        registration.register(known, tags.of_model(ACCURACY), ACCURACY)
+        return registry.champion()
+
+    return call
 
 
-@pytest.fixture
-def folder(version) -> Path:
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=version.uri))
+def is_registered() -> bool:
+    bounds = params.load().register_.model_copy(update=BOUNDS)
+    return registration.is_registered(tags.of_model(ACCURACY), bounds)
 
 
-def test_the_registrys_file_is_the_exported_one_byte_for_byte(version, folder, workspace, mnist_digits):
-    assert (folder / model_files.MODEL_FILE).read_bytes() == (workspace / "always_7.onnx").read_bytes()
-    assert digest(model_files.checked_file(version), "sha256") == version.tags[tags.ONNX]
-    probabilities = model_files.load_classifier(version).predict(mnist_digits.images[:4]).probabilities
-    assert probabilities.argmax(axis=1).tolist() == [7] * 4
+def damage_model(folder: Path) -> None:
+    (folder / record.FILE).write_bytes(b"altered")
 
 
-def describe(folder: Path, **flavors: dict) -> None:
-    """Change MLflow's description of the model: the settings of its flavors."""
-    path = folder / model_files.DESCRIPTION
-    content = yaml.safe_load(path.read_text())
-    for name, settings in flavors.items():
-        content["flavors"].setdefault(name, {}).update(settings)
-    path.write_text(yaml.safe_dump(content))
+def remove_model(folder: Path) -> None:
+    shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize(
-    ("flavors", "words"),
-    [
-        ({"python_function": {"loader_module": "os"}}, "has settings that this project never writes: loader_module"),
-        ({"python_function": {"code": "code"}}, "never writes: code"),
-        ({"python_function": {"data": "other.onnx"}}, "never writes: data"),
-        ({"onnx": {"data": "../other.onnx"}}, "never writes: data"),
-        ({"onnx": {"code": "code"}}, "never writes: code"),
-        ({"onnx": {"providers": ["TensorrtExecutionProvider"]}}, "never writes: providers"),
-        ({"onnx": {"onnx_session_options": {"custom_ops": "x.so"}}}, "never writes: onnx_session_options"),
-        ({"python_function": {"predict_fn": "predict_proba"}}, "never writes: predict_fn"),
-        ({"python_function": {"config": {"x": 1}}}, "never writes: config"),
-        ({"sklearn": {"pickled_model": "model.pkl"}}, "has the flavors onnx, python_function, sklearn, not"),
-    ],
-)
-def test_a_description_that_names_anything_else_is_refused(version, folder, flavors, words):
-    describe(folder, **flavors)
-    with pytest.raises(UnusableVersionError, match="version 1 of the model digits can't be used: its MLmodel") as error:
-        model_files.checked_file(version)
-    assert words in str(error.value)
+def remove_report(folder: Path) -> None:
+    (report,) = folder.parents[2].glob("*/artifacts/validation/validation.html")
+    report.unlink()
 
 
-@pytest.mark.parametrize("content", [b"", b"[", b"flavors: 3", b"flavors: {onnx: 1, python_function: 2}", b"\xff\xfe"])
-def test_a_damaged_description_is_an_error_of_one_line(version, folder, content):
-    (folder / model_files.DESCRIPTION).write_bytes(content)
-    with pytest.raises(UnusableVersionError, match=r"its MLmodel can't be read: ") as error:
-        model_files.checked_file(version)
-    assert "\n" not in str(error.value)
+@pytest.mark.parametrize("harm", [damage_model, remove_model, remove_report])
+def test_what_was_removed_or_altered_is_noticed_and_logged_again(register, harm):
+    version = register()
+    assert is_registered()
+    file = model_files.stored(version.uri)
+    harm(file.parent)
+    assert not is_registered()
+    assert register().number == version.number
+    assert is_registered()
+    assert digest(file, "sha256") == digest(paths.ONNX, "sha256")
+    assert runs.artifact_path(version.run_id, "validation/validation.html")
 
 
-def test_an_altered_a_missing_and_a_huge_file_are_refused(version, folder, monkeypatch):
-    path = folder / model_files.MODEL_FILE
-    with path.open("ab") as file:
-        file.write(b"\0")
-    with pytest.raises(
-        UnusableVersionError, match=f"SHA-256 of its model.onnx is {digest(path, 'sha256')}, and it was"
-    ):
-        model_files.checked_file(version)
-    monkeypatch.setattr(model_files, "MAX_BYTES", 10)
-    with pytest.raises(UnusableVersionError, match=r"its file model.onnx has [\d,]+ bytes, more than 10"):
-        model_files.checked_file(version)
-    path.unlink()
-    with pytest.raises(UnusableVersionError, match=r"its file model\.onnx is missing in the tracking store"):
-        model_files.checked_file(version)
+def test_predicting_puts_the_file_back_or_names_what_is_missing(register, constant_model, mnist_digits, capsys):
+    version = register()
+    file = model_files.stored(version.uri)
+    shutil.rmtree(file.parent)
+    version_checks.load_classifier(version).predict(mnist_digits.images[:2])
+    assert "model.onnx of version 1 is missing: put back from " in capsys.readouterr().out
+    assert file.is_file()
+    shutil.copy(constant_model(5), paths.ONNX)
+    file.write_bytes(b"altered")
+    with pytest.raises(UserError, match=r"model\.onnx of version 1 of digits was altered.*`git checkout .*dvc repro`"):
+        version_checks.load_classifier(version)
 
 
-def test_a_version_of_02_with_other_bytes_is_named_as_such(store, constant_model):
-    version = registered_version(constant_model(7))  # no split rule
-    path = Path(mlflow.artifacts.download_artifacts(artifact_uri=version.uri)) / model_files.MODEL_FILE
-    path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(UnusableVersionError, match=r"version 0\.2 or earlier of this project registered it"):
-        model_files.checked_file(version)
+def test_a_deleted_run_is_logged_anew_and_the_champion_is_its_version(register, store):
+    version = register()
+    store.connect().delete_run(version.run_id)
+    assert not is_registered()
+    champion = register()
+    assert champion.number == "2"
+    assert runs.get_run(champion.run_id) is not None
+    assert is_registered()
 
 
-def test_a_foreign_model_is_refused_by_name(version):
-    """A model that somebody else registered under the same name, and made champion."""
+def test_a_model_that_was_deleted_for_good_is_logged_anew(register, store, workspace):
+    """As after `mlflow gc`: neither the run nor its files are there."""
+    version = register()
+    (model,) = model_run.logged_models(version.run_id)
+    store.connect().delete_logged_model(model.model_id)
+    store.connect().delete_run(version.run_id)
+    shutil.rmtree(workspace / "mlartifacts")
+    with closing(sqlite3.connect(workspace / "mlflow.db")) as database, database:
+        database.execute("PRAGMA foreign_keys = OFF")
+        database.execute("DELETE FROM runs WHERE run_uuid = ?", (version.run_id,))
+    champion = register()
+    assert champion.number == "2"
+    assert model_files.stored(champion.uri).is_file()
+    assert is_registered()
 
-    class Foreign(mlflow.pyfunc.PythonModel):
-        def predict(self, context, model_input: list[str]) -> list[str]:
-            raise AssertionError("it was run")
 
-    with mlflow.start_run() as run:
-        mlflow.pyfunc.log_model(name="m", python_model=Foreign(), pip_requirements=[])
-    mlflow.register_model(f"runs:/{run.info.run_id}/m", registry.NAME)
-    registry.set_alias(registry.CHAMPION, registry.get_version("2"))
-    champion = registry.resolve_alias(registry.CHAMPION_URI)
-    with pytest.raises(UserError, match="version 2 of the model digits can't be used: it is no model of this project"):
-        model_files.load_classifier(champion)
-    assert not model_files.is_intact(champion)
-    assert np.array([model_files.is_intact(version)]).all()
+def test_no_secret_of_an_address_is_written(trained_project, workspace, register, monkeypatch):
+    """Whatever a run of the model writes into the store, searched for the password of the mirror."""
+    known = trained_project.model_copy(
+        update={
+            "ingest": trained_project.ingest.model_copy(
+                update={"mirror": "https://me:hush-hush@host/a?token=hush-hush"}
+            )
+        }
+    )
+    model_run.log_model_run(known)
+    files = [path for path in workspace.rglob("*") if path.is_file() and (path.parts[-1] != "params.yaml")]
+    assert any(path.name == "mlflow.db" for path in files)
+    assert [path for path in files if b"hush-hush" in path.read_bytes()] == []

@@ -8,7 +8,7 @@ from digits.data import dataset
 from digits.evaluation.comparison import Difference
 from digits.params import Register
 from digits.paths import PREDICTIONS
-from digits.tracking import learned_pictures, model_files, promotion, registry, runs
+from digits.tracking import learned_pictures, promotion, registry, runs, version_checks
 from digits.tracking.promotion import Comparison
 from tests.raw import write_processed_splits
 from tests.tracking_store import registered_version
@@ -169,7 +169,7 @@ def test_a_lost_list_of_pictures_is_read_from_dvcs_cache_or_is_unknown(versions,
 def test_a_champion_whose_file_is_gone_is_replaced_by_the_floor(versions):
     splits([1, 1], [1, 1], predicted=2)
     registry.set_alias(registry.CHAMPION, versions[0])
-    path = model_files.checked_file(versions[0])
+    path = version_checks.checked_file(versions[0])
     path.write_bytes(path.read_bytes() + b"x")
     number, reason = champion_after(versions[1])
     assert number == "2"

@@ -3,7 +3,7 @@
 import pytest
 
 from digits.errors import UserError
-from digits.tracking import model_files, registry
+from digits.tracking import registry, version_checks
 from tests.tracking_store import registered_version
 
 
@@ -41,7 +41,7 @@ def test_a_version_whose_run_or_file_is_gone_is_replaced_with_its_aliases(store,
     if lost == "run":
         store.connect().delete_run(first.run_id)
     else:
-        model_files.checked_file(first).unlink()
+        version_checks.checked_file(first).unlink()
     second = registered_version(constant_model(3))
     assert (second.number, second.aliases) == ("2", ("champion",))
     assert registered_version(constant_model(3)).number == "2"

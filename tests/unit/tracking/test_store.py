@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 
+from digits import addresses
 from digits.errors import UserError
 from tests.imports import ROOT
 from tests.loopback import free_port
@@ -45,7 +46,7 @@ def test_a_relative_path_in_it_is_relative_to_the_root(workspace, store, monkeyp
 @pytest.mark.parametrize("address", ["localhost:5000", "postgres://localhost/digits"])
 def test_an_address_that_mlflow_does_not_know_is_refused(store, monkeypatch, address):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    with pytest.raises(UserError, match=f"the tracking store {address} does not answer: .*set MLFLOW_TRACKING_URI"):
+    with pytest.raises(UserError, match=f"{address} has an address that MLflow does not know.*set MLFLOW_TRACKING_URI"):
         store.connect()
 
 
@@ -88,7 +89,6 @@ def test_a_password_in_the_address_is_redacted(workspace, store, monkeypatch):
     with pytest.raises(UserError, match="does not answer") as error:
         store.connect()
     assert "secret" not in str(error.value)
-    assert store.reason(OSError("no http://me:secret@host/a or b")) == "no http://host/a or b"
 
 
 def test_artifacts_are_in_the_root_for_any_working_directory(workspace, store, monkeypatch):
@@ -97,3 +97,46 @@ def test_artifacts_are_in_the_root_for_any_working_directory(workspace, store, m
     monkeypatch.chdir(workspace / "temporary")
     experiment = store.connect().get_experiment_by_name("digits")
     assert experiment.artifact_location == f"file://{workspace}/mlartifacts"
+
+
+def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(store):
+    client = store.connect()
+    number = client.get_experiment_by_name(store.EXPERIMENT).experiment_id
+    client.delete_experiment(number)
+    store.connect.cache_clear()
+    with pytest.raises(UserError, match=rf"was deleted .* mlflow experiments restore --experiment-id {number}"):
+        store.connect()
+
+
+@pytest.mark.parametrize("name", ["q?x", "a%2Fb", "a#b", "über", "a b+c"])
+def test_the_characters_of_the_path_are_no_address(workspace, new_store, empty_database, monkeypatch, name):
+    """The database and the artifacts are in that folder, and nothing is created beside it."""
+    root = workspace / "outer" / name / "project"
+    (root / ".dvc").mkdir(parents=True)
+    file = f"of-{workspace.name}.db"  # of the test's own: MLflow caches a store by its address, which is relative here
+    (root / file).write_bytes(empty_database.read_bytes())
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+    client = new_store.connect()
+    assert new_store.database() == root / file
+    run = client.create_run(client.get_experiment_by_name(new_store.EXPERIMENT).experiment_id)
+    client.log_text(run.info.run_id, "kept", "note.txt")
+    assert [path.name for path in (workspace / "outer").iterdir()] == [name]
+    assert (root / "mlartifacts" / run.info.run_id / "artifacts" / "note.txt").read_text() == "kept"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root}/{file}")  # as people write it
+    assert new_store.database() == root / file
+    (root / "below").mkdir()
+    monkeypatch.chdir(root / "below")
+    assert addresses.sqlite_path(new_store.uri(), root / "below").resolve() == root / file
+
+
+@pytest.mark.parametrize("address", ["mlruns", "./mlruns", "file:mlruns", "file:./mlruns"])
+def test_a_relative_folder_is_relative_to_the_root(workspace, store, monkeypatch, address):
+    copy = workspace / ".dvc" / "tmp" / "copy"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("DVC_ROOT", str(workspace))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert store.uri() == (workspace / "mlruns").as_uri()
+    with pytest.raises(UserError, match=r"is a folder, which MLflow no longer writes to .*MLFLOW_ALLOW_FILE_STORE"):
+        store.connect()

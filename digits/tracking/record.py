@@ -1,0 +1,75 @@
+"""Whether a database of this machine holds a registered model whole, read without MLflow.
+
+MLflow's tables are read directly: importing MLflow would double the time of a `dvc repro` with nothing to do.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from digits import addresses, paths
+from digits.files import digest
+from digits.tracking import relocation, tags
+
+FILE, DESCRIPTION = "model.onnx", "MLmodel"  # as MLflow names them, in a model's folder
+# The files of a run, by their folders
+RUN_FILES = {
+    "data": (Path("train_pictures.parquet"),),
+    "figures": (paths.LEARNING_CURVES, paths.CONFUSION_MATRIX, paths.MISTAKES),
+    "metrics": (paths.EVALUATION,),
+    "validation": (paths.VALIDATION, paths.VALIDATION_REPORT, paths.PROFILE),
+    "weights": (paths.WEIGHTS,),
+}
+# Of the version whose run has a tag, and of the one with an alias: what each points to. A deleted one gives no row.
+_VERSIONS = """
+    SELECT model.artifact_location, hash.value, runs.artifact_uri, tag.value IS NOT NULL
+    FROM model_versions AS version
+    JOIN runs ON runs.run_uuid = version.run_id AND runs.lifecycle_stage = 'active'
+    JOIN experiments ON experiments.experiment_id = runs.experiment_id AND experiments.lifecycle_stage = 'active'
+    JOIN logged_models AS model ON 'models:/' || model.model_id = version.source AND model.lifecycle_stage = 'active'
+    LEFT JOIN model_version_tags AS hash
+        ON hash.name = version.name AND hash.version = version.version AND hash.key = :hash
+    LEFT JOIN tags AS tag ON tag.run_uuid = version.run_id AND tag.key = :key AND tag.value = :value
+    LEFT JOIN registered_model_aliases AS alias
+        ON alias.name = version.name AND alias.version = version.version AND alias.alias = :alias
+    WHERE version.name = :name AND version.current_stage != 'Deleted_Internal'
+    AND (tag.value IS NOT NULL OR alias.alias IS NOT NULL)
+"""
+_ALIAS = "SELECT 1 FROM registered_model_aliases WHERE name = :name AND alias = :alias"
+
+
+def is_whole(database: Path, name: str, key: str, value: str, alias: str) -> bool:
+    """Whether the model `name` has a version whose run has this tag, and one with this alias, and the files of both.
+
+    The ONNX file of each must have the hash that is recorded; of the first's run each file must exist. False means
+    that MLflow has to be queried.
+    """
+    values = {"name": name, "key": key, "value": value, "alias": alias, "hash": tags.ONNX}
+    try:
+        if relocation.former_places(database, paths.project_root()):
+            return False
+        with closing(sqlite3.connect(database)) as connection:
+            versions = connection.execute(_VERSIONS, values).fetchall()
+            champion = connection.execute(_ALIAS, values).fetchone()
+    except sqlite3.Error:
+        return False  # the tables of another version of MLflow
+    registered = [row for row in versions if row[3]]
+    return bool(champion and registered) and all(
+        _has_model(location, sha256) and (not ours or _has_files(run)) for location, sha256, run, ours in versions
+    )
+
+
+def _has_model(location: str, sha256: str | None) -> bool:
+    """Whether a model's folder has the ONNX file with this hash; True where it is on a server."""
+    folder = addresses.file_path(location)
+    if folder is None:
+        return True
+    file = folder / FILE
+    return (folder / DESCRIPTION).is_file() and file.is_file() and sha256 in (None, digest(file, "sha256"))
+
+
+def _has_files(location: str) -> bool:
+    folder = addresses.file_path(location)
+    return folder is None or all(
+        (folder / name / file.name).is_file() for name, files in RUN_FILES.items() for file in files
+    )

@@ -1,0 +1,120 @@
+"""The files of a registered version, checked before anything loads them: what a registry holds is never executed."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from digits import addresses
+from digits.errors import printable
+from digits.tracking import model_files, registry, store, tags
+from digits.tracking.record import DESCRIPTION, FILE
+from digits.tracking.registry import UnusableVersionError, Version
+
+if TYPE_CHECKING:
+    from digits.model.classifier import Classifier
+
+MAX_BYTES = 100 * 2**20  # fifty times the largest preset: a larger file is none of this project's models
+LOADER = "mlflow.onnx"
+# All that MLflow's description of an ONNX model may say; anything else names code or settings that loading would run.
+ONNX_KEYS = {"code", "data", "onnx_version", "providers", "onnx_session_options"}
+PYFUNC_KEYS = {"loader_module", "python_version", "data", "env"}
+PROVIDERS = {"CUDAExecutionProvider", "CPUExecutionProvider"}
+
+
+def load_classifier(version: Version) -> "Classifier":
+    """The model of a version, checked and loaded. Raises UnusableVersionError, or UserError where the store fails."""
+    path = checked_file(version)
+    from digits.model.classifier import Classifier
+
+    return Classifier(path)
+
+
+def checked_file(version: Version) -> Path:
+    """A version's ONNX file on this machine, after all checks. Raises UnusableVersionError that names what is wrong.
+
+    Its SHA-256 is the one that the version was registered with, and MLflow's description, by which MLflow's own server
+    loads it, names nothing but this file and MLflow's loader of ONNX files. A file that is missing is put back where a
+    copy of it is left.
+    """
+    store.connect()
+    if tags.ONNX not in version.tags:
+        raise _unusable(version, f"it is no model of this project (no tag {tags.ONNX})")
+    for name, size in _sizes(version).items():
+        if name in (FILE, DESCRIPTION) and size > MAX_BYTES:
+            raise _unusable(version, f"its file {name} has {size:,} bytes, more than {MAX_BYTES:,}")
+    with store.wrap_store_errors():
+        path = model_files.provide(version)
+        problem = _description_problem((model_files.folder(version.uri) or Path()) / DESCRIPTION)
+    if problem:
+        raise _unusable(version, f"its {DESCRIPTION} {problem}")
+    return path
+
+
+def served(version: Version) -> str:
+    """The address of a version for MLflow's scoring server, after all checks.
+
+    A local model whose path has characters that an address escapes is given as a copy in a temporary folder: the
+    server would escape them twice.
+    """
+    checked_file(version)
+    folder = model_files.folder(version.uri)
+    if folder is None or addresses.is_plain(str(folder)):
+        return version.uri
+    return str(shutil.copytree(folder, Path(tempfile.mkdtemp(prefix="digits-serve-")) / "model"))
+
+
+def is_intact(version: Version) -> bool:
+    """Whether the version's files pass the checks. Raises UserError where the store fails."""
+    try:
+        checked_file(version)
+    except UnusableVersionError:
+        return False
+    return True
+
+
+def _sizes(version: Version) -> dict[str, int]:
+    """The files of a version and their bytes; empty where the store has none."""
+    from mlflow.artifacts import list_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return {one.path.rpartition("/")[2]: one.file_size or 0 for one in list_artifacts(artifact_uri=version.uri)}
+    except MlflowException as error:
+        if error.error_code in registry.NOT_FOUND:
+            return {}
+        raise
+
+
+def _description_problem(path: Path) -> str | None:
+    """What MLflow's description of a model has that the description of an ONNX model of this project has not."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        flavors = content["flavors"]
+        onnx, pyfunc = flavors.get("onnx"), flavors.get("python_function")
+        if flavors.keys() != {"onnx", "python_function"}:
+            return f"has the flavors {', '.join(map(printable, flavors))}, not onnx and python_function"
+        wrong = {
+            "code": bool(onnx.get("code") or content.get("code")),
+            "data": (onnx.get("data"), pyfunc.get("data")) != (FILE, FILE),
+            "loader_module": pyfunc.get("loader_module") != LOADER,
+            "providers": not PROVIDERS.issuperset(onnx.get("providers") or ()),
+            "onnx_session_options": bool(onnx.get("onnx_session_options")),
+            **dict.fromkeys(onnx.keys() - ONNX_KEYS, True),
+            **dict.fromkeys(pyfunc.keys() - PYFUNC_KEYS, True),
+        }
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        return f"can't be read: {type(error).__name__} {printable(error)}"
+    found = [printable(key) for key, is_wrong in wrong.items() if is_wrong]
+    return f"has settings that this project never writes: {', '.join(found)}" if found else None
+
+
+def _unusable(version: Version, problem: str) -> UnusableVersionError:
+    if tags.ONNX in version.tags and tags.SPLIT_RULE not in version.tags:
+        problem += " (version 0.2 or earlier of this project registered it; `dvc repro` registers a new one)"
+    return UnusableVersionError(
+        f"version {version.number} of the model {registry.NAME} can't be used: {problem}; `make register` registers "
+        "the model in models/, and `make ui` shows all versions and sets aliases"
+    )
