@@ -151,7 +151,11 @@ def test_the_users_settings_change_no_answer(enter, tmp_path, monkeypatch):
         for section, keys in {**SETTINGS, "core": core}.items():
             file.write(f"[{section}]\n" + "".join(f'{key} = "{value}"\n' for key, value in keys.items()))
     attributes.write_text("* diff=upper\n")
+    (project / "dvc.yaml").write_text(DVC_YAML.replace("deps", "always_changed: true\n    deps"))
+    patch = revisions.patch()
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    assert revisions.patch() == patch
+    (project / "dvc.yaml").write_text(DVC_YAML)
     assert b"driver" in subprocess.check_output(["git", "diff", "HEAD~1"], cwd=project)  # the settings are in force
     check_every_question(project)
 
@@ -191,7 +195,7 @@ def test_the_variables_of_a_hook_change_no_answer(enter, tmp_path, monkeypatch):
 
 def test_file_names_may_have_any_character(enter):
     project = enter(subfolder)
-    names = ["a\nb", "tab\t", 'quote"', "七", ":(top)colon", "star*"]
+    names = ["a\nb", "tab\t", 'quote"', "七", ":(top)colon", "star*", "stars"]
     for name in names:
         (project / name).write_text("1")
     run("git", "add", "--all", ".", cwd=project)
