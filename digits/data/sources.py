@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from digits import paths
-from digits.data import labelled_folders, pictures
+from digits.addresses import redact
+from digits.data import download, labelled_folders, pictures
 from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import Example
 from digits.data.splits import stratified
@@ -92,34 +93,30 @@ def _assign_splits(labels: np.ndarray, params: Ingest) -> np.ndarray:
 def _idx(name: str, params: Ingest, header: int) -> np.ndarray:
     """The content of one gzipped IDX file after its header, flat uint8."""
     data = _fetch(name, params)
-    _check(name, data, "mnist", where=params.mirror)
+    _check(name, data, "mnist", where=redact(params.mirror))
     return np.frombuffer(gzip.decompress(data), np.uint8, offset=header)
 
 
 def _fetch(name: str, params: Ingest) -> bytes:
+    address = f"{params.mirror.rstrip('/')}/{name}"
+    print(f"reading {redact(address)}", flush=True)
+    if address.startswith(("http://", "https://")):
+        return download.read(address, params.mirror_timeout)
     import fsspec
 
-    address = f"{params.mirror.rstrip('/')}/{name}"
-    print(f"reading {address}", flush=True)
     try:
         system, path = fsspec.url_to_fs(address, **_timeout_options(address, params.mirror_timeout))
         return system.cat_file(path)
     except FileNotFoundError:
-        raise UserError(f"{address} does not exist; set ingest.mirror to a folder or address that has it") from None
+        raise UserError(f"{redact(address)} does not exist; {download.ELSEWHERE}") from None
     except Exception as error:  # each of fsspec's many backends raises errors of its own
         raise UserError(
-            f"{address} did not answer: {type(error).__name__} {error}; "
-            "check the network, or set ingest.mirror to another address or a local folder"
+            redact(f"{address} did not answer: {type(error).__name__} {error}; {download.NETWORK}")
         ) from None
 
 
 def _timeout_options(address: str, seconds: float) -> dict:
     """The storage options that set a timeout for a mirror, where the protocol has one."""
-    if address.startswith(("http://", "https://")):
-        import aiohttp
-
-        wait = aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
-        return {"client_kwargs": {"timeout": wait}}
     if address.startswith("s3://"):
         return {"config_kwargs": {"connect_timeout": seconds, "read_timeout": seconds}}
     return {}
