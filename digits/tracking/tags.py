@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import yaml
@@ -11,7 +10,7 @@ from digits import paths
 from digits.files import digest
 from digits.params import Params, flatten
 from digits.tracking import naming
-from digits.vcs import dvc_files, revisions
+from digits.vcs import dvc_files, experiments, revisions
 
 WEIGHTS = "weights_sha256"  # what a run and a registry version are found by
 TASK = "digits.task"  # hash of data, parameters and code: an interrupted training finds its run by it
@@ -28,16 +27,18 @@ TRAINED_ON = ("train", "validation")  # splits
 
 def run_name(params: Params) -> str:
     """The name of a run with these parameters: what DVC's experiment, or the working tree, changed in them."""
-    baseline = revisions.read_text(paths.PARAMS, os.environ.get("DVC_EXP_BASELINE_REV") or "HEAD") or ""
+    _, commit = experiments.running() or ("", "HEAD")
+    baseline = revisions.read_text(paths.PARAMS, commit) or ""
     return naming.name(params.flat(), flatten(yaml.safe_load(baseline) or {}))
 
 
 def of_training(params: Params) -> dict[str, str]:
     """The tags of a run that trains on the files here with these parameters."""
+    experiment = experiments.running()
     return {
         "git_commit": revisions.head(),
         "git_dirty": ", ".join(revisions.changed_files()) or "no",
-        EXPERIMENT: os.environ.get("DVC_EXP_NAME", f"{NO_EXPERIMENT}dvc repro"),
+        EXPERIMENT: experiment[0] if experiment else f"{NO_EXPERIMENT}dvc repro",
         "source": params.ingest.source,
         TASK: _task(params),
         **{f"dvc.{path}": md5 for path, md5 in dvc_files.data_hashes().items()},
@@ -62,5 +63,4 @@ def _task(params: Params) -> str:
     data = [digest(paths.PROCESSED / f"{split}.parquet", "md5") for split in TRAINED_ON]
     code = [digest(path, "md5") for path in sorted((Path(__file__).parents[1] / "model").glob("*.py"))]
     settings = params.train.model_dump(exclude={"max_logit_difference"})  # a bound that changes no weight
-    task = [settings, data, code, os.environ.get("KERAS_BACKEND", "tensorflow")]
-    return hashlib.sha256(json.dumps(task).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([settings, data, code]).encode()).hexdigest()

@@ -31,6 +31,12 @@ def head() -> str:
     return found.strip()
 
 
+def reference(name: str) -> str | None:
+    """The commit of a git reference, named in full; None where there is none."""
+    found = _git("rev-parse", "--verify", "--quiet", name)
+    return found.strip() if found else None
+
+
 def changed_files() -> list[str]:
     """The files that differ from the checked out commit, except those that the stages write."""
     return (_git("diff", "--name-only", "HEAD", *CHANGED_BY_PEOPLE) or "").splitlines()
