@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+import digits
 from digits.errors import UserError
 from digits.paths import ARTIFACTS, TRACKING_DATABASE, project_root
 
@@ -90,6 +91,7 @@ def connect():
 
     Raises UserError where the store cannot be written or does not answer.
     """
+    digits.report_ignored("MLFLOW_")
     address = uri()
     for name, value in CLIENT.items():
         os.environ.setdefault(name, value)

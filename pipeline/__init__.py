@@ -1,0 +1,3 @@
+"""The stages, one script each. `digits` comes first: it settles the environment before any library is loaded."""
+
+import digits  # noqa: F401
