@@ -7,24 +7,23 @@ from digits.errors import UserError
 
 
 def check(host: str, port: int) -> None:
-    """Listen on the port for a moment. Raises UserError with the cause, and the option to change, where that fails."""
+    """Take the port for a moment. Raises UserError with the cause, and the option to change, where that fails."""
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise UserError(f"--host {host} can't be resolved: {error}; 127.0.0.1 is this machine alone") from None
-    errors = [error for each in found for error in _listen(*each)]
+    errors = [error for each in found for error in _take(*each)]
     # A name may stand for an address that this machine lacks, as `localhost` for ::1 in a container.
     serious = [error for error in errors if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)]
     if serious or len(errors) == len(found):
         raise UserError(explain((serious or errors)[0], host, port))
 
 
-def _listen(family: int, kind: int, protocol: int, _: str, address: tuple) -> list[OSError]:
+def _take(family: int, kind: int, protocol: int, _: str, address: tuple) -> list[OSError]:
     try:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, after one that has ended
             probe.bind(address)
-            probe.listen()
     except OSError as error:
         return [error]
     return []

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -164,20 +163,3 @@ def test_a_stage_gives_the_same_bytes_in_a_harmful_environment(trained, tmp_path
     assert trained.run("digits", "lineage") == champion
     assert found.count("warning: MLFLOW_RUN_ID=") == 1
     assert found.count("KERAS_BACKEND=jax is ignored: set train.backend in params.yaml") == 1
-
-
-@pytest.mark.slow
-def test_a_left_over_experiment_is_not_that_of_a_plain_repro(trained):
-    left_over = {"DVC_EXP_NAME": "left-over", "DVC_EXP_BASELINE_REV": trained.git("rev-parse", "HEAD").strip()}
-    query = (
-        "from digits.tracking import store; c = store.connect(); "
-        "print(*(r.data.tags['dvc_experiment'] for r in c.search_runs(['1'], order_by=['start_time'])))"
-    )
-    trained.run("dvc", "repro", "--force", "--single-item", "train", env={**left_over, "DVC_ROOT": "/nowhere"})
-    trained.set_params(train={"epochs": 1})
-    trained.run("dvc", "repro", "train", env={**left_over, "DVC_ROOT": "/nowhere"})
-    trained.run("dvc", "exp", "run", "--name", "real", "-S", "train.seed=5", "train", env=left_over)
-    names = trained.run(sys.executable, "-c", query).splitlines()[-1]
-    assert names.split(" ")[-1] == "real"
-    assert "left-over" not in names
-    assert not Path("/nowhere").exists()

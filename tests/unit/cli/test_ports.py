@@ -3,6 +3,8 @@
 import errno
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -39,6 +41,29 @@ def test_a_taken_port_is_named_with_its_process_and_the_option(taken):
     name = rf"port {port} of {host} is taken by process {os.getpid()} \(.+\): .* --port"
     with pytest.raises(UserError, match=name):
         ports.check(host, port)
+
+
+def test_the_process_is_the_one_that_has_this_port():
+    hold = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    with (
+        socket.create_server(("127.0.0.1", 0)),  # of this process, whose id is lower
+        subprocess.Popen(
+            [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as other,
+    ):
+        port = int(other.stdout.readline())
+        with pytest.raises(UserError, match=rf"is taken by process {other.pid} "):
+            ports.check("127.0.0.1", port)
+        other.communicate("\n")
+
+
+def test_one_taken_address_of_a_name_is_enough(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.0.1", "127.0.0.2")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+        with pytest.raises(UserError, match=rf"port {port} of two\.example is taken"):
+            ports.check("two.example", port)
 
 
 def test_a_free_port_is_left_free():
