@@ -2,7 +2,7 @@
 
     python -m benchmarks.gpu [--mnist FOLDER] [--preset best] [--precision mixed_bfloat16]
 
-Trains with Keras on the backend `KERAS_BACKEND`, prints digits per second, the share of the GPU's peak, the time to
+Trains with Keras on the backend `train.backend`, prints digits per second, the share of the GPU's peak, the time to
 99.5 % on the validation split, and the time and the test accuracy at the end; then runs the train stage in a clone and
 prints MLflow's system metrics of the GPU. `--cpu` runs the same without a GPU, to test the benchmark.
 """
@@ -21,6 +21,7 @@ import yaml
 from benchmarks import mnist
 from benchmarks.mnist import ROOT, Splits
 from benchmarks.processes import run
+from digits.model import backend
 from digits.params import Train, load
 
 GOAL = 0.995  # of the validation split
@@ -38,6 +39,7 @@ def flops(params: Train) -> int:
 
 def with_keras(params: Train, splits: Splits, most: float) -> None:
     """Train as the train stage does, and print speed, time and accuracy."""
+    backend.select(params.backend)
     from digits.model import network, training
 
     with training.reproducible(params), tempfile.TemporaryDirectory() as folder:

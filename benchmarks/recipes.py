@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import mnist
+from digits.model import backend
 from digits.params import Params, load
 
 
@@ -37,6 +38,7 @@ class Clock:
 
 def ours(name: str, seed: int, folder: Path, params: Params) -> dict:
     """The network of digits/model/network.py, trained as in the train stage."""
+    backend.select(params.train.backend)
     from digits.model import network, training
 
     little = name == "little"

@@ -130,6 +130,7 @@ Convolution = Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_le
 
 
 class Train(Section):
+    backend: Literal["tensorflow", "jax"]
     convolutions: list[Convolution] = Field(min_length=1, max_length=20)
     epochs: int = Field(ge=1, le=10_000)
     batch_size: int = Field(ge=1, le=65_536)

@@ -59,13 +59,15 @@ LIVE_RUNS = Path(".live_runs")  # a lock file for each run that a training of th
 
 
 def project_root() -> Path:
-    """The project's root, absolute: DVC_ROOT, which DVC sets for a stage, else the nearest folder with `.dvc`.
+    """The project's root, absolute: the nearest folder with `.dvc`, or DVC_ROOT in a temporary copy that DVC made.
 
-    Raises UserError where the working directory is in no project.
+    DVC sets DVC_ROOT for a stage; one of another project, left in the environment, counts for nothing. Raises UserError
+    where the working directory is in no project.
     """
-    if "DVC_ROOT" in os.environ:
-        return Path(os.environ["DVC_ROOT"]).absolute()
     working_directory = Path.cwd()
+    root = Path(os.environ.get("DVC_ROOT", "")).absolute()
+    if "DVC_ROOT" in os.environ and working_directory.is_relative_to((root / ".dvc" / "tmp").resolve()):
+        return root
     for folder in (working_directory, *working_directory.parents):
         if (folder / ".dvc").is_dir():
             return folder

@@ -1,3 +1,3 @@
-"""The stages, one script each."""
+"""The stages, one script each. `digits` comes first: it settles the environment before any library is loaded."""
 
-import digits  # noqa: F401  # before a stage's libraries, so that Ctrl-C while they are imported prints no traceback
+import digits  # noqa: F401  # also so that Ctrl-C while libraries are imported prints no traceback

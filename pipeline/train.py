@@ -16,6 +16,7 @@ import pandas as pd
 from digits.data import dataset
 from digits.errors import UserError, run
 from digits.files import atomic_write, remove, write_json
+from digits.model import backend
 from digits.params import Train, load
 from digits.paths import CHECKPOINT, HISTORY, LEARNING_CURVES, ONNX, TRAINING, WEIGHTS
 from digits.tracking import live, tags
@@ -46,13 +47,16 @@ def printed(epochs: int, log_epoch: Callable[[int, Metrics], None]) -> Callable[
 
 def fit_and_export(params: Train, on_epoch: Callable[[int, Metrics, bool], None]) -> tuple[list[Metrics], float]:
     """Write the trained network; returns the metrics by epoch, and how much the logits of ONNX and Keras differ."""
+    backend.select(params.backend)
     from digits.model import classifier, export, network, training  # Keras: once the tracking store is connected
 
     train, validation = (dataset.read_processed(split) for split in ("train", "validation"))
     with training.reproducible(params):
         net = network.build(params, train.images)
-        size, backend = net.inference.count_params(), training.BACKEND
-        print(f"training {size:,} parameters on {len(train.labels):,} digits, with Keras on {backend}", flush=True)
+        size = net.inference.count_params()
+        print(
+            f"training {size:,} parameters on {len(train.labels):,} digits, with Keras on {params.backend}", flush=True
+        )
         history = training.fit(net, train, validation, params, on_epoch, CHECKPOINT)
         training.save_weights(net.inference, WEIGHTS)
         export.save(net.inference, ONNX)

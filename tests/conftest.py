@@ -3,13 +3,14 @@
 import os
 from pathlib import Path
 
+import digits  # isort: skip  # first: it settles the environment before any library is loaded
 import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
 
 # A tracking server that the developer uses must not receive the tests' runs.
-for name in ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV", "MLFLOW_TRACKING_URI"):
+for name in (*digits.OF_A_STAGE, "DVC_STAGE", "MLFLOW_TRACKING_URI"):
     os.environ.pop(name, None)
 
 SYSTEM = "tests/system/"

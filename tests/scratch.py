@@ -34,7 +34,8 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         """The commands' environment: this Python first, without the caller's settings of DVC, MLflow and git."""
-        kept = {n: v for n, v in os.environ.items() if not n.startswith(("DVC_", "MLFLOW_", "GIT_", "PYTEST_"))}
+        left_out = ("DVC_", "MLFLOW_", "GIT_", "PYTEST_", "_DIGITS_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _IDENTITY.items()}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         home = str(self.root.parent)

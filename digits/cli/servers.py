@@ -5,10 +5,14 @@ import sys
 
 import click
 
+from digits.cli import ports
+
+PORT = click.IntRange(1, 65_535)
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5001, show_default=True, help="Port to listen on.")
+@click.option("--port", type=PORT, default=5001, show_default=True, help="Port to listen on.")
 def serve(host: str, port: int) -> None:
     """Serve the champion over HTTP with MLflow's own scoring server.
 
@@ -16,19 +20,22 @@ def serve(host: str, port: int) -> None:
     """
     from digits.tracking import registry, version_checks
 
+    ports.check(host, port)
     # By number: where the alias moves while the server starts, it must not load a version that was not checked.
     model = version_checks.served(registry.resolve_alias(registry.CHAMPION_URI))
     _exec_mlflow("models", "serve", "-m", model, "--env-manager", "local", "-h", host, "-p", str(port))
 
 
 @click.command()
-@click.option("--port", default=5000, show_default=True, help="Port to listen on.")
+@click.option("--port", type=PORT, default=5000, show_default=True, help="Port to listen on.")
 def ui(port: int) -> None:
     """Start MLflow's UI of runs and models on this machine."""
     from digits.tracking import store
 
-    store.connect()
     address = store.uri()
+    if not address.startswith("http"):
+        ports.check("127.0.0.1", port)
+    store.connect()
     if address.startswith("http"):
         print(f"the runs are on a tracking server: open {store.redacted_uri()}")
         return

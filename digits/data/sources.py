@@ -14,7 +14,7 @@ import numpy as np
 
 from digits import paths
 from digits.addresses import redact
-from digits.data import labelled_folders, pictures
+from digits.data import download, labelled_folders, pictures
 from digits.data.canonical import DIGIT_SIZE
 from digits.errors import UserError
 from digits.params import Ingest
@@ -107,31 +107,25 @@ def _idx(name: str, params: Ingest, header: int) -> np.ndarray:
 
 
 def _fetch(name: str, params: Ingest) -> bytes:
-    import fsspec
-
     address = f"{params.mirror.rstrip('/')}/{name}"
     print(f"reading {redact(address)}", flush=True)
+    if address.startswith(("http://", "https://")):
+        return download.read(address, params.mirror_timeout)
+    import fsspec
+
     try:
         system, path = fsspec.url_to_fs(address, **_timeout_options(address, params.mirror_timeout))
         return system.cat_file(path)
     except FileNotFoundError:
-        raise UserError(
-            f"{redact(address)} does not exist; set ingest.mirror to a folder or address that has it"
-        ) from None
+        raise UserError(f"{redact(address)} does not exist; {download.ELSEWHERE}") from None
     except Exception as error:  # each of fsspec's many backends raises errors of its own
         raise UserError(
-            f"{redact(address)} did not answer: {type(error).__name__} {redact(str(error))}; "
-            "check the network, or set ingest.mirror to another address or a local folder"
+            redact(f"{address} did not answer: {type(error).__name__} {error}; {download.NETWORK}")
         ) from None
 
 
 def _timeout_options(address: str, seconds: float) -> dict:
     """The storage options that set a timeout for a mirror, where the protocol has one."""
-    if address.startswith(("http://", "https://")):
-        import aiohttp
-
-        wait = aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
-        return {"client_kwargs": {"timeout": wait}}
     if address.startswith("s3://"):
         return {"config_kwargs": {"connect_timeout": seconds, "read_timeout": seconds}}
     return {}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+import digits
 from digits import addresses
 from digits.addresses import SQLITE
 from digits.errors import UserError
@@ -84,6 +85,7 @@ def connect():
 
     Raises UserError where the store cannot be written or does not answer.
     """
+    digits.report_ignored("MLFLOW_")
     address = uri()
     for name, value in CLIENT.items():
         os.environ.setdefault(name, value)

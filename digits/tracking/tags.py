@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import yaml
@@ -12,7 +11,7 @@ from digits.errors import printable
 from digits.files import digest
 from digits.params import Params, flatten
 from digits.tracking import naming
-from digits.vcs import dvc_files, revisions
+from digits.vcs import dvc_files, experiments, revisions
 
 ONNX = "onnx_sha256"  # the model's identity: what a run and a registry version are found by
 SPLIT_RULE = "split_rule"  # the number of the rule that assigned the splits; versions of 0.2 and earlier have none
@@ -35,18 +34,19 @@ def run_name(params: Params) -> str:
     """The name of a run with these parameters: what DVC's experiment, or the working tree, changed in them."""
     if revisions.head_or_no_git() == revisions.NO_GIT:
         return revisions.NO_GIT
-    baseline = revisions.read_text(paths.PARAMS, os.environ.get("DVC_EXP_BASELINE_REV") or "HEAD") or ""
+    _, commit = experiments.running() or ("", "HEAD")
+    baseline = revisions.read_text(paths.PARAMS, commit) or ""
     return naming.name(params.flat(), flatten(yaml.safe_load(baseline) or {}))
 
 
 def of_training(params: Params) -> dict[str, str]:
     """The tags of a run that trains on the files here with these parameters."""
-    commit = revisions.head_or_no_git()
+    commit, experiment = revisions.head_or_no_git(), experiments.running()
     changed = [] if commit == revisions.NO_GIT else revisions.changed_files()
     return {
         "git_commit": commit,
         "git_dirty": ", ".join(map(printable, changed)) or ("no" if commit != revisions.NO_GIT else commit),
-        EXPERIMENT: os.environ.get("DVC_EXP_NAME", f"{NO_EXPERIMENT}dvc repro"),
+        EXPERIMENT: experiment[0] if experiment else f"{NO_EXPERIMENT}dvc repro",
         "source": params.ingest.source,
         TASK: _task(params),
         **{f"dvc.{path}": md5 for path, md5 in dvc_files.data_hashes().items()},
@@ -87,5 +87,4 @@ def _task(params: Params) -> str:
     data = [digest(paths.PROCESSED / f"{split}.parquet", "md5") for split in TRAINED_ON]
     code = [digest(path, "md5") for path in sorted((Path(__file__).parents[1] / "model").glob("*.py"))]
     settings = params.train.model_dump(exclude={"max_logit_difference"})  # a bound that changes no weight
-    task = [settings, data, code, os.environ.get("KERAS_BACKEND", "tensorflow")]
-    return hashlib.sha256(json.dumps(task).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([settings, data, code]).encode()).hexdigest()

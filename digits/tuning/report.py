@@ -1,6 +1,5 @@
 """The report of a search: the best parameters next to the baseline, and figures of its trials."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,6 @@ def outcome_table(study: optuna.Study, baseline: dict[str, Any], metric: str) ->
 
 def write_figures(study: optuna.Study, metric: str) -> list[Path]:
     """Draw the metric of each trial, and the importance of each parameter where it can be estimated."""
-    os.environ.setdefault("MPLBACKEND", "agg")  # no window
     from optuna.visualization import matplotlib as plots
 
     kinds: dict[str, Any] = {"history": plots.plot_optimization_history}

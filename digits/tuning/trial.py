@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from digits import paths
 from digits.data import dataset
 from digits.errors import UserError
+from digits.model import backend
 from digits.params import Params
 from digits.processes import exit_with_parent
 from digits.tracking import live, store, tags
@@ -60,9 +61,10 @@ def run(task: Task) -> None:
 
 def _train(trial: optuna.Trial, task: Task) -> float | None:
     """The metric after the last epoch; None where the trial is pruned, as it also is where its metric is no number."""
+    params, metric = task.params.train, task.params.tune.metric
+    backend.select(params.backend)
     from digits.model import export, network, training
 
-    params, metric = task.params.train, task.params.tune.metric
     splits = {name: dataset.read_processed(name) for name in tags.TRAINED_ON}  # no trial is chosen by the test split
 
     def on_epoch(number: int, metrics: dict[str, float], restored: bool) -> None:

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 from digits.errors import UserError
-from digits.vcs import git
+from digits.vcs import git, revisions
+
+BASELINE = "refs/exps/exec/EXEC_BASELINE"  # DVC's, in the repository that an experiment runs in
 
 
 def run_dvc(*arguments: str) -> str:
@@ -26,6 +28,17 @@ def run_dvc(*arguments: str) -> str:
     if done.returncode:
         raise UserError(f"`dvc {' '.join(arguments)}` failed:\n{done.stdout}".rstrip())
     return done.stdout
+
+
+def running() -> tuple[str, str] | None:
+    """The name and the baseline's commit of the experiment that DVC runs this stage for; None where there is none.
+
+    DVC's variables may be left over in the environment of a plain `dvc repro`; only its reference ends with the run.
+    """
+    name, baseline = os.environ.get("DVC_EXP_NAME"), os.environ.get("DVC_EXP_BASELINE_REV")
+    if name and baseline and revisions.reference(BASELINE) == baseline:
+        return name, baseline
+    return None
 
 
 def outdated_stages(stage: str) -> list[str]:

@@ -56,6 +56,12 @@ def head_or_no_git() -> str:
         return NO_GIT
 
 
+def reference(name: str) -> str | None:
+    """The commit of a git reference, named in full; None where there is none."""
+    found = git.find("rev-parse", "--verify", "--quiet", name)
+    return found.decode().strip() if found else None
+
+
 def changed_files() -> list[str]:
     """The project's files that differ from the checked out commit, except those that the stages write."""
     return _paths(git.run("diff", *git.DIFF, "--relative", "--name-only", "-z", "HEAD", *CHANGED_BY_PEOPLE))

@@ -154,7 +154,7 @@ class TestMnist:
             silent.bind(("127.0.0.1", 0))
             silent.listen()
             mirror = f"http://127.0.0.1:{silent.getsockname()[1]}"
-            with pytest.raises(UserError, match=r"did not answer: .*Timeout"):
+            with pytest.raises(UserError, match=r"did not answer within ingest\.mirror_timeout = 0\.5 seconds"):
                 next(sources.examples(ingest("mnist", mirror=mirror, mirror_timeout=0.5)))
 
     def test_an_unknown_protocol_is_named(self, workspace):

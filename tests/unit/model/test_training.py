@@ -27,8 +27,11 @@ TRAIN = """
 import json, os, sys
 from pathlib import Path
 import numpy as np
-digits, trainings = np.load(sys.argv[1]), json.loads(sys.argv[2])
-if os.environ["KERAS_BACKEND"] == "tensorflow" and any("devices" in changes for _, changes, _ in trainings):
+data, trainings = np.load(sys.argv[1]), json.loads(sys.argv[2])
+from digits.model import backend
+backend.select(sys.argv[3])
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + sys.argv[4]
+if sys.argv[3] == "tensorflow" and any("devices" in changes for _, changes, _ in trainings):
     import tensorflow as tf
     halves = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], halves)
@@ -40,8 +43,8 @@ from digits.params import load
 
 def train(folder, changes, event):
     keras.utils.clear_session()  # layers are named as in a new process
-    params = load().train.model_copy(update={"epochs": 4, "batch_size": 50, **changes})
-    images, labels = digits["images"], digits["labels"]
+    params = load().train.model_copy(update={"backend": sys.argv[3], "epochs": 4, "batch_size": 50, **changes})
+    images, labels = data["images"], data["labels"]
     train, validation = Digits(images[::12], labels[::12]), Digits(images[5::50], labels[5::50])
     epochs = []
 
@@ -121,14 +124,13 @@ class Trained:
             )
             environment = {
                 **os.environ,
-                "KERAS_BACKEND": self.backend,
                 # Within the process JAX compiles what the trainings have in common once.
                 "JAX_COMPILATION_CACHE_DIR": str(self.folder / f"{trainings[0].name}.cache"),
                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             }
-            if self.backend == "jax" and trainings is DEVICES:
-                environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
-            command = [sys.executable, "-c", TRAIN, str(self.digits), asked]
+            halved = self.backend == "jax" and trainings is DEVICES
+            flags = " --xla_force_host_platform_device_count=2" if halved else ""
+            command = [sys.executable, "-c", TRAIN, str(self.digits), asked, self.backend, flags]
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
             assert done.returncode == exit_code, done.stderr
             log.write_text(done.stderr)

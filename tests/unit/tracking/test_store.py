@@ -15,9 +15,19 @@ from tests.imports import ROOT
 from tests.loopback import free_port
 
 
-def test_it_is_in_the_root_that_dvc_sets(workspace, store, monkeypatch):
-    monkeypatch.setenv("DVC_ROOT", "/somewhere/else")
-    assert store.uri() == "sqlite:////somewhere/else/mlflow.db"
+def test_it_is_in_the_project_of_a_temporary_copy(workspace, store, monkeypatch):
+    copy = workspace / ".dvc" / "tmp" / "exps" / "tmp1234" / "digits"
+    (copy / ".dvc").mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("DVC_ROOT", str(workspace))
+    assert store.uri() == f"sqlite:///{workspace}/mlflow.db"
+
+
+def test_a_root_left_over_from_another_project_counts_for_nothing(workspace, store, monkeypatch, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / ".dvc" / "tmp").mkdir(parents=True)
+    monkeypatch.setenv("DVC_ROOT", str(other))
+    assert store.uri() == f"sqlite:///{workspace}/mlflow.db"
 
 
 def test_it_is_found_from_a_subfolder(workspace, store, monkeypatch):

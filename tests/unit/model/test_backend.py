@@ -1,0 +1,25 @@
+"""The choice of Keras's backend."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from digits.errors import UserError
+from digits.model import backend
+from tests.imports import ROOT
+
+
+def test_a_backend_that_is_not_installed_is_named_with_the_command():
+    with pytest.raises(UserError, match=r"train\.backend = 'no_such', but no_such is not installed: `pip install"):
+        backend.select("no_such")
+
+
+def test_the_environments_backend_is_reported_and_does_not_count():
+    code = "import os; from digits.model import backend; backend.select('jax'); print(os.environ['KERAS_BACKEND'])"
+    clean = {name: value for name, value in os.environ.items() if name != "_DIGITS_ENVIRONMENT"}
+    environment = {**clean, "KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == "jax\n"
+    assert done.stderr == "warning: KERAS_BACKEND=torch is ignored: set train.backend in params.yaml\n"
