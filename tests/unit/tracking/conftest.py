@@ -8,13 +8,14 @@ from digits import params, paths
 from digits.data import dataset
 from digits.data.dataset import Digits
 from digits.files import write_json
+from tests.raw import RULE, block
 
 
 @pytest.fixture
 def project(store, mnist_digits) -> params.Params:
     """The parameters of a workspace with a store and 20 prepared digits a split."""
     images, labels = mnist_digits.images[::250], mnist_digits.labels[::250]
-    dataset.write_processed([(split, Digits(images, labels)) for split in dataset.SPLITS])
+    dataset.write_processed([block(split, Digits(images, labels)) for split in dataset.SPLITS], RULE)
     store.connect()
     return params.load()
 

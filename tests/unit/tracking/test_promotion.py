@@ -6,6 +6,7 @@ import pytest
 from digits.data import dataset
 from digits.data.dataset import Digits
 from digits.tracking import promotion, registry
+from tests.raw import RULE, block
 from tests.tracking_store import registered_version
 
 
@@ -32,7 +33,8 @@ def versions(store, constant_model):
 
 
 def write_test_split(labels: list[int]) -> None:
-    dataset.write_processed([("test", Digits(np.zeros((len(labels), 28, 28), np.uint8), np.array(labels)))])
+    digits = Digits(np.zeros((len(labels), 28, 28), np.uint8), np.array(labels))
+    dataset.write_processed([block("test", digits)], RULE)
 
 
 def test_the_champion_is_scored_on_the_current_test_split(versions):

@@ -71,6 +71,6 @@ def test_a_revision_of_version_0_1_is_refused(tmp_path, monkeypatch):
         subprocess.run(["git", *command], check=True, capture_output=True)
     head = revisions.head()
     with pytest.raises(UserError, match=rf"^{head[:12]} is a revision of version 0\.1, which kept data/measurements"):
-        difference.read_table(head)
+        difference.read_version(head)
     with pytest.raises(UserError, match=rf"^{paths.STATISTICS} is not in the working tree"):
-        difference.read_table(None)
+        difference.read_version(None)
