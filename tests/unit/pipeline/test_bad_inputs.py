@@ -502,7 +502,7 @@ LINKS = [
         "a folder that is a link to another label's",
         one_after_another(lambda: shutil.rmtree(EXTERNAL / "4"), link("4", "3")),
         VALIDATE_REFUSES,
-        (f"critical: one_label ( … {DIR}/3/01.png, label 3: also labelled 4:  … , {DIR}/4/01.png",),
+        (f"critical: one_label ( … {DIR}/3/03.png, label 3: also labelled 4: train row  … , {DIR}/4/03.png",),
     ),
     Row("a link to a folder", link("3/x.png", "../4"), INGEST_REFUSES, (f"{DIR}/3/x.png",)),
     Row(
