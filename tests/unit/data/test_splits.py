@@ -25,10 +25,11 @@ def assign(of: np.ndarray, published: object = UNPUBLISHED, groups: object = Non
 
 
 def that_draw(*wanted: int, published: int = UNPUBLISHED) -> np.ndarray:
-    """Digests that draw these splits on their own, in increasing order for each split."""
+    """Digests that draw these splits on their own: the lowest that do, of train the highest."""
     many = np.sort(digests(*range(500)))
     drawn = assign(many, published)
-    return np.array([many[drawn == split][wanted[:place].count(split)] for place, split in enumerate(wanted)])
+    of = {split: many[drawn == split][:: -1 if split == TRAIN else 1] for split in set(wanted)}
+    return np.array([of[split][wanted[:place].count(split)] for place, split in enumerate(wanted)])
 
 
 def test_the_draws_are_the_first_bytes_of_two_hashes():
