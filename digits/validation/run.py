@@ -195,8 +195,8 @@ def _expectation_result(gx_result: dict[str, Any], table: pd.DataFrame) -> Expec
     observed = details.get("observed_value")
     if observed is None:
         observed = (not gx_result["success"] and _exception(gx_result)) or _value_range(table, config)
-    elif meta["name"] == "digits_in_splits":
-        observed = _missing(kwargs["value_set"], observed)
+    if meta["name"] == "digits_in_splits":
+        observed = _missing(kwargs["value_set"], set(table[kwargs["column"]]))
     return ExpectationResult(
         name=meta["name"],
         description=meta["description"],
@@ -222,7 +222,7 @@ def _value_range(table: pd.DataFrame, config: dict[str, Any]) -> str:
     return f"{lowest} to {highest}" if lowest != highest else str(lowest)
 
 
-def _missing(wanted: list[str], found: list[str]) -> str:
+def _missing(wanted: list[str], found: set[str]) -> str:
     """Which digits a split has none of, and what to do."""
     missing = [value for value in wanted if value not in found]
     return f"no {', no '.join(missing)}: add pictures of it, or change the fraction or the seed" if missing else "all"

@@ -36,8 +36,8 @@ def weights_of(trained) -> str:
 
 def test_one_command_runs_all_stages(trained_template):
     printed = (trained_template.parent / "printed").read_text()
-    assert "ingested 200 pictures from folder: 160 train, 40 test" in printed
-    assert "of 45 expectations pass for 200 pictures" in printed
+    assert "ingested 200 pictures from folder: 112 train, 48 validation, 40 test" in printed
+    assert "of 46 expectations pass for 200 pictures" in printed
     assert "epoch   2/2" in printed
     assert "version 1 is champion" in printed
     assert "next: `digits predict PICTURE`" in printed
@@ -73,7 +73,7 @@ def test_one_run_has_the_training_the_evaluation_and_the_data(trained, client):
 
 def test_the_run_has_parameters_tags_and_artifacts(trained, client):
     (run,) = runs_of(client)
-    stages = ("ingest", "validate", "preprocess", "train", "evaluate", "register")
+    stages = ("ingest", "validate", "train", "evaluate", "register")  # which have parameters
     assert {key.split(".")[0] for key in run.data.params} == set(stages)
     assert run.data.tags["git_dirty"] == "no"
     assert run.data.tags["dvc_experiment"] == "none: dvc repro"
@@ -147,7 +147,7 @@ def test_the_lineage_of_the_champion_is_complete(trained, client):
     assert f"data/processed/train.parquet MD5 {data}, named by dvc.lock of {head}" in printed
     assert "from folder" in printed
     report = digest(trained.root / "metrics" / "validate.json", "md5")
-    assert f"of 45 expectations passed for 200 pictures, 0 quarantined; MD5 {report}; report " in printed
+    assert f"of 46 expectations passed for 200 pictures, 0 quarantined; MD5 {report}; report " in printed
 
 
 @pytest.mark.parametrize("link", ["run", "code", "trained on", "raw data", "validation"])

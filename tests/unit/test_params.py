@@ -123,6 +123,12 @@ def test_a_wrong_bound_is_named_with_what_is_allowed(tmp_path, name, value, word
     assert "params.yaml: validate.expectations." in str(error.value)
 
 
+def test_a_check_that_refuses_what_ingest_may_part_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"no_near_leak\.min = 0\.06 is above ingest\.near_duplicate_distance = 0\.05"):
+        load(write(tmp_path, "ingest", {"near_duplicate_distance": 0.05}))
+    load(write(tmp_path, "ingest", {"near_duplicate_distance": 0.06}))
+
+
 def test_equal_bounds_are_valid(tmp_path):
     nested = yaml.safe_load(SHIPPED.read_text())["validate"]["expectations"]
     nested["width"] = {"min": 28, "max": 28, "severity": "warning"}
@@ -148,11 +154,12 @@ def test_a_missing_section_and_an_unknown_one_are_named(tmp_path):
         load(path)
 
 
-def test_keys_of_version_0_1_are_all_named_with_their_new_names(tmp_path):
+def test_keys_of_earlier_versions_are_all_named_with_their_new_names(tmp_path):
     content = yaml.safe_load(SHIPPED.read_text())
     content["register"]["max_logit_difference"] = content["train"].pop("max_logit_difference")
     expectations = content["validate"]["expectations"]
     expectations["no_copies"] = expectations.pop("no_duplicates")
+    content["preprocess"] = {name: content["ingest"].pop(name) for name in ("validation_fraction", "seed")}
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(UserError) as error:
@@ -160,6 +167,8 @@ def test_keys_of_version_0_1_are_all_named_with_their_new_names(tmp_path):
     renamed = (
         "register.max_logit_difference is now train.max_logit_difference",
         "validate.expectations.no_copies is now validate.expectations.no_duplicates",
+        "preprocess.validation_fraction is now ingest.validation_fraction",
+        "preprocess.seed is now ingest.seed",
     )
     assert all(one in str(error.value) for one in renamed)
     assert len(str(error.value).splitlines()) == 1
@@ -204,7 +213,6 @@ def test_flat_gives_every_stages_parameters_by_the_names_that_dvc_takes():
     assert {name.split(".")[0] for name in flat} == {
         "ingest",
         "validate",
-        "preprocess",
         "train",
         "evaluate",
         "register",

@@ -8,20 +8,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from digits.data import dataset
-from digits.data.dataset import Digits, Example
-from tests.raw import read_raw
+from digits.data.dataset import Block, Digits, Example
+from tests.raw import RULE, block, example, read_raw
 
 
 def examples(count: int) -> list[Example]:
     return [
-        Example("test" if i % 3 == 0 else "train", bytes([i % 256]) * (i % 7), f"{i}.png", i % 10) for i in range(count)
+        example("test" if i % 3 == 0 else "train", bytes([i % 256]) * (i % 7), f"{i}.png", i % 10) for i in range(count)
     ]
 
 
 def test_raw_examples_are_read_in_order_and_unchanged(tmp_path):
     given = examples(2500)  # more than two row groups
-    assert dataset.write_raw(iter(given), tmp_path / "raw") == {"test": 834, "train": 1666}
-    assert dataset.raw_splits(tmp_path / "raw") == ["train", "test"]
+    assert dataset.write_raw(iter(given), RULE, tmp_path / "raw") == {"train": 1666, "validation": 0, "test": 834}
+    assert dataset.raw_splits(tmp_path / "raw") == ["train", "validation", "test"]
     for split in ("train", "test"):
         assert list(read_raw(split, tmp_path / "raw")) == [one for one in given if one.split == split]
         labels = [one.label for one in given if one.split == split]
@@ -29,7 +29,7 @@ def test_raw_examples_are_read_in_order_and_unchanged(tmp_path):
 
 
 def test_raw_files_follow_hugging_faces_convention(tmp_path):
-    dataset.write_raw(examples(10), tmp_path / "raw")
+    dataset.write_raw(examples(10), RULE, tmp_path / "raw")
     schema = pq.read_schema(tmp_path / "raw" / "train.parquet")
     assert str(schema.field("image").type) == "struct<bytes: binary, path: string>"
     features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
@@ -39,7 +39,7 @@ def test_raw_files_follow_hugging_faces_convention(tmp_path):
 
 def test_the_same_examples_give_the_same_bytes(tmp_path):
     for name in ("one", "two"):
-        dataset.write_raw(examples(1200), tmp_path / name)
+        dataset.write_raw(examples(1200), RULE, tmp_path / name)
     for split in ("train", "test"):
         one, two = ((tmp_path / name / f"{split}.parquet").read_bytes() for name in ("one", "two"))
         assert one == two
@@ -51,11 +51,11 @@ def group_sizes(path: Path) -> list[int]:
 
 
 def of_bytes(*sizes: int, split: str = "train") -> list[Example]:
-    return [Example(split, bytes(size), f"{row}.png", row % 10) for row, size in enumerate(sizes)]
+    return [example(split, bytes(size), f"{row}.png", row % 10) for row, size in enumerate(sizes)]
 
 
 def test_a_row_group_is_closed_by_its_rows(tmp_path):
-    dataset.write_raw(examples(2500), tmp_path)
+    dataset.write_raw(examples(2500), RULE, tmp_path)
     assert group_sizes(tmp_path / "train.parquet") == [1000, 666]
     assert group_sizes(tmp_path / "test.parquet") == [834]
 
@@ -63,7 +63,7 @@ def test_a_row_group_is_closed_by_its_rows(tmp_path):
 def test_a_row_group_is_closed_by_its_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "BYTES_PER_GROUP", 100)
     given = of_bytes(60, 39, 1, 99, 99, 500, 0, 1)
-    dataset.write_raw(given, tmp_path)
+    dataset.write_raw(given, RULE, tmp_path)
     assert group_sizes(tmp_path / "train.parquet") == [3, 2, 1, 2]
     assert list(read_raw("train", tmp_path)) == given
 
@@ -71,7 +71,7 @@ def test_a_row_group_is_closed_by_its_bytes(tmp_path, monkeypatch):
 def test_each_split_fills_row_groups_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "BYTES_PER_GROUP", 100)
     one, other = of_bytes(60, 60, 60, 60), of_bytes(30, 30, 30, 30, split="test")
-    dataset.write_raw([example for pair in zip(one, other, strict=True) for example in pair], tmp_path)
+    dataset.write_raw([example for pair in zip(one, other, strict=True) for example in pair], RULE, tmp_path)
     assert group_sizes(tmp_path / "train.parquet") == [2, 2]
     assert group_sizes(tmp_path / "test.parquet") == [4]
 
@@ -80,9 +80,9 @@ def test_each_split_fills_row_groups_of_its_own(tmp_path, monkeypatch):
 def in_row_groups(tmp_path, monkeypatch) -> tuple[Path, list[Example]]:
     """Raw data in row groups of at most three rows, seven of train and four of test, and its examples."""
     monkeypatch.setattr(dataset, "ROWS_PER_GROUP", 3)
-    given = [Example(split, bytes([row]), f"{split} {row}", row) for split in ("test", "train") for row in range(7)]
+    given = [example(split, bytes([row]), f"{split} {row}", row) for split in ("test", "train") for row in range(7)]
     given = [example for example in given if example.split == "train" or example.label < 4]
-    dataset.write_raw(given, tmp_path / "raw")
+    dataset.write_raw(given, RULE, tmp_path / "raw")
     return tmp_path / "raw", given
 
 
@@ -102,9 +102,9 @@ def test_row_groups_are_in_the_order_of_the_rows(in_row_groups):
 
 
 def test_the_workload_of_a_photograph_is_by_its_bytes(tmp_path):
-    dataset.write_raw([Example("train", bytes([n]) * 10, "small", 0) for n in range(5)], tmp_path / "small")
+    dataset.write_raw([example("train", bytes([n]) * 10, "small", 0) for n in range(5)], RULE, tmp_path / "small")
     noise = np.random.default_rng(0).bytes(1_000_000)
-    dataset.write_raw([Example("train", noise, "large", 0)] * 5, tmp_path / "large")
+    dataset.write_raw([example("train", noise, "large", 0)] * 5, RULE, tmp_path / "large")
     assert dataset.workload(dataset.row_groups(tmp_path / "small")) == 5
     assert dataset.workload(dataset.row_groups(tmp_path / "large")) > 400
 
@@ -112,8 +112,8 @@ def test_the_workload_of_a_photograph_is_by_its_bytes(tmp_path):
 def test_the_first_of_each_label_are_found_in_any_row_group(tmp_path):
     labels = np.repeat(np.arange(10), 7)
     images = np.arange(70, dtype=np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
-    blocks = [("train", Digits(images[rows], labels[rows])) for rows in np.array_split(np.arange(70), 9)]
-    dataset.write_processed(blocks, tmp_path)
+    blocks = [block("train", Digits(images[rows], labels[rows])) for rows in np.array_split(np.arange(70), 9)]
+    dataset.write_processed(blocks, RULE, tmp_path)
     found = dataset.read_first_processed("train", 3, tmp_path)
     assert sorted(found.images[:, 0, 0].tolist()) == [7 * label + n for label in range(10) for n in range(3)]
     assert np.array_equal(found.images[:, 0, 0] // 7, found.labels)
@@ -142,12 +142,12 @@ def test_read_rows_reads_no_other_row_group_than_those_of_the_wanted_rows(in_row
         dataset.read_rows(path, "train", {0})
 
 
-def blocks(images: np.ndarray, size: int) -> list[tuple[str, Digits]]:
+def blocks(images: np.ndarray, size: int) -> list[Block]:
     """Digits assigned to two splits in turn, `size` at a time."""
     starts = range(0, len(images), size)
     labels = np.arange(len(images)) % 10
     return [
-        (("train", "validation")[number % 2], Digits(images[start : start + size], labels[start : start + size]))
+        block(("train", "validation")[number % 2], Digits(images[start : start + size], labels[start : start + size]))
         for number, start in enumerate(starts)
     ]
 
@@ -155,29 +155,33 @@ def blocks(images: np.ndarray, size: int) -> list[tuple[str, Digits]]:
 def test_processed_digits_are_read_unchanged(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (2100, 28, 28), dtype=np.uint8)
     given = blocks(images, 300)
-    assert dataset.write_processed(iter(given), tmp_path / "processed") == {"train": 1200, "validation": 900}
+    assert dataset.write_processed(iter(given), RULE, tmp_path / "processed") == {
+        "train": 1200,
+        "validation": 900,
+        "test": 0,
+    }
     for split in ("train", "validation"):
         read = dataset.read_processed(split, tmp_path / "processed")
-        assert np.array_equal(read.images, np.concatenate([digits.images for of, digits in given if of == split]))
-        assert np.array_equal(read.labels, np.concatenate([digits.labels for of, digits in given if of == split]))
+        assert np.array_equal(read.images, np.concatenate([one.digits.images for one in given if one.split == split]))
+        assert np.array_equal(read.labels, np.concatenate([one.digits.labels for one in given if one.split == split]))
         assert (read.images.dtype, read.labels.dtype) == (np.uint8, np.int64)
 
 
 def test_processed_digits_need_not_be_contiguous_in_memory(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
     turned = images.transpose(0, 2, 1)
-    dataset.write_processed([("test", Digits(turned[::3], np.arange(7)))], tmp_path / "processed")
+    dataset.write_processed([block("test", Digits(turned[::3], np.arange(7)))], RULE, tmp_path / "processed")
     assert np.array_equal(dataset.read_processed("test", tmp_path / "processed").images, turned[::3])
 
 
 def test_each_block_is_a_row_group(tmp_path):
-    dataset.write_processed(blocks(np.zeros((25, 28, 28), np.uint8), 10), tmp_path / "processed")
+    dataset.write_processed(blocks(np.zeros((25, 28, 28), np.uint8), 10), RULE, tmp_path / "processed")
     assert group_sizes(tmp_path / "processed" / "train.parquet") == [10, 5]
 
 
 def test_an_error_of_a_source_leaves_the_last_data_unchanged(tmp_path):
     folder = tmp_path / "raw"
-    dataset.write_raw(examples(10), folder)
+    dataset.write_raw(examples(10), RULE, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     def failing():
@@ -185,7 +189,7 @@ def test_an_error_of_a_source_leaves_the_last_data_unchanged(tmp_path):
         raise RuntimeError("connection lost")
 
     with pytest.raises(RuntimeError):
-        dataset.write_raw(failing(), folder)
+        dataset.write_raw(failing(), RULE, folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in Path(tmp_path).iterdir()] == ["raw"]
 

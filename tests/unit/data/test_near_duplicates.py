@@ -1,22 +1,96 @@
-"""Candidate pairs of near duplicates; tests/unit/validation/test_duplicates.py tests the whole search."""
+"""Groups of near duplicates, against all pairs compared by brute force."""
 
 import numpy as np
+import pytest
+from scipy.sparse.csgraph import connected_components
 
 from digits.data import near_duplicates
+from digits.data.canonical import canonical
+from digits.data.statistics import compute_thumbnails
+
+DISTANCE = 0.06
 
 
-def test_candidates_are_all_pairs_of_equal_keys_in_slices_of_any_size():
-    keys = np.array([5, 7, 5, 5, 9, 7, 5])
-    test = np.array([False, False, True, True, True, True, False])
-    for size in (1, 2, 3, 100):
-        slices = near_duplicates._candidates(keys, test, np.flatnonzero(~test), size)
-        pairs = np.concatenate([np.stack(part, axis=1) for part in slices])
-        assert sorted(map(tuple, pairs.tolist())) == [(0, 2), (0, 3), (1, 5), (6, 2), (6, 3)]
-    for trains, tests in near_duplicates._candidates(keys[:2], test[:2], np.array([0, 1])):
-        assert len(trains) == len(tests) == 0
+def thumbnails(digits) -> np.ndarray:
+    return compute_thumbnails(canonical(digits)).reshape(len(digits), -1)
 
 
-def test_each_of_many_similar_pictures_is_compared_with_a_few_only():
-    test = np.arange(3000) % 2 == 0
-    pairs = list(near_duplicates._candidates(np.zeros(3000, int), test, np.flatnonzero(~test)))
-    assert sum(len(trains) for trains, _ in pairs) == 1500 * near_duplicates.MAX_CANDIDATES
+def noisy(base: np.ndarray, each: int, strongest: float, seed: int = 0) -> np.ndarray:
+    """`each` copies of every thumbnail, with noise up to this strength in its ink."""
+    random = np.random.default_rng(seed)
+    copies = np.repeat(base, each, axis=0).astype(float)
+    noise = random.standard_normal(copies.shape) * random.uniform(0, strongest, (len(copies), 1)) * (copies > 0)
+    return np.clip(np.rint(copies + noise), 0, 255).astype(np.uint8)
+
+
+def brute_force(of: np.ndarray) -> np.ndarray:
+    unit = of / np.maximum(np.linalg.norm(of.astype(float), axis=1, keepdims=True), 1)
+    return connected_components(2 - 2 * unit @ unit.T <= DISTANCE**2)[1]
+
+
+def partition(groups: np.ndarray) -> set[frozenset[int]]:
+    return {frozenset(np.flatnonzero(groups == number).tolist()) for number in np.unique(groups)}
+
+
+def test_the_groups_are_those_of_all_pairs(mnist_digits):
+    of = noisy(thumbnails(mnist_digits.images[::50]), 6, strongest=14)
+    found, expected = (partition(groups) for groups in (near_duplicates.group(of, DISTANCE), brute_force(of)))
+    assert 120 < len(expected) < 550
+    assert len(found ^ expected) <= 6  # a pair that is hardly near may be missed
+
+
+def test_distinct_digits_are_in_no_group(mnist_digits):
+    found = near_duplicates.group(thumbnails(mnist_digits.images), DISTANCE)
+    assert len(np.unique(found)) == 5000
+
+
+@pytest.mark.parametrize("large", [2, 5, 64])
+def test_neither_the_order_nor_the_others_nor_the_buckets_size_matter(mnist_digits, monkeypatch, large):
+    random = np.random.default_rng(1)
+    of = noisy(thumbnails(mnist_digits.images[::100]), 12, strongest=14)
+    expected = partition(near_duplicates.group(of, DISTANCE))
+    monkeypatch.setattr(near_duplicates, "LARGE_BUCKET", large)
+    monkeypatch.setattr(near_duplicates, "ROWS_PER_SLICE", 70)
+    monkeypatch.setattr(near_duplicates, "PRODUCTS_PER_BLOCK", 50)
+    order = random.permutation(len(of))
+    groups = np.empty(len(of), int)
+    groups[order] = near_duplicates.group(of[order], DISTANCE)
+    assert partition(groups) == expected
+    others = thumbnails(mnist_digits.images[np.arange(5000) % 100 % 9 == 1])  # which are no near duplicates of these
+    assert partition(near_duplicates.group(np.concatenate([of, others]), DISTANCE)[: len(of)]) == expected
+
+
+@pytest.mark.parametrize("fruitless", [0, 3])
+def test_a_large_bucket_is_compared_as_all_its_pairs(mnist_digits, monkeypatch, fruitless):
+    """Everything in one bucket: its groups are exactly those of brute force."""
+    of = np.unique(noisy(thumbnails(mnist_digits.images[:3]), 200, strongest=12), axis=0)
+    monkeypatch.setattr(near_duplicates, "_hashes", lambda vectors, lengths: np.zeros((len(vectors), 1), np.int64))
+    monkeypatch.setattr(near_duplicates, "FRUITLESS_PIVOTS", fruitless)
+    expected = partition(brute_force(of))
+    assert 3 < len(expected) < len(of)
+    assert partition(near_duplicates.group(of, DISTANCE)) == expected
+
+
+def test_a_chain_is_one_group():
+    """Each is near to the next only: 10 / 150 / 2 is some 0.03, and twice as much 0.07."""
+    chain = np.zeros((8, 196), np.uint8)
+    chain[:, 0], chain[:, 1] = 150 - 5 * np.arange(8), 150 + 5 * np.arange(8)
+    assert len(np.unique(near_duplicates.group(chain, DISTANCE))) == 1
+    assert len(np.unique(near_duplicates.group(chain[::2], DISTANCE))) == 4
+
+
+def test_ten_thousand_nearly_equal_pictures_are_one_group(mnist_digits):
+    of = noisy(thumbnails(mnist_digits.images[:1]), 10_000, strongest=2)
+    assert len(np.unique(near_duplicates.group(of, DISTANCE))) == 1
+
+
+def test_thumbnails_without_ink_are_alone():
+    found = near_duplicates.group(np.zeros((3, 196), np.uint8), DISTANCE)
+    assert len(np.unique(found)) == 3
+    assert near_duplicates.group(np.zeros((0, 196), np.uint8), DISTANCE).tolist() == []
+
+
+def test_a_dimmed_copy_is_a_near_duplicate(mnist_digits):
+    of = thumbnails(mnist_digits.images[:100])
+    found = near_duplicates.group(np.concatenate([of, of // 2]), DISTANCE)
+    assert np.array_equal(found[:100], found[100:])

@@ -28,7 +28,8 @@ FILES = [
 
 
 def ingest(source: str, **changes) -> Ingest:
-    defaults = {"mirror": "nowhere", "mirror_timeout": 2.0, "test_fraction": 0.2, "seed": 0}
+    fractions = {"test_fraction": 0.2, "validation_fraction": 0.1, "near_duplicate_distance": 0.06}
+    defaults = {"mirror": "nowhere", "mirror_timeout": 2.0, "seed": 0, **fractions}
     return Ingest(source=source, **{**defaults, **changes})
 
 
@@ -55,7 +56,7 @@ def serve():
 
 def test_the_message_for_an_unknown_source_lists_the_sources(workspace):
     with pytest.raises(UserError, match=r"ingest\.source = 'mnsit' is unknown; allowed: mnist-5k, mnist, folder"):
-        sources.examples(ingest("mnsit"))
+        sources.source_pictures(ingest("mnsit"))
 
 
 def test_every_source_has_a_dependency_for_dvc():
@@ -66,40 +67,43 @@ def test_every_source_has_a_dependency_for_dvc():
 
 
 class TestMnist5k:
-    def test_4000_and_1000_are_assigned_the_same_share_of_each_label(self, workspace, mnist_digits):
-        examples = list(sources.examples(ingest("mnist-5k")))
-        for split, each in (("train", 400), ("test", 100)):
-            labels = [example.label for example in examples if example.split == split]
-            assert np.bincount(labels).tolist() == [each] * 10
-        shown = np.stack([pictures.decode(example.data).pixels for example in examples])
+    def test_all_5000_are_read_without_a_published_side(self, workspace, mnist_digits):
+        found = list(sources.source_pictures(ingest("mnist-5k")))
+        shown = np.stack([pictures.decode(one.data).pixels for one in found])
         assert np.array_equal(shown, mnist_digits.images)
+        assert [one.label for one in found] == mnist_digits.labels.tolist()
+        assert {one.published for one in found} == {None}
 
-    def test_the_seed_assigns_the_splits(self, workspace):
-        def assigned(seed):
-            return [example.split for example in sources.examples(ingest("mnist-5k", seed=seed))]
-
-        assert assigned(1) == assigned(1)
-        assert assigned(1) != assigned(2)
+    def test_all_are_pictures_of_mnists_training_set(self, workspace, full_mnist):
+        """So that a model of mnist-5k learned nothing of MNIST's test set."""
+        little = {pictures.pixel_digest(one.data) for one in sources.source_pictures(ingest("mnist-5k"))}
+        sides: dict[str, set[bytes]] = {"train": set(), "test": set()}
+        for one in sources.source_pictures(ingest("mnist", mirror=str(full_mnist))):
+            sides[one.published].add(pictures.pixel_digest(one.data))
+        assert {side: len(of) for side, of in sides.items()} == {"train": 60_000, "test": 10_000}
+        assert len(little) == 5000
+        assert little <= sides["train"]
+        assert not little & sides["test"]
 
     def test_another_file_behind_the_library_is_refused(self, workspace):
         sums = workspace / "data/sources/mnist-5k/SHA256SUMS"
         sums.write_text(f"{'0' * 64}  mnist_5k.csv.gz\n")
         with pytest.raises(UserError, match=r"mnist_5k\.csv\.gz is truncated or altered: SHA-256 of its [\d,]+ bytes"):
-            next(sources.examples(ingest("mnist-5k")))
+            next(sources.source_pictures(ingest("mnist-5k")))
 
 
 class TestMnist:
     def test_all_70000_digits_are_read_from_a_folder(self, workspace, full_mnist):
-        examples = list(sources.examples(ingest("mnist", mirror=str(full_mnist))))
-        labels = {split: [e.label for e in examples if e.split == split] for split in ("train", "test")}
-        assert {split: len(of) for split, of in labels.items()} == {"train": 60_000, "test": 10_000}
+        examples = list(sources.source_pictures(ingest("mnist", mirror=str(full_mnist))))
+        labels = {side: [e.label for e in examples if e.published == side] for side in ("train", "test")}
+        assert {side: len(of) for side, of in labels.items()} == {"train": 60_000, "test": 10_000}
         raw = gzip.decompress((full_mnist / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
         assert pictures.decode(examples[60_000].data).pixels.tobytes() == raw[: 28 * 28]
         assert labels["test"][:5] == [7, 2, 1, 0, 4]
 
     def test_they_are_read_over_http(self, workspace, full_mnist, serve):
-        example = next(sources.examples(ingest("mnist", mirror=serve(full_mnist))))
-        assert (example.split, example.label, example.path) == ("train", 5, "train-images-idx3-ubyte.gz/00000.png")
+        example = next(sources.source_pictures(ingest("mnist", mirror=serve(full_mnist))))
+        assert (example.published, example.label, example.path) == ("train", 5, "train-images-idx3-ubyte.gz/00000.png")
 
     def test_they_are_read_from_s3(self, workspace, full_mnist, monkeypatch):
         import boto3
@@ -120,10 +124,12 @@ class TestMnist:
                 client.create_bucket(Bucket="digits")
                 for name in FILES:
                     client.upload_file(str(full_mnist / name), "digits", f"mnist/{name}")
-                example = next(sources.examples(ingest("mnist", mirror="s3://digits/mnist", mirror_timeout=20.0)))
+                example = next(
+                    sources.source_pictures(ingest("mnist", mirror="s3://digits/mnist", mirror_timeout=20.0))
+                )
             finally:
                 server.terminate()
-        assert (example.split, example.label) == ("train", 5)
+        assert (example.published, example.label) == ("train", 5)
 
     @pytest.mark.parametrize("damage", ["truncated", "altered"])
     def test_a_damaged_file_is_refused_by_its_checksum(self, workspace, full_mnist, tmp_path, damage):
@@ -135,7 +141,7 @@ class TestMnist:
         path.write_bytes(data[:1000] if damage == "truncated" else data[:-9] + b"x" + data[-8:])
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         with pytest.raises(UserError) as error:
-            next(sources.examples(ingest("mnist", mirror=str(mirror))))
+            next(sources.source_pictures(ingest("mnist", mirror=str(mirror))))
         for word in ("train-labels-idx1-ubyte.gz", str(mirror), found, "expected 3552534a0a55"):
             assert word in str(error.value)
 
@@ -143,11 +149,11 @@ class TestMnist:
         (tmp_path / "empty").mkdir()
         for mirror in (str(tmp_path / "empty"), serve(tmp_path / "empty")):
             with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz does not exist; set ingest\.mirror"):
-                next(sources.examples(ingest("mnist", mirror=mirror)))
+                next(sources.source_pictures(ingest("mnist", mirror=mirror)))
 
     def test_a_closed_port_is_reported(self, workspace):
         with pytest.raises(UserError, match=r"did not answer: .*check the network, or set ingest\.mirror"):
-            next(sources.examples(ingest("mnist", mirror=f"http://127.0.0.1:{free_port()}")))
+            next(sources.source_pictures(ingest("mnist", mirror=f"http://127.0.0.1:{free_port()}")))
 
     def test_a_server_that_does_not_answer_is_a_timeout(self, workspace):
         with socket.socket() as silent:
@@ -155,11 +161,11 @@ class TestMnist:
             silent.listen()
             mirror = f"http://127.0.0.1:{silent.getsockname()[1]}"
             with pytest.raises(UserError, match=r"did not answer within ingest\.mirror_timeout = 0\.5 seconds"):
-                next(sources.examples(ingest("mnist", mirror=mirror, mirror_timeout=0.5)))
+                next(sources.source_pictures(ingest("mnist", mirror=mirror, mirror_timeout=0.5)))
 
     def test_an_unknown_protocol_is_named(self, workspace):
         with pytest.raises(UserError, match="did not answer: ValueError Protocol not known: gopher"):
-            next(sources.examples(ingest("mnist", mirror="gopher://old.example/mnist")))
+            next(sources.source_pictures(ingest("mnist", mirror="gopher://old.example/mnist")))
 
 
 class TestFolder:
@@ -174,43 +180,35 @@ class TestFolder:
         return root
 
     def test_pictures_are_unchanged(self, external):
-        examples = list(sources.examples(ingest("folder")))
+        examples = list(sources.source_pictures(ingest("folder")))
         assert len(examples) == 50
         for example in examples:
             assert example.data == Path(example.path).read_bytes()
             assert example.label == int(Path(example.path).parent.name)
-        for split, each in (("train", 4), ("test", 1)):
-            assert np.bincount([e.label for e in examples if e.split == split]).tolist() == [each] * 10
-
-    def test_the_seed_assigns_the_splits(self, external):
-        def assigned(seed):
-            return [example.split for example in sources.examples(ingest("folder", seed=seed))]
-
-        assert assigned(1) == assigned(1)
-        assert assigned(1) != assigned(2)
+        assert {example.published for example in examples} == {None}
 
     def test_what_is_wrong_with_the_folder_stops_it_before_the_first_picture(self, external):
         (external / "4" / "notes.txt").write_text("four")
         with pytest.raises(UserError, match=r"data/external/4/notes\.txt has no suffix of a picture"):
-            next(sources.examples(ingest("folder")))
+            next(sources.source_pictures(ingest("folder")))
 
     def test_what_is_skipped_is_a_warning(self, external, tmp_path_factory, capsys):
         outside = tmp_path_factory.mktemp("outside") / "secret.png"
         outside.write_bytes(b"secret")
         (external / "3" / "link.png").symlink_to(outside)
-        assert b"secret" not in [example.data for example in sources.examples(ingest("folder"))]
+        assert b"secret" not in [example.data for example in sources.source_pictures(ingest("folder"))]
         printed = capsys.readouterr().out
         assert printed == "warning: data/external/3/link.png is a link to a file outside data/external: skipped\n"
 
     def test_a_name_that_is_no_utf8_is_escaped(self, external):
         name = os.fsdecode(b"gr\xf6sse.png")
         (external / "3" / "picture 0.png").rename(external / "3" / name)
-        paths = [example.path for example in sources.examples(ingest("folder"))]
+        paths = [example.path for example in sources.source_pictures(ingest("folder"))]
         assert r"data/external/3/gr\udcf6sse.png" in paths
         "".join(paths).encode("utf-8")
 
     def test_a_picture_that_vanished_is_named(self, external):
-        examples = sources.examples(ingest("folder"))
+        examples = sources.source_pictures(ingest("folder"))
         next(examples)
         (external / "9" / "picture 4.png").unlink()
         with pytest.raises(UserError, match=r"data/external/9/picture 4\.png can't be read: No such file"):
@@ -218,4 +216,4 @@ class TestFolder:
 
     def test_the_message_for_a_missing_folder_names_where_to_put_pictures(self, workspace):
         with pytest.raises(UserError, match="data/external does not exist; put your pictures in data/external/0 to"):
-            next(sources.examples(ingest("folder")))
+            next(sources.source_pictures(ingest("folder")))

@@ -11,7 +11,7 @@ from digits.data import dataset, pictures
 from digits.data.canonical import canonical
 from digits.errors import UserError
 from pipeline import preprocess
-from tests.raw import BLANK, SIZES, raw, read_raw
+from tests.raw import BLANK, RULE, SIZES, raw, read_raw
 
 
 def validated(*quarantined: tuple[str, int], success: bool = True) -> None:
@@ -36,7 +36,7 @@ def test_preprocess_writes_the_canonical_digits(workspace, mnist_digits):
     raw(mnist_digits, test_0={"data": shown(mnist_digits.images[0])})
     validated()
     preprocess.main()
-    assert sizes() == {"train": 140, "validation": 20, "test": 40}
+    assert sizes() == SIZES
     test = dataset.read_processed("test")
     # Parity: the stage converts each picture as the one function does.
     for example, image, label in zip(read_raw("test"), test.images, test.labels, strict=True):
@@ -54,15 +54,14 @@ def test_pictures_of_different_sizes_keep_their_order(workspace, mnist_digits, m
     raw(mnist_digits, **{f"test_{row}": {"data": shown(image, at=5 + row % 2)} for row, image in enumerate(chosen)})
     validated()
     preprocess.main()
-    for split in ("test", "train"):
-        raw_split = read_raw(split)
+    for split in dataset.SPLITS:
+        raw_split = list(read_raw(split))
         expected = [(example.label, pictures.decode_canonical(example.data).tobytes()) for example in raw_split]
-        names = ["test"] if split == "test" else ["train", "validation"]
-        processed = [dataset.read_processed(name) for name in names]
-        found = [
-            (int(label), image.tobytes()) for of in processed for image, label in zip(of.images, of.labels, strict=True)
-        ]
-        assert (found if split == "test" else sorted(found)) == (expected if split == "test" else sorted(expected))
+        images, labels = dataset.read_processed(split)
+        assert [(int(label), image.tobytes()) for image, label in zip(images, labels, strict=True)] == expected
+        hashes = [example.sha256.hex().encode() for example in raw_split]
+        assert dataset.read_picture_hashes(split).tolist() == hashes
+    assert dataset.split_rule() == dataset.split_rule(paths.RAW) == RULE
 
 
 def test_quarantined_rows_are_left_out_even_where_they_cant_be_decoded(workspace, mnist_digits):
@@ -94,6 +93,14 @@ def test_a_picture_without_a_digit_is_named_and_nothing_is_written(workspace, mn
     raw(mnist_digits, train_3={"data": data, "path": "0/od\nd.png"})
     validated()
     with pytest.raises(UserError, match=rf"^0/od\\nd\.png of the train split: {words}"):
+        preprocess.main()
+    assert not paths.PROCESSED.exists()
+
+
+def test_a_split_without_pictures_is_named_and_nothing_is_written(workspace, mnist_digits):
+    raw(mnist_digits)
+    validated(*(("validation", row) for row in range(20)))
+    with pytest.raises(UserError, match=r"the validation split has no pictures: add some, or change ingest\."):
         preprocess.main()
     assert not paths.PROCESSED.exists()
 

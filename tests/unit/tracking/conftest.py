@@ -1,28 +1,23 @@
 """A project before and after training: a tracking store, parameters, and a few prepared digits."""
 
-import hashlib
 import shutil
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from digits import params, paths
-from digits.data import dataset, splits
-from digits.data.dataset import Block, Digits
+from digits.data import dataset
+from digits.data.dataset import Digits
 from digits.files import write_json
+from tests.raw import RULE, block
 
 
 @pytest.fixture
 def project(store, mnist_digits) -> params.Params:
     """The parameters of a workspace with a store and 20 prepared digits a split."""
     images, labels = mnist_digits.images[::250], mnist_digits.labels[::250]
-    digests = np.frombuffer(b"".join(hashlib.sha256(bytes([row])).digest() for row in range(20)), np.uint8)
-    blocks = [
-        Block(split, Digits(images, labels), digests.reshape(20, 32) ^ at) for at, split in enumerate(dataset.SPLITS)
-    ]
     loaded = params.load()
-    dataset.write_processed(blocks, splits.rule(loaded.ingest))
+    dataset.write_processed([block(split, Digits(images, labels)) for split in dataset.SPLITS], RULE)
     store.connect()
     return loaded
 

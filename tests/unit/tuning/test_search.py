@@ -9,6 +9,7 @@ from digits.data import dataset
 from digits.errors import UserError
 from digits.params import Range, load
 from digits.tuning import search, study
+from tests.raw import RULE, block
 
 RATE = "train.learning_rate"
 
@@ -17,7 +18,7 @@ RATE = "train.learning_rate"
 def params(store):
     """The parameters of a workspace that has a tracking store and prepared data."""
     digits = dataset.Digits(np.zeros((20, 28, 28), np.uint8), np.arange(20) % 10)
-    dataset.write_processed([("train", digits), ("validation", digits)])
+    dataset.write_processed([block("train", digits), block("validation", digits)], RULE)
     params = load()
     return params.model_copy(
         update={"tune": params.tune.model_copy(update={"ranges": {"learning_rate": Range(low=0.001, high=0.1)}})}
@@ -76,13 +77,14 @@ def test_an_invalid_proposal_is_an_error(params):
 def test_other_data_are_refused_once_a_trial_has_ended(params):
     found = create(params)
     digits = dataset.Digits(np.ones((20, 28, 28), np.uint8), np.arange(20) % 10)
-    dataset.write_processed([("train", digits), ("validation", digits)])
+    dataset.write_processed([block("train", digits), block("validation", digits)], RULE)
     found = create(params)  # nothing has ended, so there is nothing to compare with
     trial = found.study.ask()
     trial.suggest_float(RATE, 0.001, 0.1)
     found.study.tell(trial, 0.5)
     create(params)
-    dataset.write_processed([("train", digits), ("validation", digits._replace(labels=digits.labels[::-1].copy()))])
+    reversed_labels = digits._replace(labels=digits.labels[::-1].copy())
+    dataset.write_processed([block("train", digits), block("validation", reversed_labels)], RULE)
     with pytest.raises(
         UserError, match=r"started with another data/processed/validation.parquet: choose another --name"
     ):

@@ -4,13 +4,18 @@ import subprocess
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from digits import paths
+from digits.data import dataset
 from digits.errors import UserError
 from digits.validation import difference
 from digits.validation.drift import NUMERIC_COLUMNS
 from digits.vcs import revisions
+from tests.raw import RULE
 
 
 def version(*pictures: tuple[str, int]) -> pd.DataFrame:
@@ -62,6 +67,59 @@ def test_a_picture_in_another_split_is_neither_added_nor_removed():
     assert (len(found.added), len(found.removed), found.reassigned, found.unchanged) == (0, 0, 1, 2)
 
 
+RULE_1 = "rule 1, seed 0, test_fraction 0.2, validation_fraction 0.1, near_duplicate_distance 0.06"
+BY_POSITION = (
+    "the position of a file (version 0.2), "
+    "ingest.test_fraction 0.2, ingest.seed 3, preprocess.validation_fraction 0.1, preprocess.seed 0"
+)
+
+
+def statistics_of(pictures: pd.DataFrame, rule: dict) -> None:
+    """What validate writes of these pictures."""
+    full = pictures.reindex(columns=[*dict.fromkeys([*difference.COLUMNS, *pictures])])
+    paths.STATISTICS.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pandas(full, preserve_index=False)
+    pq.write_table(table.cast(dataset.encode_rule(table.schema, rule)) if rule else table, paths.STATISTICS)
+
+
+@pytest.mark.parametrize(
+    ("before", "lock", "expected"),
+    [
+        (RULE, None, ""),
+        ({**RULE, "seed": 3}, None, f"before {RULE_1.replace('seed 0', 'seed 3')}; after {RULE_1}"),
+        ({**RULE, "test_fraction": 0.25}, None, f"before {RULE_1.replace('n 0.2', 'n 0.25')}; after {RULE_1}"),
+        ({**RULE, "rule": 2}, None, f"before {RULE_1.replace('rule 1', 'rule 2')}; after {RULE_1}"),
+        ({}, None, f"before unknown; after {RULE_1}"),
+        (
+            {},
+            {
+                "ingest": {"params": {"params.yaml": {"ingest": {"source": "x", "test_fraction": 0.2, "seed": 3}}}},
+                "preprocess": {"params": {"params.yaml": {"preprocess": {"validation_fraction": 0.1, "seed": 0}}}},
+            },
+            f"before {BY_POSITION}; after {RULE_1}",
+        ),
+    ],
+)
+def test_a_change_of_what_assigns_the_splits_is_said_once(tmp_path, monkeypatch, before, lock, expected):
+    monkeypatch.chdir(tmp_path)
+    statistics_of(version(*SAME), before)
+    if lock:
+        paths.DVC_LOCK.write_text(yaml.safe_dump({"stages": lock}, sort_keys=False))
+    one = difference.read_version(None)
+    paths.DVC_LOCK.unlink(missing_ok=True)
+    statistics_of(version(*SAME), RULE)
+    said = difference.format_split_change(one, difference.read_version(None))
+    assert said == (f"what assigns the splits: {expected}" if expected else "")
+    found = difference.compare(one.table, one.table)
+    difference.write_page(Path("page.html"), found, ("a", "b"), (None, None), 0.25, said)
+    assert Path("page.html").read_text().count("what assigns the splits: ") == bool(expected)
+
+
+def test_two_unknown_rules_are_said_too():
+    unknown = difference.Version(version(*SAME), difference.UNKNOWN)
+    assert difference.format_split_change(unknown, unknown).endswith("before unknown; after unknown")
+
+
 def test_a_revision_of_version_0_1_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path(".dvc").mkdir()
@@ -71,6 +129,6 @@ def test_a_revision_of_version_0_1_is_refused(tmp_path, monkeypatch):
         subprocess.run(["git", *command], check=True, capture_output=True)
     head = revisions.head()
     with pytest.raises(UserError, match=rf"^{head[:12]} is a revision of version 0\.1, which kept data/measurements"):
-        difference.read_table(head)
+        difference.read_version(head)
     with pytest.raises(UserError, match=rf"^{paths.STATISTICS} is not in the working tree"):
-        difference.read_table(None)
+        difference.read_version(None)

@@ -1,4 +1,4 @@
-"""Duplicates, and leaks from the test split, on tables made by hand and on real digits."""
+"""Duplicates, and leaks between the splits, on tables made by hand and on real digits."""
 
 from io import BytesIO
 
@@ -9,7 +9,7 @@ from PIL import Image
 
 from digits.data import pictures
 from digits.data.statistics import compute_statistics
-from digits.validation.duplicates import also_in_test, duplicate_of, near_duplicate_of
+from digits.validation.duplicates import also_in_split, duplicate_of, near_duplicate_of
 from tests.unit.validation.conftest import MAX_DISTANCE, table
 
 
@@ -19,9 +19,42 @@ def test_duplicate_of_names_the_first_which_has_no_finding():
     assert found == {2: "duplicate of picture 0", 4: "duplicate of picture 0"}
 
 
-def test_also_in_test_names_the_training_pictures():
+@pytest.mark.parametrize(
+    ("splits", "expected"),
+    [
+        (("train", "test"), {0: "also picture 1"}),
+        (("test", "train"), {1: "also picture 0"}),
+        (("train", "validation"), {0: "also picture 1"}),
+        (("validation", "test"), {0: "also picture 1"}),
+        (("train", "validation", "test"), {0: "also picture 2", 1: "also picture 2"}),
+        (("train", "train"), {}),
+    ],
+)
+def test_a_leak_is_found_between_every_pair_of_splits(splits, expected):
+    same = table(*({"split": split, "picture": "a"} for split in splits), {"split": "test"})
+    assert also_in_split(same).dropna().to_dict() == expected
+    thumbnails = (bytes([200 - n, 200, *[0] * 194]) for n in range(3))
+    near = table(
+        *({"split": split, "thumbnail": one} for split, one in zip(splits, thumbnails, strict=False)), {"split": "test"}
+    )
+    words = {row: message.replace("also", "nearly the same as") for row, message in expected.items()}
+    assert near_duplicate_of(near, MAX_DISTANCE).dropna().to_dict() == words
+
+
+def test_which_pictures_leak_does_not_depend_on_the_order_of_the_rows(real):
+    random = np.random.default_rng(0)
+    loose = 0.2  # so that there are many
+    split = random.choice(["train", "validation", "test"], len(real))
+    before = near_duplicate_of(real.assign(split=split), loose).notna()
+    assert 10 < before.sum() < 2000
+    order = random.permutation(len(real))
+    after = near_duplicate_of(real.assign(split=split).iloc[order].reset_index(drop=True), loose).notna()
+    assert np.array_equal(after, before[order])
+
+
+def test_also_in_split_names_the_training_pictures():
     rows = [{"picture": "a"}, {"picture": "a", "split": "test"}, {"picture": "b"}, {"picture": "a"}]
-    found = also_in_test(table(*rows, {"split": "test"})).dropna().to_dict()
+    found = also_in_split(table(*rows, {"split": "test"})).dropna().to_dict()
     assert found == {0: "also picture 1", 3: "also picture 1"}
 
 
@@ -47,7 +80,7 @@ def test_near_duplicate_of_finds_changed_test_pictures(real, mnist_digits, chang
     changed = compute_statistics([change(mnist_digits.images[row]) for row in originals])
     changed = changed.assign(split="train", label=mnist_digits.labels[originals], path="x.png", name="changed")
     both = pd.concat([real, changed], ignore_index=True)
-    assert also_in_test(both).isna().all()
+    assert also_in_split(both).isna().all()
     found = near_duplicate_of(both, MAX_DISTANCE)
     assert found[:5000].isna().all()
     expected = np.array([f"nearly the same as real {row}.png" for row in originals])

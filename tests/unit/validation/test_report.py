@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from digits.data import dataset, pictures
-from digits.data.dataset import Example
 from digits.data.statistics import row_group_statistics
 from digits.validation import drift, report
 from digits.validation.drift import PROFILE_COLUMNS
 from digits.validation.run import ExpectationResult, ValidationRun
+from tests.raw import RULE, example
 from tests.unit.validation.conftest import BOUNDS
 
 EVIL = "3/<script>alert('x')</script>.png"
@@ -40,14 +40,14 @@ def table(workspace, mnist_digits) -> pd.DataFrame:
     """60 real digits, six of each label, as raw data and as the table of their statistics."""
     chosen = np.concatenate([np.flatnonzero(mnist_digits.labels == label)[:6] for label in range(10)])
     examples = [
-        Example(
+        example(
             "test" if row % 6 == 0 else "train", pictures.encode_png(mnist_digits.images[at]), f"{row}.png", row // 6
         )
         for row, at in enumerate(chosen)
     ]
     examples[20] = examples[20]._replace(path=EVIL)
     examples[21] = examples[21]._replace(data=b"seven")
-    dataset.write_raw(examples)
+    dataset.write_raw(examples, RULE)
     return pd.concat(map(row_group_statistics, dataset.row_groups()), ignore_index=True)
 
 
@@ -137,8 +137,8 @@ def test_quarantined_pictures_are_shown_with_their_reasons(write, table):
 
 
 def test_a_drift_is_in_the_table(write):
-    page = write([result("ink")], ink=0.3)
-    assert re.search(r'<td>ink</td><td class="number">0\.300</td><td><span class="bar over"', page)
+    page = write([result("ink")], ink=3.0, extent=0.1)  # of 48 pictures, chance gives more than 0.05
+    assert re.search(r'<td>ink</td><td class="number">3\.000</td><td><span class="bar over"', page)
     assert page.count('class="bar over"') == 1
 
 

@@ -15,6 +15,7 @@ from digits.validation.drift import PROFILE_COLUMNS
 from digits.validation.findings import add_findings
 from digits.validation.run import ExpectationResult, ValidationRun
 from digits.validation.suite import DRIFT_EXPECTATIONS, MODES, PICTURE_EXPECTATIONS
+from tests.raw import RULE
 from tests.unit.validation.conftest import BOUNDS, FINDINGS, MAX_DISTANCE, MAX_MINORITY, MAX_RATIO
 
 NO_DRIFT = dict.fromkeys(PROFILE_COLUMNS, 0.0)
@@ -22,10 +23,11 @@ NO_DRIFT = dict.fromkeys(PROFILE_COLUMNS, 0.0)
 
 @pytest.fixture(scope="module")
 def digits(mnist_digits) -> pd.DataFrame:
-    """The statistics and findings of 200 real digits, 20 of each label, four fifths of them in the training split."""
+    """The statistics and findings of 200 real digits, 20 of each label: 14 in train, 2 in validation, 4 in test."""
     rows = np.concatenate([np.flatnonzero(mnist_digits.labels == label)[:20] for label in range(10)])
     table = pd.DataFrame({"split": "train", "row": range(200), "label": mnist_digits.labels[rows]})
     table.loc[np.arange(200) % 20 < 4, "split"] = "test"
+    table.loc[np.arange(200) % 20 > 17, "split"] = "validation"
     table["path"] = table["name"] = [
         f"{label}/{row}.png" for label, row in zip(table["label"], range(200), strict=True)
     ]
@@ -69,11 +71,11 @@ FAULTS = {
     "one_label": ({"other_label": "also labelled 9: 9/3.png"}, "also labelled 9: 9/3.png"),
     "class_typical": ({"class_mismatch": "looks like a 3: ..."}, "looks like a 3: ..."),
     "no_duplicates": ({"duplicate_of": "duplicate of 1/1.png"}, "duplicate of 1/1.png"),
-    "no_leak": ({"also_in_test": "also 1/1.png"}, "also 1/1.png"),
+    "no_leak": ({"also_in_split": "also 1/1.png"}, "also 1/1.png"),
     "no_near_leak": ({"near_duplicate_of": "nearly the same as 1/1.png"}, "nearly the same as 1/1.png"),
 }
 ROW = {name: 7 * position + 3 for position, name in enumerate(FAULTS)}
-OF_ALL = {"pictures", "every_digit", "balance"}  # these have no failing rows
+OF_ALL = {"pictures", "every_digit", "balance", "digits_in_splits"}  # these have no failing rows
 
 
 def test_params_yaml_bounds_every_expectation_and_no_other():
@@ -135,6 +137,7 @@ def test_real_digits_pass_and_data_docs_are_written(digits, passing):
         ("frames", "at most 1", "1"),
         ("label", "one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
         ("balance", "at most 0.1", 0),
+        ("digits_in_splits", "0 to 9 in each", "all"),
         ("drift of ink", "at most 0.25", 0),
     ],
 )
@@ -181,6 +184,27 @@ def test_too_few_pictures(few):
 def test_a_digit_that_never_occurs(few):
     assert (few["every_digit"].success, few["every_digit"].critical) == (False, True)
     assert few["label"].success
+
+
+def test_a_digit_that_is_missing_in_a_split_is_named_with_the_seed_and_the_fractions(digits, tmp_path):
+    table = digits.copy()
+    table.loc[(table["label"] == 4) & (table["split"] == "validation"), "split_label"] = "train 4"
+    (result,) = (
+        one
+        for one in run.check(table, NO_DRIFT, BOUNDS, tmp_path / "docs", split_rule={**RULE, "seed": 7})
+        if one.name == "digits_in_splits"
+    )
+    assert (result.success, result.critical, result.rows) == (False, True, [])
+    assert result.observed == "no validation 4: add pictures of it, or change the fraction or the seed"
+    fractions = "ingest.test_fraction = 0.2, ingest.validation_fraction = 0.1"
+    assert result.description == f"every digit occurs in each split, as drawn with ingest.seed = 7, {fractions}"
+
+
+def test_drift_may_exceed_its_bound_by_chance(digits, tmp_path):
+    scores, chances = {**NO_DRIFT, "ink": 0.3, "extent": 0.3}, {**NO_DRIFT, "ink": 0.06, "extent": 0.04}
+    results = {one.name: one for one in run.check(digits, scores, BOUNDS, tmp_path / "docs", chances)}
+    assert (results["drift of ink"].success, results["drift of ink"].expected) == (True, "at most 0.31")
+    assert (results["drift of extent"].success, results["drift of extent"].expected) == (False, "at most 0.29")
 
 
 def test_unbalanced_classes_are_a_warning(few):
