@@ -74,6 +74,7 @@ class TestMnist5k:
         assert [one.label for one in found] == mnist_digits.labels.tolist()
         assert {one.published for one in found} == {None}
 
+    @pytest.mark.slow
     def test_all_are_pictures_of_mnists_training_set(self, workspace, full_mnist):
         """So that a model of mnist-5k learned nothing of MNIST's test set."""
         little = {pictures.pixel_digest(one.data) for one in sources.source_pictures(ingest("mnist-5k"))}

@@ -172,6 +172,7 @@ def test_a_source_without_pictures_is_named_and_the_last_data_stay(external, mon
     assert not list(paths.RAW.parent.glob(".partial*"))
 
 
+@pytest.mark.slow
 def test_many_pictures_are_hashed_on_every_core_to_the_same_result(external, monkeypatch):
     from digits.data import staging
 
