@@ -6,6 +6,7 @@ user's environment by chance: what these tables clear or pin changes no result a
 
 import os
 import sys
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from types import TracebackType
 
@@ -40,6 +41,7 @@ CLEARED = {
 KEPT = {
     # The tracking store: its address, credentials, certificates and limits of time
     "MLFLOW_TRACKING_URI": "chooses the tracking store",
+    "MLFLOW_ALLOW_FILE_STORE": "chooses a folder as tracking store",
     "MLFLOW_TRACKING_USERNAME": "credential",
     "MLFLOW_TRACKING_PASSWORD": "credential",
     "MLFLOW_TRACKING_TOKEN": "credential",
@@ -92,6 +94,7 @@ KEPT = {
     "GIT_ASKPASS": "credential",
     "GIT_TERMINAL_PROMPT": "credential",
     "GIT_CONFIG_*": "git's configuration, such as safe.directory in a container",
+    "GIT_CEILING_DIRECTORIES": "where git looks for a repository",
     "GIT_DISCOVERY_ACROSS_FILESYSTEM": "a repository that is mounted in a container",
     "GIT_EXEC_PATH": "where git is",
     "GIT_TEMPLATE_DIR": "where git is",
@@ -132,21 +135,25 @@ _APPLIED = "_DIGITS_ENVIRONMENT"  # set in children too: what a library set in t
 ignored: dict[str, str] = {}  # what a user set of INSTEAD, until it is reported
 
 
-def report_ignored(prefix: str) -> None:
-    """Print, once, a line for each variable of this prefix that a user set and that counts for nothing."""
+def report_ignored(prefix: str, shown: Callable[[str], str] = str) -> None:
+    """Print, once, a line for each variable of this prefix that a user set and that counts for nothing.
+
+    `shown` makes of a value what is printed, such as an address without its password.
+    """
     for name in [name for name in ignored if name.startswith(prefix)]:
-        print(f"warning: {name}={ignored.pop(name)} is ignored: {INSTEAD[name]}", file=sys.stderr, flush=True)
+        print(f"warning: {name}={shown(ignored.pop(name))} is ignored: {INSTEAD[name]}", file=sys.stderr, flush=True)
 
 
-def _is_cleared(name: str, in_a_stage: bool) -> bool:
+def is_cleared(name: str) -> bool:
+    """Whether the variable of this name counts for nothing here."""
     if name in OF_A_STAGE:
-        return not in_a_stage
+        return "DVC_STAGE" not in os.environ
     return any(fnmatchcase(name, p) for p in CLEARED) and not any(fnmatchcase(name, p) for p in KEPT)
 
 
 def _apply() -> None:
-    in_a_stage, first = "DVC_STAGE" in os.environ, _APPLIED not in os.environ
-    for name in [name for name in os.environ if _is_cleared(name, in_a_stage)]:
+    first = _APPLIED not in os.environ
+    for name in [name for name in os.environ if is_cleared(name)]:
         value = os.environ.pop(name)
         if first and name in INSTEAD:
             ignored[name] = value

@@ -45,7 +45,8 @@ def run(main: Callable[[], object]) -> None:
     prepare_output()
     interrupts = _Interrupts()
     try:
-        status = exit_status(_stage(main) if main.__module__ == "__main__" else main)
+        is_stage = main.__module__ == "__main__" and sys.argv[0] != "-c"
+        status = exit_status(_stage(main) if is_stage else main)
         sys.exit(128 + (interrupts.received or signal.SIGINT) if status == 130 else status)
     finally:
         interrupts.ignore()  # else libraries that clean up as Python exits would print a traceback
@@ -168,9 +169,8 @@ def _stage(main: Callable[[], object]) -> Callable[[], object]:
 
     def run_stage() -> object:
         script = sys.modules["__main__"]
-        spec = getattr(script, "__spec__", None)
         parser = argparse.ArgumentParser(
-            prog=f"python -m {spec.name}" if spec else None,
+            prog=f"python -m {script.__spec__.name}" if script.__spec__ else None,
             description=script.__doc__,
             epilog="Its parameters are in params.yaml.",
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -48,7 +48,7 @@ class Ingest(Section):
     mirror_timeout: Number = Field(gt=0, le=3600)
     test_fraction: Fraction
     validation_fraction: Fraction
-    near_duplicate_distance: Number = Field(ge=0, le=1)
+    near_duplicate_distance: Number = Field(ge=0, le=0.1)  # beyond, the search misses many pairs
     seed: Seed
 
 
@@ -60,6 +60,10 @@ class Fact(Section):
 
 class AtLeast(Fact):
     min: Number
+
+
+class Distance(Fact):
+    min: Number = Field(ge=0)
 
 
 class AtMost(Fact):
@@ -109,7 +113,7 @@ class Expectations(Section):
     digits_in_splits: Fact
     no_duplicates: Fact
     no_leak: Fact
-    no_near_leak: AtLeast
+    no_near_leak: Distance
     drift: AtMost
 
     def severity(self, name: str) -> str:

@@ -28,7 +28,7 @@ def read_source(staged: Staging, params: Ingest) -> Fingerprints:
         if "DVC_STAGE" not in os.environ:
             raise
         # DVC removes a stage's outputs before it runs the stage.
-        raise UserError(f"{error}\nthe last ingested data is in DVC's cache: `dvc checkout ingest`") from None
+        raise UserError(f"{error}\nwhere data was ingested before, `dvc checkout ingest` restores it") from None
     return prints
 
 
@@ -61,6 +61,7 @@ def main() -> None:
     with staging() as staged:
         prints = read_source(staged, params)
         groups = near_duplicates.group(prints.thumbnails, params.near_duplicate_distance)
+        groups = near_duplicates.join_equal(groups, prints.digests)
         split = splits.assign(prints.digests, prints.published, groups, params)
         dropped = list_dropped(staged, prints, groups, split)
         rows = dataset.write_raw(staged.examples(prints.digests, split), splits.rule(params), dropped=dropped)

@@ -48,8 +48,13 @@ def select_rows(quarantine: pd.DataFrame) -> dict[str, np.ndarray]:
     for split in dataset.SPLITS:
         selected[split] = np.ones(dataset.count_rows(paths.RAW / f"{split}.parquet"), bool)
         selected[split][quarantine.loc[quarantine["split"] == split, "row"].to_numpy(int)] = False
+        if not len(selected[split]):
+            raise UserError(
+                f"the {split} split has no pictures: add some, or change ingest.test_fraction, "
+                "ingest.validation_fraction or ingest.seed"
+            )
         if not selected[split].any():
-            raise UserError(f"the {split} split has no pictures: add some, or change ingest.{split}_fraction or seed")
+            raise UserError(f"all pictures of the {split} split are quarantined: {paths.QUARANTINE} has the reasons")
     return selected
 
 

@@ -19,7 +19,7 @@ from digits.files import atomic_write, remove, write_json
 from digits.model import backend
 from digits.params import Train, load
 from digits.paths import CHECKPOINT, HISTORY, LEARNING_CURVES, ONNX, TRAINING, WEIGHTS
-from digits.tracking import live, tags
+from digits.tracking import live
 from digits.visualization import figures
 
 Metrics = dict[str, float]
@@ -83,7 +83,7 @@ def main() -> None:
         with atomic_write(HISTORY) as temporary:
             pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch")).to_csv(temporary)
         figures.learning_curves(history, LEARNING_CURVES)
-        live_run.model = tags.of_files()
+        live_run.set_model()
         remove(CHECKPOINT)  # last: after an error before this, no epoch is repeated
     print(f"trained: validation accuracy {history[-1]['val_accuracy']:.2%}; see {LEARNING_CURVES}")
 

@@ -67,9 +67,10 @@ def main() -> None:
     report.write(paths.VALIDATION_REPORT, result, quarantined, reference, params.expectations)
     report.print_results(result, quarantined)
     if not result.success:
+        pictures = "fix or remove these pictures at their source, set validate.on_bad_rows: quarantine, or "
         raise UserError(
-            "the data fails a critical expectation (above): fix or remove these pictures at their source, set "
-            f"validate.on_bad_rows: quarantine, or change a bound under validate.expectations in {paths.PARAMS}"
+            f"the data fails a critical expectation (above): {pictures if len(result.bad_rows()) else ''}"
+            f"change a bound under validate.expectations in {paths.PARAMS}"
         )
 
 

@@ -1,12 +1,11 @@
 """The command that classifies pictures with the champion."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
-from digits.errors import printable
+from digits.errors import UserError, printable
 
 
 @click.command()
@@ -32,7 +31,7 @@ def predict(picture: tuple[Path, ...], as_json: bool) -> None:
     for row in rows:
         print(json.dumps(row) if as_json else _as_text(row))
     if len(readable) < len(rows):
-        sys.exit(1)
+        raise UserError(f"{len(rows) - len(readable)} of {len(rows)} pictures can't be read: see their rows")
 
 
 def _read(path: Path) -> dict:

@@ -51,15 +51,17 @@ def migrate(target: str) -> None:
 
     What was copied before is skipped. Example: digits migrate http://127.0.0.1:5000
     """
+    from digits import addresses
     from digits.paths import TRACKING_DATABASE, project_root
-    from digits.tracking import migration, store
+    from digits.tracking import migration, relocation, store
 
     source = project_root() / TRACKING_DATABASE
     if not source.exists():
         raise UserError(f"{source} does not exist, so there is nothing to migrate")
+    relocation.relocate(source, project_root())
     os.environ["MLFLOW_TRACKING_URI"] = target
     store.connect()
     with store.wrap_store_errors():
-        migration.migrate(f"{store.SQLITE}{source}", store.uri(), print)
+        migration.migrate(addresses.sqlite_address(source), store.uri(), print)
     address = store.redacted_uri()
     print(f"the runs and models are on {address}; next: export MLFLOW_TRACKING_URI={address}")

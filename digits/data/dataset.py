@@ -239,8 +239,10 @@ def _write(
 
 def _examples(split: str, table: pa.Table) -> list[Example]:
     image = table["image"].combine_chunks()
-    columns = (image.field("bytes"), image.field("path"), table["label"], table["sha256"])
-    return [Example(split, *row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
+    columns = [column.to_pylist() for column in (image.field("bytes"), image.field("path"), table["label"])]
+    # Raw files of version 0.2, which `digits data diff` reads, have no hashes.
+    digests = table["sha256"].to_pylist() if "sha256" in table.column_names else [b""] * len(table)
+    return [Example(split, *row) for row in zip(*columns, digests, strict=True)]
 
 
 def _raw_tables(examples: Iterable[Example]) -> Iterator[tuple[str, pa.Table]]:

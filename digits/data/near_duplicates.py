@@ -28,7 +28,7 @@ def group(thumbnails: np.ndarray, max_distance: float) -> np.ndarray:
     is connected to them by such pairs. A thumbnail without ink is alone.
     """
     distinct, inverse = np.unique(_as_strings(thumbnails), return_inverse=True)
-    vectors = np.frombuffer(distinct.tobytes(), np.uint8).reshape(-1, THUMBNAIL_PIXELS)
+    vectors = distinct.view(np.uint8).reshape(-1, THUMBNAIL_PIXELS)
     found = _Groups(vectors, max_distance)
     for keys in _hashes(vectors, found.lengths).T:
         found.connect(*_bucket_pairs(found, np.ascontiguousarray(keys)))
@@ -38,21 +38,28 @@ def group(thumbnails: np.ndarray, max_distance: float) -> np.ndarray:
     return groups
 
 
+def join_equal(groups: np.ndarray, digests: np.ndarray) -> np.ndarray:
+    """(n,) int: the groups after those of rows with equal (n,) digests are connected."""
+    _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
+    return _components(np.unique(groups, return_inverse=True)[1], np.arange(len(groups)), first[inverse])
+
+
 class _Groups:
     """Distinct vectors, their lengths, and the groups that are connected so far."""
 
     def __init__(self, vectors: np.ndarray, max_distance: float) -> None:
         self.vectors, self.max_distance = vectors, max_distance
-        parts = [self.vectors[part].astype(np.float32) for part in _slices(len(vectors))]
-        squares = [np.einsum("ij,ij->i", part, part) for part in parts] or [np.zeros(0)]
-        self.lengths = np.maximum(np.sqrt(np.concatenate(squares).astype(np.float64)), 1)
+        squares = np.zeros(len(vectors))
+        for part in _slices(len(vectors)):
+            some = vectors[part].astype(np.float32)
+            squares[part] = np.einsum("ij,ij->i", some, some)
+        self.lengths = np.maximum(np.sqrt(squares), 1)
         self.groups = np.arange(len(vectors))
 
     def connect(self, one: np.ndarray, other: np.ndarray) -> None:
         """Connect the (k,) rows `one` with the rows `other`, pair by pair."""
-        shape = (len(self.groups),) * 2
-        edges = coo_array((np.ones(len(one), bool), (self.groups[one], self.groups[other])), shape=shape)
-        self.groups = connected_components(edges, directed=False)[1][self.groups]
+        if len(one):
+            self.groups = _components(self.groups, one, other)
 
     def near_pairs(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """(k,) bool: which pairs of rows are at most `max_distance` apart."""
@@ -131,18 +138,31 @@ def _large_bucket_pairs(found: _Groups, rows: np.ndarray) -> list[tuple[np.ndarr
 
 
 def _block_pairs(found: _Groups, ones: np.ndarray, others: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Near pairs of the rows `ones` with the rows `others`, as many as connect them: fewer than rows in each block."""
-    pairs = []
+    """Near pairs of the rows `ones` with the rows `others`, as many as connect them.
+
+    Rows of the largest group so far are compared with the rows outside it only.
+    """
+    rows, place = np.unique(np.concatenate([ones, others]), return_inverse=True)
+    if not len(rows):
+        return []
+    label = np.unique(found.groups[rows], return_inverse=True)[1]
+    ones, others = place[: len(ones)], place[len(ones) :]
     step = max(1, PRODUCTS_PER_BLOCK // max(1, len(others)))
     for start in range(0, len(ones), step):
-        rows = np.concatenate([ones[start : start + step], others])
-        count = len(rows) - len(others)
-        one, other = np.nonzero(found.within(rows[:count], others, 1)[0])
-        edges = coo_array((np.ones(len(one), bool), (one, other + count)), shape=(len(rows),) * 2)
-        group = connected_components(edges, directed=False)[1]
-        first = np.unique(group, return_index=True)[1]
-        pairs.append((rows[first[group]], rows))
-    return pairs
+        block, largest = ones[start : start + step], np.bincount(label).argmax()
+        inside = label[block] == largest
+        for chosen, among in ((block[inside], others[label[others] != largest]), (block[~inside], others)):
+            if len(chosen) and len(among):
+                one, other = np.nonzero(found.within(rows[chosen], rows[among], 1)[0])
+                label = _components(label, chosen[one], among[other])
+    first = np.unique(label, return_index=True)[1]
+    return [(rows[first[label]], rows)]
+
+
+def _components(groups: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(n,) int: the groups after the groups of the rows `one` are connected with those of the rows `other`."""
+    edges = coo_array((np.ones(len(one), bool), (groups[one], groups[other])), shape=(int(groups.max()) + 1,) * 2)
+    return connected_components(edges, directed=False)[1][groups]
 
 
 def _as_strings(thumbnails: np.ndarray) -> np.ndarray:

@@ -152,10 +152,10 @@ def errors(data: bytes) -> Iterator[None]:
 
 def png_chunks(data: bytes) -> list[bytes] | None:
     """The types of a PNG's chunks, or None where one is cut off or its checksum is wrong."""
-    start, chunks = len(PNG_SIGNATURE), []
+    start, chunks, view = len(PNG_SIGNATURE), [], memoryview(data)  # a view: a slice of bytes would be a copy
     while start < len(data):
         end = start + 12 + int.from_bytes(data[start : start + 4])
-        if end > len(data) or zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
+        if end > len(data) or zlib.crc32(view[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
             return None
         chunks.append(data[start + 4 : start + 8])
         start = end

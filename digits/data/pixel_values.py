@@ -9,8 +9,9 @@ from digits.data.picture_files import PictureFile
 
 MAX_SIDE = 1024  # pixels: a larger picture is averaged down, which saves time and does not affect a 28 x 28 digit
 BAND_PIXELS = 1 << 18  # converted at a time: bounds the memory
-# The values of white: fractions, 8, 10, 12, 14 and 16 bits. The least that no pixel exceeds is taken.
+# The values of white: fractions, 8, 10, 12, 14 and 16 bits. The least that no pixel exceeds by more is taken.
 WHITES = (1, 255, 1023, 4095, 16383, 65535)
+OVERSHOOT = 1.1  # of white: smooth resampling of fractions goes beyond it by some percent
 TRANSPOSE_BY_ORIENTATION = {  # by the Exif tag Orientation: what shows the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -34,8 +35,8 @@ def grey(picture: PictureFile) -> PixelValues:
     """The grey of a loaded picture, upright and averaged down by a whole factor to at most MAX_SIDE pixels.
 
     White is 1, 255, 1,023, 4,095, 16,383 or 65,535 in a picture of fractions or more than 8 bits: the least that no
-    pixel exceeds, else its largest value. What is below black, and what is no number, becomes black. A transparent
-    background becomes white behind dark ink and black behind light ink.
+    pixel exceeds by more than a tenth, else its largest value. What is below black, and what is no number, becomes
+    black. A transparent background becomes white behind dark ink and black behind light ink.
     """
     width, height = picture.size
     factor = -(-max(width, height) // MAX_SIDE)
@@ -44,10 +45,10 @@ def grey(picture: PictureFile) -> PixelValues:
     extremes = None
     if picture.image.mode.startswith(("I", "F")):
         extremes = _extremes(picture, rows)
-        white = next((white for white in WHITES if extremes[1] <= white), extremes[1])
+        white = next((white for white in WHITES if extremes[1] <= OVERSHOOT * white), extremes[1])
         parts = [_reduced(_eight_bits(band, white), box) for band in picture.bands(rows)]
     elif picture.image.has_transparency_data:
-        parts = [_reduced(band.convert("RGBA").convert("LA"), box) for band in picture.bands(rows)]
+        parts = [_reduced_transparent(band.convert("RGBA"), box) for band in picture.bands(rows)]
     elif picture.image.mode == "LAB":
         parts = [_reduced(band.convert("RGB").convert("L"), box) for band in picture.bands(rows)]
     else:
@@ -77,6 +78,11 @@ def _extremes(picture: PictureFile, rows: int) -> tuple[float, float]:
 def _eight_bits(band: Image.Image, white: float) -> Image.Image:
     values = np.nan_to_num(np.asarray(band, dtype=np.float32), posinf=white)
     return Image.fromarray(np.rint(np.clip(values * (255 / white), 0, 255)).astype(np.uint8))
+
+
+def _reduced_transparent(band: Image.Image, box: tuple[int, int]) -> np.ndarray:
+    # Averaged with the opacity as weight: the colour of what cannot be seen does not count.
+    return np.asarray((band.convert("RGBa").reduce(box).convert("RGBA") if box != (1, 1) else band).convert("LA"))
 
 
 def _reduced(band: Image.Image, box: tuple[int, int]) -> np.ndarray:

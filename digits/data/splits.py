@@ -1,4 +1,4 @@
-"""The split of each picture: a function of its SHA-256, a seed and the fractions, whatever other pictures there are."""
+"""The split of each picture: a function of its SHA-256, a seed and the fractions, and of its near duplicates' only."""
 
 import hashlib
 

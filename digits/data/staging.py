@@ -2,21 +2,22 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tqdm import tqdm
 
 from digits import paths
 from digits.data import dataset, pictures, splits
 from digits.data.dataset import Example
 from digits.data.sources import SourcePicture
-from digits.data.statistics import compute_thumbnails
+from digits.data.statistics import THUMBNAIL_SIZE, compute_thumbnails
 from digits.files import remove
-from digits.processes import MIN_PARALLEL_WORKLOAD, parallel_map
+from digits.processes import parallel_map
 
 SIDES = {"train": splits.TRAIN, "test": splits.TEST, None: splits.UNPUBLISHED}
 SCHEMA = pa.schema({"data": pa.binary(), "path": pa.string(), "label": pa.int64()})
@@ -43,22 +44,24 @@ class Staging:
     def fill(self, source: Iterable[SourcePicture]) -> Fingerprints:
         """Write all pictures to the file, and return their fingerprints, computed on every core where there are many.
 
-        A few row groups of pictures are in memory at once.
+        A row group of pictures is in memory at once, and one in each process.
         """
-        published = [np.zeros(0, np.int8)]
-
-        def written(writer: pq.ParquetWriter, batches: Iterable[list[SourcePicture]]) -> Iterator[list[bytes]]:
-            for batch in batches:
+        published, costs = [np.zeros(0, np.int8)], []
+        with pq.ParquetWriter(self._path, SCHEMA, compression="none") as writer:
+            for batch in _batches(source):
                 data, path, label, sides = zip(*batch, strict=True)
                 writer.write_table(pa.table({"data": data, "path": path, "label": label}, schema=SCHEMA))
                 published.append(np.array([SIDES[side] for side in sides], np.int8))
-                yield list(data)
-
-        batches, workload = _with_workload(_batches(source))
-        with pq.ParquetWriter(self._path, SCHEMA, compression="none") as writer:
-            done = list(parallel_map(fingerprint, written(writer, batches), workload))
-        digests = np.frombuffer(b"".join(digest for digest, _ in done), "S32")
-        thumbnails = np.concatenate([np.zeros((0, 196), np.uint8), *(thumbnails for _, thumbnails in done)])
+                costs.append(max(len(batch), sum(map(len, data)) // dataset.BYTES_PER_SMALL_PICTURE))
+        count = sum(map(len, published))
+        digests, thumbnails = np.zeros(count, "S32"), np.zeros((count, THUMBNAIL_SIZE**2), np.uint8)
+        first = 0
+        with tqdm(desc="hashes", total=count, unit=" pictures", disable=None) as progress:
+            for some, small in parallel_map(partial(fingerprint, self._path), range(len(costs)), sum(costs)):
+                rows = slice(first, first + len(small))
+                digests[rows], thumbnails[rows] = np.frombuffer(some, "S32"), small
+                progress.update(len(small))
+                first = rows.stop
         return Fingerprints(digests, thumbnails, np.concatenate(published))
 
     def examples(self, digests: np.ndarray, split: np.ndarray) -> Iterator[Example]:
@@ -89,8 +92,10 @@ def staging() -> Iterator[Staging]:
         remove(path)
 
 
-def fingerprint(encoded: list[bytes]) -> tuple[bytes, np.ndarray]:
-    """The digests of encoded pictures, 32 bytes each, and their (n, 196) uint8 thumbnails."""
+def fingerprint(path: Path, number: int) -> tuple[bytes, np.ndarray]:
+    """The digests of a row group's pictures, 32 bytes each, and their (n, 196) uint8 thumbnails."""
+    with pq.ParquetFile(path) as file:
+        encoded = file.read_row_group(number, columns=["data"])["data"].to_pylist()
     digests = b"".join(map(pictures.pixel_digest, encoded))
     return digests, compute_thumbnails(pictures.decode_canonical_batch(encoded)).reshape(len(encoded), -1)
 
@@ -106,16 +111,3 @@ def _batches(source: Iterable[SourcePicture]) -> Iterator[list[SourcePicture]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _with_workload(batches: Iterator[list[SourcePicture]]) -> tuple[Iterable[list[SourcePicture]], int]:
-    """The batches, and the cost of the first of them, read until it is enough to be shared by several processes."""
-    first: list[list[SourcePicture]] = []
-    workload = 0
-    for batch in batches:
-        first.append(batch)
-        size = sum(len(picture.data) for picture in batch)
-        workload += max(len(batch), size // dataset.BYTES_PER_SMALL_PICTURE)
-        if workload >= MIN_PARALLEL_WORKLOAD:
-            break
-    return chain(first, batches), workload

@@ -6,8 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
+from digits.data.canonical import DIGIT_SIZE
+from digits.data.dataset import LABELS
 from digits.errors import UserError, printable
 
+# Name, type, and shape of one digit
+INPUTS = [("images", "tensor(uint8)", [DIGIT_SIZE, DIGIT_SIZE])]
+OUTPUTS = [(name, "tensor(float)", [len(LABELS)]) for name in ("logits", "probabilities")]
 BATCH = 1000  # digits in each call of the session: bounds the memory
 
 
@@ -27,6 +32,12 @@ class Classifier:
         except Exception as error:  # ONNX Runtime's exceptions have no base class of their own
             reason = str(error) if path.is_file() else "there is no such file"
             raise UserError(f"{printable(path)} can't be loaded as an ONNX model: {reason}") from None
+        inputs, outputs = (
+            sorted((one.name, one.type, one.shape[1:]) for one in side)
+            for side in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        if (inputs, outputs) != (INPUTS, OUTPUTS):
+            raise UserError(f"{printable(path)} takes {inputs} and gives {outputs}; expected {INPUTS} and {OUTPUTS}")
 
     def predict(self, images: np.ndarray) -> Predictions:
         """Probabilities and logits for (n, 28, 28) uint8 canonical digits; n may be 0."""

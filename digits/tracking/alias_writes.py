@@ -1,13 +1,13 @@
 """Records of who makes which version champion, so that processes that register at once correct each other.
 
 MLflow sets an alias without comparing it first, so a process may overwrite what another one set after it last read the
-alias. Each process therefore opens a record, a tag of the registered model, before it reads the champion, and names in
-it each version before it makes it champion. After writing it reads the records of all processes that were open with it,
-and writes the best of their versions. The process that writes last sees all the others' records, since each was written
-before the alias was.
+alias. Each process therefore opens a record, a tag of the registered model, before it reads the champion. In it, it
+names each version before it makes it champion, and the champion that it saw then. After writing it reads all records:
+a version that another process wrote meanwhile, without having seen this one's, may be what it overwrote. The best of
+them becomes champion. The process that writes last sees all records, since each was written before the alias was.
 
-A version that nobody's record names was made champion by a person, and is not replaced without a new comparison. What
-remains is the time between the last look at the alias and the write, one call: what a person sets in it is overwritten.
+A champion that no record names was chosen by a person, and is not replaced without a new comparison. What remains is
+the time between the last look at the alias and the write, one call: what a person sets in it is overwritten.
 """
 
 import json
@@ -20,23 +20,29 @@ from uuid import uuid4
 from digits.tracking import store
 from digits.tracking.registry import NAME, Version
 
-PREFIX = "promotion."  # of the records' keys
-LIFETIME = 24 * 3600  # seconds: an open record that is older belongs to a process that was killed
+PREFIX = "digits.promotion."  # of the records' keys
+STALE = 900  # seconds: a record that has not changed for longer belongs to a process that was killed
 
 
 class AliasWrites:
-    """This process's record, and the view of the others'."""
+    """This process's record, and the view of the others'.
+
+    A write is [version's number, number of the champion before or None, whether the alias is set]; its name is that of
+    its record and its position there.
+    """
 
     def __init__(self, version: Version) -> None:
         self._key = f"{PREFIX}{uuid4().hex}"
-        self._record: dict[str, Any] = {"open": True, "time": time.time(), "wrote": [], "ignored": []}
+        self._record: dict[str, Any] = {"open": True, "time": 0.0, "writes": [], "ignored": []}
         self._save()  # before the champion is read
         others = self._others()
-        # What they wrote was there before this process reads the champion.
-        ignored = {key for key, record in others.items() if not record["open"]}
+        # What is written already is seen when this process reads the champion.
+        ignored = {name for name, write in _writes(others).items() if write[2]}
         # A process that was killed after it made this version champion has not looked at the others': this one does.
         self._unfinished = [
-            key for key, record in others.items() if record["open"] and version.number in record["wrote"]
+            key
+            for key, record in others.items()
+            if record["open"] and any(write[0] == version.number for write in record["writes"])
         ]
         for key in self._unfinished:
             ignored &= set(others[key]["ignored"])
@@ -48,15 +54,29 @@ class AliasWrites:
         """Whether another process made this version champion, and has not ended."""
         return bool(self._unfinished)
 
-    def announce(self, version: Version) -> None:
-        """Record that this process is about to make the version champion."""
-        self._record["wrote"].append(version.number)
+    @contextmanager
+    def announced(self, version: Version, before: Version | None) -> Iterator[None]:
+        """Record that the block makes the version champion in place of `before`, and then that it has."""
+        write = [version.number, before.number if before else None, False]
+        self._record["writes"].append(write)
+        self._save()
+        yield
+        write[2] = True
         self._save()
 
     def rivals(self) -> set[str]:
-        """The numbers of the versions that processes which were open with this one have made champion."""
-        others = self._others()
-        return {one for key in others.keys() - self._record["ignored"] for one in others[key]["wrote"]}
+        """The numbers of the versions that this process may have overwritten."""
+        mine = {write[0] for write in self._record["writes"]}
+        writes = _writes(_recent(self._others()))
+        return {
+            write[0] for name, write in writes.items() if name not in self._record["ignored"] and write[1] not in mine
+        }
+
+    def names(self, version: Version) -> bool:
+        """Whether a process, and not a person, made the version champion."""
+        return any(
+            write[0] == version.number for write in _writes({**self._others(), self._key: self._record}).values()
+        )
 
     def close(self) -> None:
         """End the record. Where no other is open, all are removed: no process still needs them."""
@@ -65,12 +85,12 @@ class AliasWrites:
         for key in self._unfinished:
             self._delete(key)
         others = self._others()
-        recent = time.time() - LIFETIME
-        if not any(record["open"] and record["time"] > recent for record in others.values()):
+        if not any(record["open"] for record in _recent(others).values()):
             for key in (*others, self._key):
                 self._delete(key)
 
     def _save(self) -> None:
+        self._record["time"] = time.time()
         store.connect().set_registered_model_tag(NAME, self._key, json.dumps(self._record))
 
     def _delete(self, key: str) -> None:
@@ -85,6 +105,15 @@ class AliasWrites:
     def _others(self) -> dict[str, dict[str, Any]]:
         found = store.connect().get_registered_model(NAME).tags
         return {key: json.loads(text) for key, text in found.items() if key.startswith(PREFIX) and key != self._key}
+
+
+def _recent(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    since = time.time() - STALE
+    return {key: record for key, record in records.items() if record["time"] > since}
+
+
+def _writes(records: dict[str, dict[str, Any]]) -> dict[str, list]:
+    return {f"{key} {at}": write for key, record in records.items() for at, write in enumerate(record["writes"])}
 
 
 @contextmanager

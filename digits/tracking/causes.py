@@ -16,12 +16,17 @@ class Cause(NamedTuple):
     fix: str
 
 
+NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")  # MLflow's codes
 ANOTHER = "set MLFLOW_TRACKING_URI to another store"
 # The first that fits is taken, so what names one cause only comes first.
 CAUSES = (
     Cause(r"database is locked", "is locked by another process", "try again when no other process writes to it"),
     Cause(r"readonly database", "is read-only", "give yourself the right to write to the file and its folder"),
-    Cause(r"file is not a database|malformed", "is no SQLite database", "move it away, and a new one is created"),
+    Cause(
+        r"file is not a database|database disk image is malformed",
+        "is no SQLite database",
+        "move it away, and a new one is created",
+    ),
     Cause(
         r"database or disk is full|No space left on device|Disk quota exceeded",
         "has no space left on its disk",
@@ -88,6 +93,13 @@ def message(error: BaseException, address: str) -> str:
     if cause is None:
         return f"{where} failed: {reason(error)}"
     return f"{where} {cause.what} ({reason(error)}); {cause.fix.format(store=redact(address))}"
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether the store says that it has no such run, version, model or file: nothing else that failed is that."""
+    if isinstance(error, FileNotFoundError) or getattr(error, "error_code", "") in NOT_FOUND:
+        return True
+    return bool(re.search(r"\b404 Client Error|NoSuchKey", str(error)))  # of a download
 
 
 def find(error: BaseException) -> Cause | None:

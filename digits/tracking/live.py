@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from digits.params import Params
-from digits.tracking import batches, causes, run_locks, runs, store, tags
+from digits.tracking import causes, run_locks, runs, store, tags, values
 
 
 class LiveRun:
@@ -21,6 +21,10 @@ class LiveRun:
         self.epochs = epochs  # logged already, by the process that was interrupted
         self.model: dict[str, str] | None = None  # tags.of_files, once the training has come to a model
         self.lost = False
+
+    def set_model(self) -> None:
+        """Name the model that the training came to: the files in models/."""
+        self.model = tags.of_files()
 
     def log_epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Log an epoch's metrics, unless the run has them."""
@@ -70,7 +74,7 @@ def training_run(
             active = mlflow.start_run(
                 run_id=interrupted,
                 run_name=name or tags.run_name(params),
-                tags=batches.tag_values({**run_tags, tags.LOCK: lock}),
+                tags=values.tag_values({**run_tags, tags.LOCK: lock}),
                 parent_run_id=None if interrupted else parent,
                 log_system_metrics=True,
             )

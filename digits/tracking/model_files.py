@@ -1,5 +1,6 @@
 """The files of a logged model: whether the store has the ONNX file whose hash is recorded, and bringing it back."""
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version as installed
@@ -12,10 +13,10 @@ from digits import addresses, paths
 from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
 from digits.files import digest
-from digits.tracking import store, tags
+from digits.tracking import causes, store, tags
 from digits.tracking.record import DESCRIPTION, FILE
 from digits.tracking.registry import NAME, UnusableVersionError, Version
-from digits.vcs import dvc_files
+from digits.vcs import dvc_files, revisions
 
 
 def provide(version: Version) -> Path:
@@ -38,8 +39,8 @@ def provide(version: Version) -> Path:
             f"{_recovery(version)}"
         )
     restore(model_id, original)
-    print(f"{FILE} of version {version.number} {state}: put back from {original}", flush=True)
-    return original
+    print(f"{FILE} of version {version.number} {state}: put back from {original}", file=sys.stderr, flush=True)
+    return stored(source) or original
 
 
 def stored(source: str) -> Path | None:
@@ -56,8 +57,7 @@ def folder(source: str) -> Path | None:
     try:
         return Path(download_artifacts(artifact_uri=source))
     except (MlflowException, FileNotFoundError) as error:
-        missing = getattr(error, "error_code", "RESOURCE_DOES_NOT_EXIST") == "RESOURCE_DOES_NOT_EXIST"
-        if missing or "404" in str(error) or "No such" in str(error):
+        if causes.is_missing(error) or "No such" in str(error):
             return None
         raise
 
@@ -115,8 +115,7 @@ def _copies(version: Version) -> Iterator[Path]:
     for revision in dvc_files.revisions_with(train) if train else ():
         outs = dvc_files.lock(revision).get("train", {}).get("outs", [])
         for md5 in (one.get("md5") for one in outs if one["path"] == paths.ONNX.as_posix()):
-            cached = dvc_files.cache_folder(paths.project_root()) / "files" / "md5" / md5[:2] / md5[2:]
-            if cached.is_file():
+            if (cached := dvc_files.cached_file(md5)) is not None:
                 yield cached
 
 
@@ -125,12 +124,20 @@ def _deleted(model_id: str) -> bool:
 
     try:
         store.connect().get_logged_model(model_id)
-    except MlflowException:
+    except MlflowException as error:
+        if not causes.is_missing(error):
+            raise
         return True
     return False
 
 
 def _recovery(version: Version) -> str:
+    if tags.SPLIT_RULE not in version.tags:
+        return "version 0.2 or earlier of this project registered it, and `dvc repro` registers a new one"
     commit = version.tags.get("git_commit", "")[:12]
-    where = f"`git checkout {commit} && dvc repro`" if commit else "`dvc repro` at the commit that trained it"
+    where = (
+        f"`git checkout {commit} && dvc repro`"
+        if commit and commit != revisions.NO_GIT
+        else "`dvc repro` at the commit that trained it"
+    )
     return f"{where} brings it back, or makes the model anew; `dvc pull` first, where a remote has it"

@@ -11,7 +11,7 @@ from digits import paths
 from digits.data import dataset
 from digits.files import digest, read_json
 from digits.params import Params
-from digits.tracking import batches, learned_pictures, model_files, run_locks, runs, store, tags
+from digits.tracking import learned_pictures, model_files, record, run_locks, runs, store, tags, values
 
 MODEL = "model"  # the model's name within its run
 
@@ -30,10 +30,13 @@ def log_model_run(params: Params) -> str:
         run_locks.end_orphans()
         run_id = runs.find(model[tags.ONNX]) or _create(run_tags, tags.run_name(params), model)
         runs.log_params(run_id, params.flat())
+        # Of what a version's tags name, the first stays: the same model, other pictures beside it.
         _log_train_pictures(run_id)
+        runs.log_missing(run_id, "validation", record.RUN_FILES["validation"])
+        for folder in ("figures", "metrics", "weights"):
+            runs.log_artifacts(run_id, folder, record.RUN_FILES[folder])
         _log_model(run_id)
         _log_evaluation(run_id)
-        runs.log_artifacts(run_id, "validation", (paths.VALIDATION, paths.VALIDATION_REPORT, paths.PROFILE))
     return run_id
 
 
@@ -43,8 +46,8 @@ def _create(run_tags: dict[str, str], name: str, model: dict[str, str]) -> str:
 
     interrupted = runs.find_interrupted(run_tags[tags.TASK])
     with run_locks.held() as lock:
-        values = batches.tag_values({**run_tags, tags.LOCK: lock})
-        with mlflow.start_run(run_id=interrupted, run_name=name, tags=values) as active:
+        texts = values.tag_values({**run_tags, tags.LOCK: lock})
+        with mlflow.start_run(run_id=interrupted, run_name=name, tags=texts) as active:
             _log_epochs(active.info.run_id)
             runs.log_inputs()
             mlflow.set_tags(model)  # last: a run without them is completed by the next attempt
@@ -59,26 +62,21 @@ def _log_epochs(run_id: str) -> None:
     points = [
         Metric(key, float(value), now, int(epoch)) for epoch, row in history.iterrows() for key, value in row.items()
     ]
-    batches.log(store.connect(), run_id, metrics=points)
+    store.connect().log_batch(run_id, metrics=points)
 
 
 def _log_train_pictures(run_id: str) -> None:
     """The hashes of the pictures that the model was trained on: as a later champion it is not compared on these."""
     with tempfile.TemporaryDirectory() as folder:
-        runs.log_artifacts(
-            run_id,
-            learned_pictures.FOLDER,
-            (learned_pictures.write(dataset.read_picture_hashes("train"), Path(folder)),),
-        )
+        path = learned_pictures.write(dataset.read_picture_hashes("train"), Path(folder))
+        runs.log_missing(run_id, learned_pictures.FOLDER, (path,))
 
 
 def _log_model(run_id: str) -> None:
-    """The ONNX file as MLflow's model, the weights and the learning curves: what the run lacks.
+    """The ONNX file as MLflow's model, unless the run has it.
 
     ONNX Runtime loads and serves it, without the libraries that trained it.
     """
-    runs.log_artifacts(run_id, "figures", (paths.LEARNING_CURVES,))
-    runs.log_artifacts(run_id, "weights", (paths.WEIGHTS,))
     known, sha256 = logged_models(run_id), digest(paths.ONNX, "sha256")
     for model in known:
         if not model_files.is_whole(model, sha256):
@@ -101,10 +99,8 @@ def logged_models(run_id: str) -> list[Any]:
 
 
 def _log_evaluation(run_id: str) -> None:
-    """The scores on the test split and their figures: what the run lacks."""
+    """The scores on the validation and the test split, unless the run has them."""
     client, md5 = store.connect(), digest(paths.EVALUATION, "md5")
-    runs.log_artifacts(run_id, "figures", (paths.CONFUSION_MATRIX, paths.MISTAKES))
-    runs.log_artifacts(run_id, "metrics", (paths.EVALUATION,))
     if client.get_run(run_id).data.tags.get(tags.EVALUATION) == md5:
         return
     test = read_json(paths.EVALUATION)["test"]

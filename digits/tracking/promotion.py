@@ -97,31 +97,32 @@ def promote(version: Version, accuracy: float, params: Register) -> Decision:
             before = registry.champion()
             if before is not None and before.number == version.number:
                 if writes.unfinished:
-                    _correct(version, writes, scored)
+                    _correct(writes, scored)
                 decision = Decision(True, ALREADY + ("" if accuracy >= params.min_accuracy else BELOW))
                 break
             decision = decide(accuracy, params, compare(version, before, params, scored))
             if _number(registry.champion()) != _number(before):
                 continue  # another process or a person set another one meanwhile: compare with that
             if decision.champion:
-                writes.announce(version)
-                registry.set_alias(CHAMPION, version)
-                _correct(version, writes, scored)
+                with writes.announced(version, before):
+                    registry.set_alias(CHAMPION, version)
+                _correct(writes, scored)
             break
     return _settled(version, decision)
 
 
-def _correct(written: Version, writes: AliasWrites, scored: Scores) -> None:
-    """Make the best of the versions champion that processes wrote at the same time as this one wrote `written`."""
+def _correct(writes: AliasWrites, scored: Scores) -> None:
+    """Make the best of the versions champion that this process may have overwritten, unless a person chose one."""
     while True:
-        versions = {written.number: written}
-        versions |= {number: registry.get_version(number) for number in writes.rivals() - versions.keys()}
-        best = _best(list(versions.values()), scored)
-        if best.number == written.number or _number(registry.champion()) != written.number:
-            return  # whoever wrote after this process corrects that, or is a person
-        writes.announce(best)
-        registry.set_alias(CHAMPION, best)
-        written = best
+        rivals = {number: registry.get_version(number) for number in writes.rivals()}
+        now = registry.champion()
+        if now is None or not writes.names(now):
+            return
+        best = _best([now, *(rival for number, rival in rivals.items() if number != now.number)], scored)
+        if best.number == now.number:
+            return
+        with writes.announced(best, now):
+            registry.set_alias(CHAMPION, best)
 
 
 def _best(versions: list[Version], scored: Scores) -> Version:
@@ -154,7 +155,8 @@ def _settled(version: Version, decision: Decision) -> Decision:
         return Decision(True, f"version {version.number} is champion: {decision.reason}")
     registry.set_alias(CHALLENGER, version)
     if decision.champion:
-        decision = Decision(False, f"version {_number(now)}, set at the same time, is champion")
+        other = f"version {now.number} is champion" if now else "the alias was removed"
+        decision = Decision(False, f"at the same time {other}")
     return Decision(False, f"version {version.number} stays a challenger: {decision.reason}")
 
 

@@ -3,6 +3,7 @@
 MLflow's tables are read directly: importing MLflow would double the time of a `dvc repro` with nothing to do.
 """
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +23,7 @@ RUN_FILES = {
 }
 # Of the version whose run has a tag, and of the one with an alias: what each points to. A deleted one gives no row.
 _VERSIONS = """
-    SELECT model.artifact_location, hash.value, runs.artifact_uri, tag.value IS NOT NULL
+    SELECT model.artifact_location, hash.value, runs.artifact_uri, tag.value IS NOT NULL, alias.alias IS NOT NULL
     FROM model_versions AS version
     JOIN runs ON runs.run_uuid = version.run_id AND runs.lifecycle_stage = 'active'
     JOIN experiments ON experiments.experiment_id = runs.experiment_id AND experiments.lifecycle_stage = 'active'
@@ -35,7 +36,6 @@ _VERSIONS = """
     WHERE version.name = :name AND version.current_stage != 'Deleted_Internal'
     AND (tag.value IS NOT NULL OR alias.alias IS NOT NULL)
 """
-_ALIAS = "SELECT 1 FROM registered_model_aliases WHERE name = :name AND alias = :alias"
 
 
 def is_whole(database: Path, name: str, key: str, value: str, alias: str) -> bool:
@@ -50,12 +50,12 @@ def is_whole(database: Path, name: str, key: str, value: str, alias: str) -> boo
             return False
         with closing(sqlite3.connect(database)) as connection:
             versions = connection.execute(_VERSIONS, values).fetchall()
-            champion = connection.execute(_ALIAS, values).fetchone()
     except sqlite3.Error:
         return False  # the tables of another version of MLflow
-    registered = [row for row in versions if row[3]]
-    return bool(champion and registered) and all(
-        _has_model(location, sha256) and (not ours or _has_files(run)) for location, sha256, run, ours in versions
+    return (
+        any(row[3] for row in versions)
+        and any(row[4] for row in versions)
+        and all(_has_model(location, sha) and (not ours or _has_files(run)) for location, sha, run, ours, _ in versions)
     )
 
 
@@ -65,11 +65,12 @@ def _has_model(location: str, sha256: str | None) -> bool:
     if folder is None:
         return True
     file = folder / FILE
-    return (folder / DESCRIPTION).is_file() and file.is_file() and sha256 in (None, digest(file, "sha256"))
+    # os.path, since pathlib raises PermissionError for a folder of another user
+    return os.path.isfile(folder / DESCRIPTION) and os.path.isfile(file) and sha256 in (None, digest(file, "sha256"))
 
 
 def _has_files(location: str) -> bool:
     folder = addresses.file_path(location)
     return folder is None or all(
-        (folder / name / file.name).is_file() for name, files in RUN_FILES.items() for file in files
+        os.path.isfile(folder / name / file.name) for name, files in RUN_FILES.items() for file in files
     )

@@ -60,7 +60,7 @@ def find_or_create(run_id: str, model: Any, version_tags: dict[str, str]) -> "Ve
         if version.number != str(created.version):  # another process registered the same model just before
             client.delete_model_version(registry.NAME, str(created.version))
     for dead in itertools.takewhile(lambda one: one.number != version.number, known):
-        for alias in dead.aliases:
+        for alias in registry.get_version(dead.number).aliases:  # read again: a person may have moved one
             registry.set_alias(alias, version)
     return registry.get_version(version.number)
 
@@ -72,12 +72,12 @@ def _is_usable(version: "Version") -> bool:
 
 
 def _decision(version: "Version", params: Register, content: dict[str, str], accuracy: float) -> "Decision":
-    from digits.tracking import promotion
+    from digits.tracking import promotion, version_checks
 
     client, champion = store.connect(), registry.champion()
     decided = hashlib.sha256(json.dumps([_compared(content), params.model_dump()]).encode()).hexdigest()
     known = client.get_run(version.run_id).data.tags
-    if known.get(DECIDED) == decided and champion is not None:
+    if known.get(DECIDED) == decided and champion is not None and version_checks.is_intact(champion):
         if champion.number == version.number:
             return promotion.Decision(True, f"version {version.number} is the champion already")
         return promotion.Decision(

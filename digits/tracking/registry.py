@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from digits.errors import UserError
-from digits.tracking import store, tags
+from digits.tracking import causes, store, tags
 
 NAME = "digits"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -46,7 +46,18 @@ def find_all(onnx_sha256: str) -> list[Version]:
     """The versions of this ONNX file, the oldest first."""
     condition = f"name = '{NAME}' and tags.{tags.ONNX} = '{onnx_sha256}'"
     found = store.connect().search_model_versions(condition, order_by=["version_number ASC"])
-    return [get_version(one.version) for one in found]
+    return [version for one in found if (version := _find_version(str(one.version))) is not None]
+
+
+def _find_version(number: str) -> Version | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return get_version(number)
+    except MlflowException as error:
+        if causes.is_missing(error):
+            return None  # another process that registered the same model has just deleted its own
+        raise
 
 
 def get_version(number: str) -> Version:
@@ -77,10 +88,9 @@ def resolve_alias(uri: str) -> Version:
     from mlflow.exceptions import MlflowException
 
     try:
-        return get_version(parsed["number"] or client.get_model_version_by_alias(NAME, parsed["alias"]).version)
+        with store.wrap_store_errors(unless=NOT_FOUND):
+            return get_version(parsed["number"] or client.get_model_version_by_alias(NAME, parsed["alias"]).version)
     except MlflowException as error:
-        if error.error_code not in NOT_FOUND:
-            raise
         raise UserError(
             f"{uri} is not in the registry at {store.redacted_uri()} ({error.message}); "
             "run `make repro`, or `make register` where the store is new"

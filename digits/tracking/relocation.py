@@ -1,5 +1,6 @@
 """A project that was moved or copied: MLflow keeps the absolute address of every artifact folder in its database."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +25,7 @@ def relocate(database: Path, root: Path) -> None:
     Only in the project's own database, in its root: one that several projects share keeps its addresses. A copy of a
     project writes to its own artifacts from then on, and the original's database is not touched.
     """
-    if database.parent != root or not former_places(database, root):
+    if not former_places(database, root):
         return
     with FileLock(lock_of(database)), closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -41,7 +42,9 @@ def lock_of(database: Path) -> Path:
 
 
 def former_places(database: Path, root: Path) -> list[Path]:
-    """The project folders, other than `root`, that the addresses of the database's experiments lie in."""
+    """The project folders, other than `root`, that the addresses of the project's own database lie in."""
+    if database.parent != root:
+        return []
     try:
         with closing(sqlite3.connect(database)) as connection:
             return _former_places(connection, root)
@@ -59,9 +62,10 @@ def _former_places(connection: sqlite3.Connection, root: Path) -> list[Path]:
 
 def _was_the_project(place: Path, root: Path) -> bool:
     """Whether this folder is the project at another place, or was: not a folder that the user chose for artifacts."""
-    if place.exists():
-        return place.resolve() != root.resolve() and (place / ".dvc").is_dir()
-    return (root / ARTIFACTS).is_dir()
+    # os.path, since pathlib raises PermissionError for a folder of another user
+    if os.path.isdir(place / ARTIFACTS):
+        return os.path.realpath(place) != os.path.realpath(root) and os.path.isdir(place / ".dvc")
+    return os.path.isdir(root / ARTIFACTS)
 
 
 def _replace(connection: sqlite3.Connection, table: str, column: str, old: Path, new: Path) -> None:

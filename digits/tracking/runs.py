@@ -12,16 +12,18 @@ from digits.addresses import file_path, redact
 from digits.data import dataset
 from digits.errors import UserError
 from digits.files import digest
-from digits.tracking import batches, causes, store, tags
+from digits.tracking import causes, store, tags, values
 from digits.vcs import revisions
 
-NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "ENDPOINT_NOT_FOUND")  # MLflow's codes
+SMALL = 2**20  # bytes
 
 
 def get_run(run_id: str):
     """MLflow's run with this id; None where the store has none, or it was deleted. Raises UserError where it fails."""
     from mlflow.exceptions import MlflowException
 
+    if not run_id:  # of a version that somebody registered without one
+        return None
     try:
         run = store.connect().get_run(run_id)
     except MlflowException as error:
@@ -32,8 +34,7 @@ def get_run(run_id: str):
 
 def _unless_missing(error: Exception) -> None:
     """Raise UserError unless the error says that the store has no such run or file."""
-    missing = isinstance(error, FileNotFoundError) or getattr(error, "error_code", "") in NOT_FOUND
-    if not missing and "404" not in str(error):
+    if not causes.is_missing(error):
         raise UserError(causes.message(error, store.redacted_uri())) from None
 
 
@@ -66,6 +67,8 @@ def artifact_path(run_id: str, path: str) -> Path | None:
     client = store.connect()
     from mlflow.exceptions import MlflowException
 
+    if not run_id:
+        return None
     try:
         folder = file_path(client.get_run(run_id).info.artifact_uri)
         if folder is not None:
@@ -76,6 +79,11 @@ def artifact_path(run_id: str, path: str) -> Path | None:
         return None
 
 
+def log_missing(run_id: str, folder: str, files: Iterable[Path]) -> None:
+    """Copy files into a folder of a run, those that it lacks."""
+    log_artifacts(run_id, folder, [file for file in files if artifact_path(run_id, f"{folder}/{file.name}") is None])
+
+
 def log_artifacts(run_id: str, folder: str, files: Iterable[Path]) -> None:
     """Copy files into a folder of a run, those that it lacks or has with other content."""
     client = store.connect()
@@ -84,21 +92,25 @@ def log_artifacts(run_id: str, folder: str, files: Iterable[Path]) -> None:
     for file in files:
         path = f"{folder}/{file.name}"
         same = sizes.get(path) == file.stat().st_size
-        if same and local is not None:  # a server would have to send the file to be compared
+        if same and local is not None:
             same = digest(local / path, "md5") == digest(file, "md5")
+        elif same:  # a server would have to send the file to be compared: a small one is sent to it
+            same = file.stat().st_size > SMALL
         if not same:
             client.log_artifact(run_id, str(file), folder)
 
 
 def log_params(run_id: str, params: dict[str, Any]) -> None:
     """Log every stage's parameters. MLflow keeps the first value; a tag names those that changed since."""
+    from mlflow.entities import Param
+
     client = store.connect()
-    known, values = client.get_run(run_id).data.params, batches.param_values(params)
-    batches.log(client, run_id, params={key: value for key, value in values.items() if key not in known})
-    changed = {key: value for key, value in values.items() if known.get(key, value) != value}
+    known, texts = client.get_run(run_id).data.params, values.param_values(params)
+    client.log_batch(run_id, params=[Param(key, value) for key, value in texts.items() if key not in known])
+    changed = {key: value for key, value in texts.items() if known.get(key, value) != value}
     if changed:
         text = " ".join(f"{key}={value}" for key, value in changed.items())
-        client.set_tag(run_id, tags.LATER_PARAMS, *batches.tag_values({tags.LATER_PARAMS: text}).values())
+        client.set_tag(run_id, tags.LATER_PARAMS, *values.tag_values({tags.LATER_PARAMS: text}).values())
 
 
 def log_inputs() -> None:
@@ -142,7 +154,7 @@ def create_parent(name: str, params: dict[str, str], known: str | None) -> str:
         return known
     client = store.connect()
     experiment = client.get_experiment_by_name(store.EXPERIMENT)
-    run_tags = batches.tag_values({tags.SEARCH: name})
+    run_tags = values.tag_values({tags.SEARCH: name})
     run_id = client.create_run(experiment.experiment_id, run_name=name, tags=run_tags).info.run_id
     log_params(run_id, params)
     client.set_terminated(run_id)

@@ -25,6 +25,7 @@ CLIENT = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # an address may hold a password
 }
 # For MLflow's own server: no job schedulers, which only language models need, and no line for each request.
 SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
@@ -65,14 +66,19 @@ def redacted_uri() -> str:
 
 
 @contextmanager
-def wrap_store_errors() -> Iterator[None]:
-    """Turn what the store's driver, network, disk or server raises within the block into a UserError."""
+def wrap_store_errors(unless: tuple[str, ...] = ()) -> Iterator[None]:
+    """Turn what the store's driver, network, disk or server raises within the block into a UserError.
+
+    MLflow's errors with a code in `unless` pass.
+    """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if getattr(error, "error_code", None) in unless:
+            raise
         raise UserError(
             f"{causes.message(error, redacted_uri())}; no output of a stage is lost: repair the "
             "store, then `dvc repro` or `digits sync` logs what is missing"
@@ -85,7 +91,7 @@ def connect():
 
     Raises UserError where the store cannot be written or does not answer.
     """
-    digits.report_ignored("MLFLOW_")
+    digits.report_ignored("MLFLOW_", addresses.redact)
     address = uri()
     for name, value in CLIENT.items():
         os.environ.setdefault(name, value)
@@ -173,7 +179,7 @@ def _provide_experiment(client, address: str) -> None:
         return
     # MLflow would choose a path in the working directory of the first process, which may be one of DVC's temporary
     # copies. A server chooses for itself.
-    local = address.startswith(("sqlite:", "file:"))
+    local = not address.startswith(("http", "databricks"))
     artifacts = addresses.file_address(project_root() / ARTIFACTS) if local else None
     try:
         client.create_experiment(EXPERIMENT, artifact_location=artifacts, tags=KIND)

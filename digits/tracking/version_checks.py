@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from digits import addresses
-from digits.errors import printable
-from digits.tracking import model_files, registry, store, tags
+from digits.errors import UserError, printable
+from digits.tracking import causes, model_files, registry, store, tags
 from digits.tracking.record import DESCRIPTION, FILE
 from digits.tracking.registry import UnusableVersionError, Version
 
@@ -29,40 +29,43 @@ def load_classifier(version: Version) -> "Classifier":
     path = checked_file(version)
     from digits.model.classifier import Classifier
 
-    return Classifier(path)
+    try:
+        return Classifier(path)
+    except UserError as error:
+        raise _unusable(version, str(error)) from None
 
 
 def checked_file(version: Version) -> Path:
     """A version's ONNX file on this machine, after all checks. Raises UnusableVersionError that names what is wrong.
 
-    Its SHA-256 is the one that the version was registered with, and MLflow's description, by which MLflow's own server
-    loads it, names nothing but this file and MLflow's loader of ONNX files. A file that is missing is put back where a
-    copy of it is left.
+    Its SHA-256 is the one that the version was registered with, and MLflow's description beside it, by which MLflow's
+    own server loads it, names nothing but this file and MLflow's loader of ONNX files. A file that is missing is put
+    back where a copy of it is left.
     """
     store.connect()
     if tags.ONNX not in version.tags:
         raise _unusable(version, f"it is no model of this project (no tag {tags.ONNX})")
-    for name, size in _sizes(version).items():
-        if name in (FILE, DESCRIPTION) and size > MAX_BYTES:
-            raise _unusable(version, f"its file {name} has {size:,} bytes, more than {MAX_BYTES:,}")
     with store.wrap_store_errors():
+        size = sum(_sizes(version).values())
+        if size > MAX_BYTES:
+            raise _unusable(version, f"its files have {size:,} bytes, more than {MAX_BYTES:,}")
         path = model_files.provide(version)
-        problem = _description_problem((model_files.folder(version.uri) or Path()) / DESCRIPTION)
+    problem = _description_problem(path.with_name(DESCRIPTION))
     if problem:
         raise _unusable(version, f"its {DESCRIPTION} {problem}")
     return path
 
 
 def served(version: Version) -> str:
-    """The address of a version for MLflow's scoring server, after all checks.
+    """The folder of a version's files, on this machine, for MLflow's scoring server: those that were checked.
 
-    A local model whose path has characters that an address escapes is given as a copy in a temporary folder: the
-    server would escape them twice.
+    Where its path has characters that an address escapes it is a copy in a temporary folder: the server would escape
+    them twice.
     """
-    checked_file(version)
-    folder = model_files.folder(version.uri)
-    if folder is None or addresses.is_plain(str(folder)):
-        return version.uri
+    load_classifier(version)
+    folder = checked_file(version).parent
+    if addresses.is_plain(str(folder)):
+        return str(folder)
     return str(shutil.copytree(folder, Path(tempfile.mkdtemp(prefix="digits-serve-")) / "model"))
 
 
@@ -83,7 +86,7 @@ def _sizes(version: Version) -> dict[str, int]:
     try:
         return {one.path.rpartition("/")[2]: one.file_size or 0 for one in list_artifacts(artifact_uri=version.uri)}
     except MlflowException as error:
-        if error.error_code in registry.NOT_FOUND:
+        if causes.is_missing(error):
             return {}
         raise
 
@@ -112,8 +115,6 @@ def _description_problem(path: Path) -> str | None:
 
 
 def _unusable(version: Version, problem: str) -> UnusableVersionError:
-    if tags.ONNX in version.tags and tags.SPLIT_RULE not in version.tags:
-        problem += " (version 0.2 or earlier of this project registered it; `dvc repro` registers a new one)"
     return UnusableVersionError(
         f"version {version.number} of the model {registry.NAME} can't be used: {problem}; `make register` registers "
         "the model in models/, and `make ui` shows all versions and sets aliases"

@@ -161,7 +161,7 @@ def write_page(
 def _split_rule(rule: dict[str, Any], revision: str | None) -> str:
     """What assigned the splits of a revision: from its statistics, else, for version 0.2, from its dvc.lock."""
     if rule:
-        return ", ".join(f"{name} {value:g}" for name, value in rule.items())
+        return ", ".join(f"{name} {value}" for name, value in rule.items())
     stages = dvc_files.lock(revision)
     used = {
         name: value
@@ -171,7 +171,7 @@ def _split_rule(rule: dict[str, Any], revision: str | None) -> str:
     }
     if "preprocess.seed" not in used:
         return UNKNOWN
-    return "the position of a file (version 0.2), " + ", ".join(f"{name} {value:g}" for name, value in used.items())
+    return "the position of a file (version 0.2), " + ", ".join(f"{name} {value}" for name, value in used.items())
 
 
 def _without(table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

@@ -47,7 +47,8 @@ def class_mismatch(table: pd.DataFrame, max_ratio: float) -> pd.Series:
 
     A class is the subspace of its pictures' first principal components (Jolliffe 2002); how well it fits a picture is
     the length of the residual. Each half of the pictures is compared with the classes of the other half, so that no
-    picture is compared with itself. This finds wrong labels, and some pictures that show no digit.
+    picture is compared with itself; the picture's hash chooses the half, whatever the order of the rows. This finds
+    wrong labels, and some pictures that show no digit.
     """
     messages = pd.Series(None, index=table.index, dtype=object)
     known = table[table["thumbnail"].notna() & table["label"].between(0, 9)]
@@ -55,7 +56,8 @@ def class_mismatch(table: pd.DataFrame, max_ratio: float) -> pd.Series:
     labels = known["label"].to_numpy()
     if known["label"].nunique() < 2:
         return messages
-    vectors, half = ThumbnailVectors(known["thumbnail"]), np.arange(len(known)) % 2
+    vectors = ThumbnailVectors(known["thumbnail"])
+    half = known["picture"].str[-1].map(lambda digit: int(digit, 16) % 2).to_numpy()
     present = np.unique(labels)
     for tested in (0, 1):
         classes = [_fit_class(vectors, np.flatnonzero((labels == label) & (half != tested))) for label in present]

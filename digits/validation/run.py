@@ -225,7 +225,9 @@ def _value_range(table: pd.DataFrame, config: dict[str, Any]) -> str:
 def _missing(wanted: list[str], found: set[str]) -> str:
     """Which digits a split has none of, and what to do."""
     missing = [value for value in wanted if value not in found]
-    return f"no {', no '.join(missing)}: add pictures of it, or change the fraction or the seed" if missing else "all"
+    if not missing:
+        return "all"
+    return f"no {', no '.join(missing)}: add pictures, or change fraction, seed or ingest.near_duplicate_distance"
 
 
 def _format_finding(column: str, value: Any) -> str:

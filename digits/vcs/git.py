@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import digits
 from digits.errors import UserError, printable
 
 # What stands before git's command. The user's settings for people's eyes must not change what is read here.
@@ -38,12 +39,6 @@ PATCH = (
     ),
     *("--unified=3", "--inter-hunk-context=0", "--diff-algorithm=default"),
 )
-# Of git's variables, those that say who commits, how to reach a remote and where settings are; the others, such as the
-# GIT_DIR and GIT_INDEX_FILE that git sets for its hooks, name another repository.
-_KEPT = (
-    *("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_SSH", "GIT_ASKPASS", "GIT_EXEC_PATH"),
-    *("GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"),
-)
 
 
 class GitError(UserError):
@@ -55,8 +50,8 @@ class NoRepositoryError(GitError):
 
 
 def environment() -> dict[str, str]:
-    """This process's environment for git and for DVC, which runs git: without variables that change their answers."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(_KEPT)}
+    """The environment for git and for DVC, which runs git: without variables that name another repository."""
+    kept = {name: value for name, value in os.environ.items() if not digits.is_cleared(name)}
     return {**kept, "LC_ALL": "C.UTF-8", "LANGUAGE": "", "PYTHONIOENCODING": "utf-8"}
 
 

@@ -140,7 +140,8 @@ def test_the_lineage_of_the_champion_is_complete(trained, client):
     assert "✗" not in printed
     assert "✓ version     digits 1 (champion)" in printed
     assert f"✓ run         {run.info.run_id}" in printed
-    assert f"✓ weights     SHA-256 {weights_of(trained)}" in printed
+    onnx = digest(trained.root / "models" / "digits.onnx", "sha256")
+    assert f"✓ model       SHA-256 {onnx}" in printed
     assert f"✓ code        commit {trained.git('rev-parse', 'HEAD~1')[:12]} “scratch”" in printed
     data = digest(trained.root / "data" / "processed" / "train.parquet", "md5")
     head = trained.git("rev-parse", "HEAD")[:12]

@@ -16,7 +16,7 @@ from tests.tracking_store import registered_version
 @pytest.fixture
 def champion(store, constant_model):
     """A champion that always predicts 3."""
-    version = registered_version("3" * 64, constant_model(3), accuracy="0.5")
+    version = registered_version(constant_model(3))
     registry.set_alias(registry.CHAMPION, version)
 
 

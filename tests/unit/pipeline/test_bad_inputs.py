@@ -249,7 +249,7 @@ def cut_exif(noted: bytes) -> bytes:
 
 DIR = "data/external"
 NO_LABEL = "is not a label: a folder's name is its digit, 0 to 9"
-NO_SUFFIX = "has no suffix of a picture; allowed: .bmp"
+NO_SUFFIX = "has no suffix of a picture; allowed: .avif .bmp"
 TOO_FEW = "has no pictures; every label needs some, to learn and to test"
 
 # Faults of a picture: its file in data/external/3, how it is made of a digit, and the expectations that name it, with
@@ -411,7 +411,7 @@ FOLDERS = [
         VALIDATE_REFUSES,
         (
             "critical: digits_in_splits (every digit occurs in each split, as drawn with ingest.seed = 45, … "
-            ", no test 4: add pictures of it, or change the fraction or the seed",
+            ", no test 4: add pictures, or change fraction, seed or ingest.near_duplicate_distance",
         ),
     ),
     Row(

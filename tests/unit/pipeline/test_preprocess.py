@@ -100,7 +100,9 @@ def test_a_picture_without_a_digit_is_named_and_nothing_is_written(workspace, mn
 def test_a_split_without_pictures_is_named_and_nothing_is_written(workspace, mnist_digits):
     raw(mnist_digits)
     validated(*(("validation", row) for row in range(20)))
-    with pytest.raises(UserError, match=r"the validation split has no pictures: add some, or change ingest\."):
+    with pytest.raises(
+        UserError, match=r"all pictures of the validation split are quarantined: data/interim/quarantine\.csv has"
+    ):
         preprocess.main()
     assert not paths.PROCESSED.exists()
 

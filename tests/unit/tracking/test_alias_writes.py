@@ -92,7 +92,55 @@ def test_what_a_person_sets_meanwhile_is_not_undone(versions, monkeypatch, after
     decision = promotion.promote(third, 0.5, PARAMS)
     assert registry.champion().number == "2"
     assert not decision.champion
-    assert "version 2, set at the same time, is champion" in decision.reason
+    assert "at the same time version 2 is champion" in decision.reason
+
+
+def test_a_rollback_to_what_a_process_has_written_is_not_undone(versions, monkeypatch):
+    """Before the first process looks again, a second one has promoted a better version, and a person went back."""
+    first, second, third = versions
+    registry.set_alias(CHAMPION, first)
+    correct, calls = promotion._correct, []
+
+    def meanwhile(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            assert promotion.promote(third, 0.5, PARAMS).champion
+            registry.set_alias(CHAMPION, second)
+        correct(*arguments)
+
+    monkeypatch.setattr(promotion, "_correct", meanwhile)
+    assert promotion.promote(second, 0.5, PARAMS).champion
+    assert registry.champion().number == "2"
+
+
+def test_what_a_killed_process_wrote_does_not_come_back(versions, monkeypatch):
+    """Its record stays open; a person went back to the champion before, which a worse new version then replaces."""
+    first, second, third = versions
+    registry.set_alias(CHAMPION, first)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(promotion, "_correct", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        promotion.promote(third, 0.5, PARAMS)
+    assert registry.champion().number == "3"
+    registry.set_alias(CHAMPION, first)
+    assert promotion.promote(second, 0.5, PARAMS).champion
+    assert registry.champion().number == "2"
+
+
+def test_a_version_overwritten_by_a_process_that_was_overwritten_too_comes_back(versions, monkeypatch):
+    """The best is overwritten by the worst, that by the second before it has looked: it looks, and corrects both."""
+    first, second, third = versions
+    correct, calls = promotion._correct, []
+
+    def overwritten(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:  # of the first version
+            assert promotion.promote(second, 0.5, PARAMS).champion
+        correct(*arguments)
+
+    monkeypatch.setattr(promotion, "_correct", overwritten)
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
+    promotion.promote(first, 0.5, PARAMS)
+    assert registry.champion().number == "3"
 
 
 def test_an_earlier_champion_is_not_brought_back(versions):
@@ -108,12 +156,13 @@ def test_an_earlier_champion_is_not_brought_back(versions):
 def test_a_process_killed_after_its_write_is_completed_by_the_next(versions, monkeypatch):
     """Version 1 was written over version 3, and its process was killed before it looked: its next run corrects that."""
     first, _, third = versions
-    correct = promotion._correct
+    correct, calls = promotion._correct, []
 
-    def kill(written, *arguments):
-        if written == first:
+    def kill(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:  # of the first version
             raise KeyboardInterrupt
-        correct(written, *arguments)
+        correct(*arguments)
 
     paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
@@ -130,7 +179,7 @@ def test_old_records_of_killed_processes_are_removed(versions, monkeypatch):
     with alias_writes.opened(versions[1]):
         pass
     assert len(records()) == 2
-    later = time.time() + alias_writes.LIFETIME + 1
+    later = time.time() + alias_writes.STALE + 1
     monkeypatch.setattr(time, "time", lambda: later)
     with alias_writes.opened(versions[1]):
         pass

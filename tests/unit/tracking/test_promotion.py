@@ -173,7 +173,7 @@ def test_a_champion_whose_file_is_gone_is_replaced_by_the_floor(versions):
     path.write_bytes(path.read_bytes() + b"x")
     number, reason = champion_after(versions[1])
     assert number == "2"
-    assert "it is not compared with the champion, version 1: version 1 of the model digits can't be used" in reason
+    assert "it is not compared with the champion, version 1: model.onnx of version 1 of digits was altered" in reason
 
 
 def test_a_failure_of_the_store_decides_nothing(versions, monkeypatch):

@@ -60,6 +60,7 @@ def test_an_error_of_the_store_is_not_taken_for_a_missing_champion(store, monkey
         raise MlflowException("the database is locked")  # an internal error
 
     monkeypatch.setattr(type(store.connect()), "get_model_version_by_alias", fail)
-    for ask in (registry.champion, lambda: registry.resolve_alias(registry.CHAMPION_URI)):
-        with pytest.raises(MlflowException, match="the database is locked"):
-            ask()
+    with pytest.raises(MlflowException, match="the database is locked"):
+        registry.champion()
+    with pytest.raises(UserError, match="is locked by another process"):
+        registry.resolve_alias(registry.CHAMPION_URI)

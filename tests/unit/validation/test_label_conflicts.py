@@ -22,14 +22,14 @@ def test_other_label_of_three():
     }
 
 
-def test_class_mismatch_finds_about_half_of_the_wrong_labels_and_nothing_else(real):
+def test_class_mismatch_finds_a_third_of_the_wrong_labels_and_nothing_else(real):
     random = np.random.default_rng(0)
     rows = random.choice(5000, 100, replace=False)
     mislabelled = real.copy()
     mislabelled.loc[rows, "label"] = (real["label"][rows] + random.integers(1, 10, 100)) % 10
     found = class_mismatch(mislabelled, MAX_RATIO).dropna()
     wrong = found.index.isin(rows)
-    assert wrong.sum() >= 40
+    assert wrong.sum() >= 30
     assert (~wrong).sum() <= 1
     right = [f"looks like a {real['label'][row]}: " in message for row, message in found.items()]
     assert np.mean(right) > 0.9

@@ -195,7 +195,9 @@ def test_a_digit_that_is_missing_in_a_split_is_named_with_the_seed_and_the_fract
         if one.name == "digits_in_splits"
     )
     assert (result.success, result.critical, result.rows) == (False, True, [])
-    assert result.observed == "no validation 4: add pictures of it, or change the fraction or the seed"
+    assert (
+        result.observed == "no validation 4: add pictures, or change fraction, seed or ingest.near_duplicate_distance"
+    )
     fractions = "ingest.test_fraction = 0.2, ingest.validation_fraction = 0.1"
     assert result.description == f"every digit occurs in each split, as drawn with ingest.seed = 7, {fractions}"
 

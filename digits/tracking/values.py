@@ -1,0 +1,33 @@
+"""Parameters and tags of a run within MLflow's limits of length; its client sends any number of them in batches."""
+
+from typing import Any
+
+from digits.addresses import redact
+from digits.errors import UserError
+
+# In characters (mlflow/utils/validation.py)
+LONGEST_PARAM, LONGEST_TAG, LONGEST_KEY = 6000, 8000, 250
+
+
+def param_values(params: dict[str, Any]) -> dict[str, str]:
+    """The parameters as text, without the secrets of addresses, a long one cut with a mark.
+
+    Raises UserError where a key is longer than MLflow allows.
+    """
+    return {_checked(key): _cut(redact(str(value)), LONGEST_PARAM) for key, value in params.items()}
+
+
+def tag_values(tags: dict[str, Any]) -> dict[str, str]:
+    """The same for tags."""
+    return {_checked(key): _cut(redact(str(value)), LONGEST_TAG) for key, value in tags.items()}
+
+
+def _checked(key: str) -> str:
+    if len(key) > LONGEST_KEY:
+        raise UserError(f"the name {key[:60]}… has {len(key)} characters, more than MLflow's {LONGEST_KEY}: shorten it")
+    return key
+
+
+def _cut(text: str, longest: int) -> str:
+    mark = f"… ({len(text):,} characters, cut)"
+    return text if len(text) <= longest else text[: longest - len(mark)] + mark
