@@ -57,9 +57,9 @@ def pixel_digest(data: bytes) -> bytes:
     """The SHA-256 (32 bytes) of what an encoded picture shows: its mode, size and pixels, decoded at full size.
 
     Equal pixels of one mode have equal digests in every lossless format: compression, file name, dates and comments
-    count for nothing. The pixels are hashed as stored, in rows from the top; what changes their meaning is hashed too: a palette,
-    a transparent value, and an orientation other than upright. Of an animation it is the first frame. The digest of
-    what can't be decoded at full size within the memory limit is that of its bytes.
+    count for nothing. The pixels are hashed as stored, in rows from the top; what changes their meaning is hashed too:
+    a palette, a transparent value, and an orientation other than upright. Of an animation it is the first frame. The
+    digest of what can't be decoded at full size within the memory limit is that of its bytes.
     """
     try:
         pixels = _plain_pixels(data)
