@@ -18,7 +18,7 @@ class Difference(NamedTuple):
     digits: int
 
     def __str__(self) -> str:
-        return f"by {self.mean:.4f} ({self.confidence:.0%} interval {self.low:.4f} to {self.high:.4f})"
+        return f"{self.mean:.4f}, {self.confidence:.0%} interval {self.low:.4f} to {self.high:.4f}"
 
 
 def loss_difference(first: np.ndarray, second: np.ndarray, confidence: float = 0.0) -> Difference:

@@ -45,7 +45,7 @@ def decide(accuracy: float, params: Register, champion: Comparison | str) -> Dec
     if isinstance(champion, str):
         return Decision(True, f"its test accuracy of {accuracy:.2%} meets {floor}, and {champion}")
     loss = champion.loss
-    where = f"on {loss.digits:,} validation digits, champion's less its own: {loss}"
+    where = f"champion's less its own on {loss.digits:,} validation digits: {loss}"
     if loss.mean <= 0:
         word = "equals" if loss.mean == 0 else "is above"
         return Decision(False, f"its log loss {word} the champion's ({where})")
