@@ -77,12 +77,19 @@ def prepare(folder: Path) -> None:
     os.environ["DVC_ROOT"] = str(folder)
 
 
-def register(model_name: str, rank: int):
-    """Register this process's model under a name."""
-    from digits.tracking import model_run, registration, registry, runs, tags
+def use_model(name: str) -> None:
+    """Let this process use the registered model of this name."""
+    from digits.tracking import alias_writes, model_files, registry
+
+    for module in (alias_writes, model_files, registry):
+        module.NAME = name
+
+
+def register(rank: int):
+    """Register this process's model."""
+    from digits.tracking import model_run, registration, runs, tags
     from tests.tracking_store import registered_version
 
-    registry.NAME = model_name
     found = runs.find(_key(rank))
     if found is None:
         return registered_version(Path(f"rank_{rank}.onnx"), learned=np.array([], "S64"))
@@ -107,15 +114,15 @@ def worker(folder: Path, barrier, tasks, results) -> None:
     """Register and promote one model a task."""
     prepare(folder)
     from digits.params import Register
-    from digits.tracking import alias_writes, promotion, registry, store
+    from digits.tracking import promotion, store
 
     client = store.connect()
     for model_name, rank, seed in iter(tasks.get, None):
-        registry.NAME = alias_writes.NAME = model_name
+        use_model(model_name)
         slow_down(client, random.Random(seed))
         barrier.wait()
         try:
-            version = register(model_name, rank)
+            version = register(rank)
             promotion.promote(version, 0.9, Register(min_accuracy=0.0, confidence=0, min_compared=2))
             results.put(None)
         except Exception as error:  # reported by the main process
@@ -129,17 +136,18 @@ def play(number: int, arguments: argparse.Namespace, barrier, queues, results) -
     from digits.tracking import alias_writes, registry, store
 
     chance = random.Random(number)
-    registry.NAME = alias_writes.NAME = model_name = f"digits-{os.getpid()}-{number}"
+    model_name = f"digits-{os.getpid()}-{number}"
+    use_model(model_name)
     ranks = list(range(1, arguments.processes + 1))
     chance.shuffle(ranks)
     if number % 3 == 0:
         ranks[-1] = ranks[0]  # two processes register the same model
     best = max(ranks)
     if arguments.champion:
-        registry.set_alias(registry.CHAMPION, register(model_name, 0))
+        registry.set_alias(registry.CHAMPION, register(0))
     if arguments.person:
         best = arguments.processes + 1
-        persons = register(model_name, best)
+        persons = register(best)
     for queue, rank in zip(queues, ranks, strict=True):
         queue.put((model_name, rank, chance.random()))
     barrier.wait()

@@ -33,7 +33,13 @@ def comparison(mean: float, low: float = -1, chance: float = 1.0) -> Comparison:
         ),
         (0.985, 0, "there was no champion", True, "meets register.min_accuracy = 98.50%, and there was no champion"),
         (0.98, 0, comparison(0.1), False, "is below register.min_accuracy"),
-        (0.99, 0, comparison(0.01), True, "is below the champion's (champion's less its own on 400 validation digits: "),
+        (
+            0.99,
+            0,
+            comparison(0.01),
+            True,
+            "is below the champion's (champion's less its own on 400 validation digits: ",
+        ),
         (0.99, 0, comparison(0.01), True, "digits: 0.0100, 95% interval -1.0000 to 1.0100)"),
         (0.99, 0, comparison(0.0), False, "its log loss equals the champion's"),
         (0.99, 0, comparison(-0.01), False, "its log loss is above the champion's"),
@@ -74,7 +80,10 @@ def test_the_lower_loss_on_validation_becomes_champion_and_the_other_challenger(
     assert champion_after(first)[0] == "1"
     number, reason = champion_after(second)
     assert number == "1"
-    assert "version 2 stays a challenger: its log loss is above the champion's (champion's less its own on 3 validation digits" in reason
+    assert (
+        "version 2 stays a challenger: its log loss is above the champion's (champion's less its own on 3 validation digits"
+        in reason
+    )
     assert (registry.get_version("1").aliases, registry.get_version("2").aliases) == (("champion",), ("challenger",))
 
     splits([1, 2, 2], [1, 2], predicted=2)  # other digits: the second is the better one there
