@@ -80,10 +80,8 @@ def test_the_lower_loss_on_validation_becomes_champion_and_the_other_challenger(
     assert champion_after(first)[0] == "1"
     number, reason = champion_after(second)
     assert number == "1"
-    assert (
-        "version 2 stays a challenger: its log loss is above the champion's (champion's less its own on 3 validation digits"
-        in reason
-    )
+    assert "version 2 stays a challenger: its log loss is above the champion's (" in reason
+    assert "on 3 validation digits" in reason
     assert (registry.get_version("1").aliases, registry.get_version("2").aliases) == (("champion",), ("challenger",))
 
     splits([1, 2, 2], [1, 2], predicted=2)  # other digits: the second is the better one there
