@@ -117,6 +117,7 @@ def encode_rule(schema: pa.Schema, rule: Mapping[str, Any]) -> pa.Schema:
 
 def count_rows(path: Path) -> int:
     """Rows of a Parquet file, read from its footer."""
+    require(path.parent)
     return pq.read_metadata(path).num_rows
 
 

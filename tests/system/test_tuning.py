@@ -76,7 +76,7 @@ def test_ctrl_c_stops_it_and_keeps_its_state(project, client):
         children = training_processes(process)
         os.killpg(process.pid, signal.SIGINT)
         printed, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "tune-0  1 of 3  val_loss" in printed
     assert "interrupted: nothing is lost, the same command resumes the search" in printed
     assert "Traceback" not in printed
@@ -166,7 +166,7 @@ def test_two_jobs_are_interrupted_and_resumed_at_once(project, client):
         children = training_processes(process)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert len(children) == 2
     assert not any(child.is_running() for child in children)
     project.set_params(train={"epochs": 3})  # no trial has ended yet that could not be compared
@@ -195,7 +195,7 @@ def test_a_store_that_fails_during_a_trial_loses_no_trial(project, tmp_path):
         with closing(sqlite3.connect(database, timeout=60)) as connection:
             connection.execute("ALTER TABLE runs RENAME TO lost")
         printed, _ = process.communicate(timeout=300)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert printed.count("warning: the log of this run is incomplete") == 1
     assert "broken-0  1 of 1  val_loss" in printed
     assert "no such table: runs" in printed.splitlines()[-1]

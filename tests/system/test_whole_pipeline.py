@@ -388,9 +388,7 @@ class TestUserErrors:
         (trained.root / ".git").rename(trained.root / ".nogit")
         try:
             assert "is not a git repository" in trained.run("dvc", "repro", fails=True)
-            printed = trained.run("python", "-m", "pipeline.train", fails=True)
-            assert "no git commit to tag the run with" in printed
-            assert "Traceback" not in printed
+            assert "trained: validation accuracy" in trained.run("python", "-m", "pipeline.train")
         finally:
             (trained.root / ".nogit").rename(trained.root / ".git")
 
