@@ -63,25 +63,26 @@ def test_three_at_once_leave_the_best(versions, monkeypatch):
         assert len(records()) == 3  # an open record keeps the closed ones, which it may have to correct by
 
 
-@pytest.mark.parametrize("after", ["set_alias", "read"])
-def test_what_a_person_sets_meanwhile_is_not_undone(versions, monkeypatch, after):
-    """A rollback while a process compares, and one between its write and its last look."""
+def test_what_a_person_sets_during_the_comparison_is_compared_too(versions, monkeypatch):
     first, second, third = versions
+    registry.set_alias(CHAMPION, first)
+    compare = promotion.compare
+
+    def meanwhile(*arguments):
+        monkeypatch.setattr(promotion, "compare", compare)
+        found = compare(*arguments)
+        registry.set_alias(CHAMPION, third)
+        return found
+
+    monkeypatch.setattr(promotion, "compare", meanwhile)
+    decision = promotion.promote(second, 0.5, PARAMS)
+    assert "version 2 stays a challenger: its log loss is above" in decision.reason
+    assert registry.champion().number == "3"
+
+
+def test_what_a_person_sets_after_the_write_is_not_undone(versions, monkeypatch):
+    _, second, third = versions
     registry.set_alias(CHAMPION, second)
-    if after == "read":
-        compare = promotion.compare
-
-        def roll_back(*arguments):
-            monkeypatch.setattr(promotion, "compare", compare)
-            found = compare(*arguments)
-            registry.set_alias(CHAMPION, third)  # better than the first one, worse than what is there
-            return found
-
-        monkeypatch.setattr(promotion, "compare", roll_back)
-        decision = promotion.promote(first, 0.5, PARAMS)
-        assert "version 1 stays a challenger: its log loss is above" in decision.reason
-        assert registry.champion().number == "3"
-        return
     correct = promotion._correct
 
     def roll_back_first(*arguments):
