@@ -96,6 +96,22 @@ def test_what_a_person_sets_after_the_write_is_not_undone(versions, monkeypatch)
     assert "at the same time version 2 is champion" in decision.reason
 
 
+def test_what_a_person_sets_is_kept_though_a_version_that_was_overwritten_is_better(versions, monkeypatch):
+    first, second, third = versions
+    correct, calls = promotion._correct, []
+
+    def choose_second(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:  # of the first version, which has overwritten the third
+            registry.set_alias(CHAMPION, second)
+        correct(*arguments)
+
+    monkeypatch.setattr(promotion, "_correct", choose_second)
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
+    promotion.promote(first, 0.5, PARAMS)
+    assert registry.champion().number == "2"
+
+
 def test_a_rollback_to_what_a_process_has_written_is_not_undone(versions, monkeypatch):
     """Before the first process looks again, a second one has promoted a better version, and a person went back."""
     first, second, third = versions
