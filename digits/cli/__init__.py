@@ -41,5 +41,5 @@ def _run() -> int | None:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as abort:  # click's form of a KeyboardInterrupt, which may have a message of its own
+        raise KeyboardInterrupt(*getattr(abort.__cause__, "args", ())) from None
