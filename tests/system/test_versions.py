@@ -83,6 +83,6 @@ def test_a_refused_folder_leaves_the_ingested_data_in_the_cache(versioned):
     (versioned.root / "data" / "external" / "ten" / "a.png").write_bytes(b"")
     printed = versioned.run("dvc", "repro", "validate", fails=True)
     assert "data/external/ten is not a label: a folder's name is its digit, 0 to 9" in printed
-    assert "the last ingested data is in DVC's cache: `dvc checkout ingest`" in printed
+    assert "where data was ingested before, `dvc checkout ingest` restores it" in printed
     versioned.run("dvc", "checkout", "ingest")
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == before
