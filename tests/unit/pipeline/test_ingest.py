@@ -174,11 +174,8 @@ def test_a_source_without_pictures_is_named_and_the_last_data_stay(external, mon
 
 @pytest.mark.slow
 def test_many_pictures_are_hashed_on_every_core_to_the_same_result(external, monkeypatch):
-    from digits.data import staging
-
     before = assigned()
     monkeypatch.setattr(dataset, "ROWS_PER_GROUP", 100)
-    monkeypatch.setattr(staging, "MIN_PARALLEL_WORKLOAD", 150)
     monkeypatch.setattr("digits.processes.MIN_PARALLEL_WORKLOAD", 150)
     assert assigned() == before
 

@@ -64,7 +64,7 @@ def test_predicting_puts_the_file_back_or_names_what_is_missing(register, consta
     file = model_files.stored(version.uri)
     shutil.rmtree(file.parent)
     version_checks.load_classifier(version).predict(mnist_digits.images[:2])
-    assert "model.onnx of version 1 is missing: put back from " in capsys.readouterr().out
+    assert "model.onnx of version 1 is missing: put back from " in capsys.readouterr().err
     assert file.is_file()
     shutil.copy(constant_model(5), paths.ONNX)
     file.write_bytes(b"altered")
