@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-from digits.tracking import store
-from digits.tracking.registry import NAME, Version
+from digits.tracking import registry, store
+from digits.tracking.registry import CHAMPION, NAME, Version
 
 PREFIX = "digits.promotion."  # of the records' keys
 STALE = 900  # seconds: a record that has not changed for longer belongs to a process that was killed
@@ -54,15 +54,20 @@ class AliasWrites:
         """Whether another process made this version champion, and has not ended."""
         return bool(self._unfinished)
 
-    @contextmanager
-    def announced(self, version: Version, before: Version | None) -> Iterator[None]:
-        """Record that the block makes the version champion in place of `before`, and then that it has."""
+    def make_champion(self, version: Version, before: Version | None) -> bool:
+        """Make the version champion in place of `before`; False, and nothing is done, where another is champion now."""
         write = [version.number, before.number if before else None, False]
         self._record["writes"].append(write)
         self._save()
-        yield
+        now = registry.champion()  # the last look: after it comes the write alone
+        if (now.number if now else None) != write[1]:
+            self._record["writes"].pop()
+            self._save()
+            return False
+        registry.set_alias(CHAMPION, version)
         write[2] = True
         self._save()
+        return True
 
     def rivals(self) -> set[str]:
         """The numbers of the versions that this process may have overwritten."""

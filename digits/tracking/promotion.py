@@ -10,7 +10,7 @@ from digits.evaluation.comparison import Difference
 from digits.params import Register
 from digits.tracking import alias_writes, registry, scores
 from digits.tracking.alias_writes import AliasWrites
-from digits.tracking.registry import CHALLENGER, CHAMPION, UnusableVersionError, Version
+from digits.tracking.registry import CHALLENGER, UnusableVersionError, Version
 from digits.tracking.scores import Scores
 
 ALREADY, BELOW = "it was champion before", ", though its test accuracy is below register.min_accuracy"
@@ -101,13 +101,12 @@ def promote(version: Version, accuracy: float, params: Register) -> Decision:
                 decision = Decision(True, ALREADY + ("" if accuracy >= params.min_accuracy else BELOW))
                 break
             decision = decide(accuracy, params, compare(version, before, params, scored))
-            if _number(registry.champion()) != _number(before):
-                continue  # another process or a person set another one meanwhile: compare with that
-            if decision.champion:
-                with writes.announced(version, before):
-                    registry.set_alias(CHAMPION, version)
+            if decision.champion and writes.make_champion(version, before):
                 _correct(writes, scored)
-            break
+                break
+            if not decision.champion and _number(registry.champion()) == _number(before):
+                break
+            # Another process or a person set another one meanwhile: compare with that.
     return _settled(version, decision)
 
 
@@ -121,8 +120,7 @@ def _correct(writes: AliasWrites, scored: Scores) -> None:
         best = _best([now, *(rival for number, rival in rivals.items() if number != now.number)], scored)
         if best.number == now.number:
             return
-        with writes.announced(best, now):
-            registry.set_alias(CHAMPION, best)
+        writes.make_champion(best, now)
 
 
 def _best(versions: list[Version], scored: Scores) -> Version:
