@@ -1,8 +1,8 @@
 """Ingest: read the pictures of the source that params.yaml names, unchanged, and assign each its split by its content.
 
 Reads   the source: mnist-5k, mnist or folder (digits/data/sources.py)
-Writes  data/raw/train.parquet, validation.parquet and test.parquet; dropped.csv beside them where a training picture is
-        left out because it is a published test picture, or nearly is
+Writes  data/raw/train.parquet, validation.parquet and test.parquet; data/raw/dropped.csv where a training
+        picture is left out because it is a published test picture, or nearly is
 """
 
 import os

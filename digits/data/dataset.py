@@ -82,7 +82,8 @@ def write_raw(
 ) -> dict[str, int]:
     """Write one Parquet file per split, in the order of the examples, also of a split without any; return their rows.
 
-    `rule` is kept in each file: see `split_rule`. `dropped`, unless empty, is the content of dropped.csv beside them.
+    `rule` is kept in each file: see `split_rule`. `dropped`, unless empty, is the content of dropped.csv, which is
+    written to the same folder.
     """
     return _write(_raw_tables(examples), RAW_SCHEMA, rule, folder, {"dropped.csv": dropped} if dropped else {})
 
@@ -220,7 +221,7 @@ def _write(
     folder: Path,
     texts: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, int]:
-    """Write each table as a row group of its split's file, and the texts beside them."""
+    """Write each table as a row group of its split's file, and the texts to the same folder."""
     counts = dict.fromkeys(SPLITS, 0)
     with atomic_write(folder) as temporary, ExitStack() as open_files:
         temporary.mkdir()

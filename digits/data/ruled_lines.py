@@ -8,7 +8,7 @@ from digits.data.canonical import INK_THRESHOLD, border, contrast, ink_fractions
 MIN_COVERAGE = 0.8  # of the picture's side; of MNIST's digits, at most 20 of 28 pixels have ink: 0.71
 MAX_TILT = 0.05  # pixels down for each pixel across: 3 degrees
 MAX_THICKNESS = 0.04  # of the picture's side: a thicker bar is a stroke
-MIN_OTHER_INK = 0.1  # of the ink: a picture with less beside its one line is a cropped 1
+MIN_OTHER_INK = 0.1  # of the ink: a picture with less outside its one line is a cropped 1
 SEARCH_SIDE = 256  # pixels: the lines are searched in a picture of about this size
 WARNING = "lines across the picture (ruled paper, a frame?) can be mistaken for strokes: crop the digit without them"
 
@@ -52,8 +52,8 @@ def _lines(ink: np.ndarray) -> np.ndarray:
         shift = np.rint(np.linspace(-drop / 2, drop / 2, width)).astype(int)
         rows = np.clip(np.arange(len(padded))[:, None] + shift, 0, len(padded) - 1)
         coverage = padded[rows, np.arange(width)].mean(axis=1)
-        beside = np.maximum(coverage[: -2 * reach], coverage[2 * reach :])
-        lines = np.flatnonzero((coverage[reach:-reach] >= MIN_COVERAGE) & (beside < MIN_COVERAGE / 2)) + reach
+        neighbours = np.maximum(coverage[: -2 * reach], coverage[2 * reach :])
+        lines = np.flatnonzero((coverage[reach:-reach] >= MIN_COVERAGE) & (neighbours < MIN_COVERAGE / 2)) + reach
         for line in lines:
             for row in range(line - 2, line + 3):
                 found[np.clip(row + shift, 0, len(padded) - 1), np.arange(width)] = True

@@ -83,7 +83,7 @@ class Staging:
 
 @contextmanager
 def staging() -> Iterator[Staging]:
-    """An empty file for pictures beside the raw data, removed at the end."""
+    """An empty file for pictures in the folder of the raw data, removed at the end."""
     path = paths.RAW.with_name(".partial-pictures.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

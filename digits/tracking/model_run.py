@@ -30,7 +30,7 @@ def log_model_run(params: Params) -> str:
         run_locks.end_orphans()
         run_id = runs.find(model[tags.ONNX]) or _create(run_tags, tags.run_name(params), model)
         runs.log_params(run_id, params.flat())
-        # Of what a version's tags name, the first stays: the same model, other pictures beside it.
+        # Of what a version's tags name, the first stays: the same model may come with other data later.
         _log_train_pictures(run_id)
         runs.log_missing(run_id, "validation", record.RUN_FILES["validation"])
         for folder in ("figures", "metrics", "weights"):

@@ -38,7 +38,7 @@ def load_classifier(version: Version) -> "Classifier":
 def checked_file(version: Version) -> Path:
     """A version's ONNX file on this machine, after all checks. Raises UnusableVersionError that names what is wrong.
 
-    Its SHA-256 is the one that the version was registered with, and MLflow's description beside it, by which MLflow's
+    Its SHA-256 is the one that the version was registered with, and MLflow's description of it, by which MLflow's
     own server loads it, names nothing but this file and MLflow's loader of ONNX files. A file that is missing is put
     back where a copy of it is left.
     """

@@ -30,11 +30,11 @@ def test_within_the_folder_no_character_is_escaped(tmp_path, name, monkeypatch):
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("sqlite:///mlflow.db", "sqlite:////root/mlflow.db"),
+        ("sqlite:///mlflow.db", "sqlite:////project/mlflow.db"),
         ("sqlite:////other/mlflow.db?timeout=5", "sqlite:////other/mlflow.db?timeout=5"),
-        ("mlruns", "file:///root/mlruns"),
-        ("./x", "file:///root/x"),
-        ("file:./a%20b", "file:///root/a%20b"),
+        ("mlruns", "file:///project/mlruns"),
+        ("./x", "file:///project/x"),
+        ("file:./a%20b", "file:///project/a%20b"),
         ("file:///other", "file:///other"),
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
         ("postgresql://host/db", "postgresql://host/db"),
@@ -42,7 +42,7 @@ def test_within_the_folder_no_character_is_escaped(tmp_path, name, monkeypatch):
     ],
 )
 def test_a_relative_address_is_relative_to_the_root(address, expected):
-    assert addresses.absolute(address, Path("/root")) == expected
+    assert addresses.absolute(address, Path("/project")) == expected
 
 
 @pytest.mark.parametrize("address", ["http://host/x", "s3://bucket/x", "relative/x"])

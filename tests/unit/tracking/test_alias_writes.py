@@ -37,6 +37,23 @@ def paused(monkeypatch, name: str, action) -> None:
     monkeypatch.setattr(registry, name, pause)
 
 
+def before_look(monkeypatch, number: int, action) -> None:
+    """Do something just before a process looks at the others' records after its write, the `number`th time."""
+    correct, calls = promotion._correct, []
+
+    def look(*arguments):
+        calls.append(arguments)
+        if len(calls) == number:
+            action()
+        correct(*arguments)
+
+    monkeypatch.setattr(promotion, "_correct", look)
+
+
+def killed() -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("step", ["champion", "set_alias"])
 @pytest.mark.parametrize(("slow", "fast"), [(0, 2), (2, 0), (1, 2)])
 def test_two_that_register_at_once_leave_the_better_one(versions, monkeypatch, step, slow, fast):
@@ -83,13 +100,7 @@ def test_what_a_person_sets_during_the_comparison_is_compared_too(versions, monk
 def test_what_a_person_sets_after_the_write_is_not_undone(versions, monkeypatch):
     _, second, third = versions
     registry.set_alias(CHAMPION, second)
-    correct = promotion._correct
-
-    def roll_back_first(*arguments):
-        registry.set_alias(CHAMPION, second)
-        correct(*arguments)
-
-    monkeypatch.setattr(promotion, "_correct", roll_back_first)
+    before_look(monkeypatch, 1, lambda: registry.set_alias(CHAMPION, second))
     decision = promotion.promote(third, 0.5, PARAMS)
     assert registry.champion().number == "2"
     assert not decision.champion
@@ -98,15 +109,8 @@ def test_what_a_person_sets_after_the_write_is_not_undone(versions, monkeypatch)
 
 def test_what_a_person_sets_is_kept_though_a_version_that_was_overwritten_is_better(versions, monkeypatch):
     first, second, third = versions
-    correct, calls = promotion._correct, []
-
-    def choose_second(*arguments):
-        calls.append(arguments)
-        if len(calls) == 2:  # of the first version, which has overwritten the third
-            registry.set_alias(CHAMPION, second)
-        correct(*arguments)
-
-    monkeypatch.setattr(promotion, "_correct", choose_second)
+    # The third looks first, then the first, which has overwritten it.
+    before_look(monkeypatch, 2, lambda: registry.set_alias(CHAMPION, second))
     paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
     promotion.promote(first, 0.5, PARAMS)
     assert registry.champion().number == "2"
@@ -116,16 +120,12 @@ def test_a_rollback_to_what_a_process_has_written_is_not_undone(versions, monkey
     """Before the first process looks again, a second one has promoted a better version, and a person went back."""
     first, second, third = versions
     registry.set_alias(CHAMPION, first)
-    correct, calls = promotion._correct, []
 
-    def meanwhile(*arguments):
-        calls.append(arguments)
-        if len(calls) == 1:
-            assert promotion.promote(third, 0.5, PARAMS).champion
-            registry.set_alias(CHAMPION, second)
-        correct(*arguments)
+    def promote_and_go_back() -> None:
+        assert promotion.promote(third, 0.5, PARAMS).champion
+        registry.set_alias(CHAMPION, second)
 
-    monkeypatch.setattr(promotion, "_correct", meanwhile)
+    before_look(monkeypatch, 1, promote_and_go_back)
     assert promotion.promote(second, 0.5, PARAMS).champion
     assert registry.champion().number == "2"
 
@@ -134,8 +134,8 @@ def test_what_a_killed_process_wrote_does_not_come_back(versions, monkeypatch):
     """Its record stays open; a person went back to the champion before, which a worse new version then replaces."""
     first, second, third = versions
     registry.set_alias(CHAMPION, first)
-    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr(promotion, "_correct", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        before_look(patch, 1, killed)
         promotion.promote(third, 0.5, PARAMS)
     assert registry.champion().number == "3"
     registry.set_alias(CHAMPION, first)
@@ -146,15 +146,7 @@ def test_what_a_killed_process_wrote_does_not_come_back(versions, monkeypatch):
 def test_a_version_overwritten_by_a_process_that_was_overwritten_too_comes_back(versions, monkeypatch):
     """The best is overwritten by the worst, that by the second before it has looked: it looks, and corrects both."""
     first, second, third = versions
-    correct, calls = promotion._correct, []
-
-    def overwritten(*arguments):
-        calls.append(arguments)
-        if len(calls) == 2:  # of the first version
-            assert promotion.promote(second, 0.5, PARAMS).champion
-        correct(*arguments)
-
-    monkeypatch.setattr(promotion, "_correct", overwritten)
+    before_look(monkeypatch, 2, lambda: promotion.promote(second, 0.5, PARAMS))  # the look of the first version
     paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
     promotion.promote(first, 0.5, PARAMS)
     assert registry.champion().number == "3"
@@ -173,17 +165,9 @@ def test_an_earlier_champion_is_not_brought_back(versions):
 def test_a_process_killed_after_its_write_is_completed_by_the_next(versions, monkeypatch):
     """Version 1 was written over version 3, and its process was killed before it looked: its next run corrects that."""
     first, _, third = versions
-    correct, calls = promotion._correct, []
-
-    def kill(*arguments):
-        calls.append(arguments)
-        if len(calls) == 2:  # of the first version
-            raise KeyboardInterrupt
-        correct(*arguments)
-
     paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
-    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr(promotion, "_correct", kill)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        before_look(patch, 2, killed)  # the look of the first version
         promotion.promote(first, 0.5, PARAMS)
     assert registry.champion().number == "1"
     promotion.promote(first, 0.5, PARAMS)

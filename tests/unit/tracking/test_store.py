@@ -120,7 +120,7 @@ def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(store):
 
 @pytest.mark.parametrize("name", ["q?x", "a%2Fb", "a#b", "über", "a b+c"])
 def test_the_characters_of_the_path_are_no_address(workspace, new_store, empty_database, monkeypatch, name):
-    """The database and the artifacts are in that folder, and nothing is created beside it."""
+    """The database and the artifacts are in that folder, and nothing is created outside it."""
     root = workspace / "outer" / name / "project"
     (root / ".dvc").mkdir(parents=True)
     file = f"of-{workspace.name}.db"  # of the test's own: MLflow caches a store by its address, which is relative here
