@@ -21,7 +21,7 @@ def serve(host: str, port: int) -> None:
     from digits.tracking import registry, version_checks
 
     ports.check(host, port)
-    # By number: where the alias moves while the server starts, it must not load a version that was not checked.
+    # The files that were checked: where the alias moves while the server starts, it loads no other version.
     model = version_checks.served(registry.resolve_alias(registry.CHAMPION_URI))
     _exec_mlflow("models", "serve", "-m", model, "--env-manager", "local", "-h", host, "-p", str(port))
 

@@ -160,11 +160,6 @@ def read_rows(source: Path | IO[bytes], split: str, wanted: set[int]) -> dict[in
     return found
 
 
-def read_raw_labels(split: str, folder: Path = paths.RAW) -> np.ndarray:
-    """(n,) int64 labels of a raw split, without its pictures."""
-    return pq.read_table(folder / f"{split}.parquet", columns=["label"])["label"].to_numpy()
-
-
 def write_processed(blocks: Iterable[Block], rule: Mapping[str, Any], folder: Path = paths.PROCESSED) -> dict[str, int]:
     """Write one Parquet file per split, each block of digits as a row group, in order; return the rows by split."""
     return _write(((block.split, _processed_table(block)) for block in blocks), PROCESSED_SCHEMA, rule, folder)

@@ -25,9 +25,9 @@ def provide(version: Version) -> Path:
     The bytes are looked for in models/, then in DVC's cache. Raises UnusableVersionError where neither has them.
     """
     source = store.connect().get_model_version(NAME, version.number).source
-    expected = version.tags.get(tags.ONNX)
+    expected = version.tags[tags.ONNX]
     found = stored(source)
-    if found is not None and (expected is None or digest(found, "sha256") == expected):
+    if found is not None and digest(found, "sha256") == expected:
         return found
     state = "is missing" if found is None else f"was altered: its SHA-256 is {digest(found, 'sha256')}"
     model_id = source.removeprefix("models:/")

@@ -26,7 +26,10 @@ PROVIDERS = {"CUDAExecutionProvider", "CPUExecutionProvider"}
 
 def load_classifier(version: Version) -> "Classifier":
     """The model of a version, checked and loaded. Raises UnusableVersionError, or UserError where the store fails."""
-    path = checked_file(version)
+    return _load(version, checked_file(version))
+
+
+def _load(version: Version, path: Path) -> "Classifier":
     from digits.model.classifier import Classifier
 
     try:
@@ -62,8 +65,9 @@ def served(version: Version) -> str:
     Where its path has characters that an address escapes it is a copy in a temporary folder: the server would escape
     them twice.
     """
-    load_classifier(version)
-    folder = checked_file(version).parent
+    path = checked_file(version)
+    _load(version, path)
+    folder = path.parent
     if addresses.is_plain(str(folder)):
         return str(folder)
     return str(shutil.copytree(folder, Path(tempfile.mkdtemp(prefix="digits-serve-")) / "model"))

@@ -24,8 +24,6 @@ def test_raw_examples_are_read_in_order_and_unchanged(tmp_path):
     assert dataset.raw_splits(tmp_path / "raw") == ["train", "validation", "test"]
     for split in ("train", "test"):
         assert list(read_raw(split, tmp_path / "raw")) == [one for one in given if one.split == split]
-        labels = [one.label for one in given if one.split == split]
-        assert dataset.read_raw_labels(split, tmp_path / "raw").tolist() == labels
 
 
 def test_raw_files_follow_hugging_faces_convention(tmp_path):
