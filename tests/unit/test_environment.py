@@ -88,6 +88,11 @@ class TestReport:
             "a training continues its own interrupted run only, and overwrites no other\n"
         )
 
+    def test_the_password_of_an_address_is_not_shown(self):
+        report = "from digits.addresses import redact; digits.report_ignored('MLFLOW_', redact)"
+        printed = after_import(report, MLFLOW_REGISTRY_URI="postgresql://u:hush@host/db")[1]
+        assert printed.startswith("warning: MLFLOW_REGISTRY_URI=postgresql://host/db is ignored: ")
+
     def test_what_a_library_set_in_the_parent_is_no_users(self):
         parent, _ = after_import("os.environ['MLFLOW_EXPERIMENT_ID'] = '1'")
         assert after_import("digits.report_ignored('MLFLOW_')", **parent)[1] == ""

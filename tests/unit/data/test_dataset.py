@@ -199,3 +199,13 @@ def test_a_missing_folder_is_named(read, tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         read(tmp_path / "raw")
     assert caught.value.filename == str(tmp_path / "raw")
+
+
+def test_raw_pictures_of_version_02_which_have_no_hashes_are_read(tmp_path):
+    """`digits data diff` shows pictures of an older revision."""
+    dataset.write_raw(examples(10), RULE, tmp_path / "raw")
+    path = tmp_path / "raw" / "train.parquet"
+    with_hashes = pq.read_table(path)
+    pq.write_table(with_hashes.drop_columns("sha256"), path)
+    first = dataset.read_rows(path, "train", {0})[0]
+    assert (first.data, first.sha256) == (with_hashes["image"][0]["bytes"].as_py(), b"")

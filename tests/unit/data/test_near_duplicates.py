@@ -94,3 +94,21 @@ def test_a_dimmed_copy_is_a_near_duplicate(mnist_digits):
     of = thumbnails(mnist_digits.images[:100])
     found = near_duplicates.group(np.concatenate([of, of // 2]), DISTANCE)
     assert np.array_equal(found[:100], found[100:])
+
+
+def test_rows_with_equal_digests_are_in_one_group():
+    groups, digests = np.array([0, 1, 2, 3, 1]), np.array([b"a", b"b", b"a", b"c", b"d"])
+    joined = near_duplicates.join_equal(groups, digests)
+    assert joined[0] == joined[2]
+    assert joined[1] == joined[4]
+    assert len(set(joined.tolist())) == 3
+
+
+def test_equally_noisy_copies_of_one_digit_are_grouped_as_by_all_pairs(mnist_digits):
+    """No copy has many others close enough to stand for them, so the bucket is compared in blocks."""
+    base = np.repeat(thumbnails(mnist_digits.images[:1]), 1500, axis=0).astype(float)
+    noise = np.random.default_rng(0).standard_normal(base.shape) * 9 * (base > 0)
+    of = np.clip(np.rint(base + noise), 0, 255).astype(np.uint8)
+    expected = partition(brute_force(of))
+    assert 1 < len(expected) < 1500
+    assert partition(near_duplicates.group(of, DISTANCE)) == expected

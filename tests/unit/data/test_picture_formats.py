@@ -77,6 +77,13 @@ def with_a_gap(digit: np.ndarray, number: float) -> bytes:
     return saved(values, "TIFF")
 
 
+def resampled(digit: np.ndarray) -> bytes:
+    """Fractions whose strongest values are somewhat above 1."""
+    values = (digit / 255).astype(np.float32)
+    values[digit == 255] = 1.05
+    return saved(values, "TIFF")
+
+
 # Format, what builds it, and the largest error of a pixel value: 0 where nothing is lost
 EXACT = {
     "PNG, 8 bits": lambda digit: saved(digit, "PNG"),
@@ -95,6 +102,7 @@ EXACT = {
     "TIFF, 8 bits": lambda digit: saved(digit, "TIFF"),
     "TIFF, fractions": lambda digit: levels(digit, 1, np.float32),
     "TIFF, fractions, deflated": lambda digit: levels(digit, 1, np.float32, compression="tiff_adobe_deflate"),
+    "TIFF, fractions, resampled beyond 1": resampled,
     "TIFF, fractions and NaN": lambda digit: with_a_gap(digit, np.nan),
     "TIFF, fractions and -inf": lambda digit: with_a_gap(digit, -np.inf),
     "TIFF, floating point to 255": lambda digit: levels(digit, 255, np.float32),
@@ -185,3 +193,14 @@ def test_a_picture_is_the_same_in_bands_as_whole(digit, monkeypatch):
     monkeypatch.setattr("digits.data.pixel_values.BAND_PIXELS", 1 << 40)
     for pixels, data in zip(found, files, strict=True):
         assert np.array_equal(pixels, pictures.decode(data).pixels)
+
+
+def test_hidden_colours_do_not_count_in_the_average():
+    """Dark ink that covers half of each 2 x 2 pixels; the transparent half hides white."""
+    pixels = np.zeros((2048, 2048, 4), np.uint8)
+    pixels[..., :3] = 255
+    pixels[:, ::2] = (0, 0, 0, 255)
+    pixels[:, :512] = 0
+    found = pictures.decode(saved(pixels, "PNG", compress_level=1)).pixels
+    assert found.shape == (1024, 1024)
+    assert np.unique(found[:, 300:]).tolist() == [127]  # half black ink, half white paper

@@ -464,3 +464,12 @@ def test_a_jpeg_with_a_second_picture_inside_is_a_jpeg(mnist_digits):
     first.save(buffer, "MPO", save_all=True, append_images=[first.rotate(90)])
     picture = pictures.decode(buffer.getvalue())
     assert (picture.format, picture.frames, picture.mode) == ("JPEG", 1, "L")
+
+
+def test_a_colour_png_with_a_wrong_checksum_is_damaged(digit):
+    """Pillow, which decodes it, does not check the pixels' checksums."""
+    data = bytearray(encode(digit, "RGB"))
+    end = data.index(b"IEND") - 4
+    data[end - 1] ^= 1  # of the checksum before the last chunk
+    with pytest.raises(PictureError, match="damaged"):
+        pictures.decode(bytes(data))

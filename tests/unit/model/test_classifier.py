@@ -36,6 +36,35 @@ def model(tmp_path_factory):
     return path
 
 
+@pytest.mark.parametrize(
+    ("side", "name", "value"),
+    [
+        ("input", "images", "pictures"),
+        ("output", "logits", "scores"),
+        ("input", "shape", 32),
+        ("input", "type", "FLOAT"),
+    ],
+)
+def test_a_model_with_other_inputs_or_outputs_is_refused(model, tmp_path, side, name, value):
+    """Else a digit would end in a traceback, or in the answer of another model."""
+    other = onnx.load(model)
+    found = other.graph.input[0]
+    match name:
+        case "shape":
+            found.type.tensor_type.shape.dim[1].dim_value = found.type.tensor_type.shape.dim[2].dim_value = value
+        case "type":
+            found.type.tensor_type.elem_type = getattr(TensorProto, value)
+        case _:
+            for node in other.graph.node:
+                node.input[:] = [value if one == name else one for one in node.input]
+                node.output[:] = [value if one == name else one for one in node.output]
+            (changed,) = [one for one in getattr(other.graph, side) if one.name == name]
+            changed.name = value
+    onnx.save(other, tmp_path / "other.onnx")
+    with pytest.raises(UserError, match=r"other\.onnx (takes .* and gives .*; expected|can't be loaded)"):
+        Classifier(tmp_path / "other.onnx")
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, BATCH, BATCH + 1, 2 * BATCH + 7])
 def test_any_number_of_digits_is_classified_in_their_order(model, count):
     images = np.zeros((count, 28, 28), np.uint8)

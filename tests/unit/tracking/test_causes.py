@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 from mlflow.exceptions import MlflowException, RestException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from sqlalchemy.exc import OperationalError
 
 from digits.errors import UserError
@@ -67,3 +68,19 @@ def test_a_schema_of_another_version_is_named(store, workspace, found, what):
         database.execute("UPDATE alembic_version SET version_num = ?", (found,))
     with pytest.raises(UserError, match=f"was written by an? {what} MLflow"):
         store.connect()
+
+
+@pytest.mark.parametrize(
+    ("error", "missing"),
+    [
+        (MlflowException("no such run", error_code=RESOURCE_DOES_NOT_EXIST), True),
+        (FileNotFoundError("gone"), True),
+        (OSError("404 Client Error: NOT FOUND for url: http://host/api"), True),
+        (MlflowException("API request to http://host:4040/ failed with too many 503 error responses"), False),
+        (MlflowException("the database is locked"), False),
+        (ConnectionError("Connection refused"), False),
+    ],
+)
+def test_only_what_the_store_lacks_is_missing(error, missing):
+    """An outage that is taken for a missing file would let a worse model become champion."""
+    assert causes.is_missing(error) is missing

@@ -93,3 +93,14 @@ def test_a_database_that_projects_share_stays(make, tmp_path):
     before = locations(shared)
     relocation.relocate(shared / "mlflow.db", project)
     assert locations(shared) == before
+
+
+def test_a_project_whose_old_folder_is_left_empty_has_moved(make, tmp_path):
+    """As after `mv old/* new/`."""
+    old = make("old", (tmp_path / "old" / "mlartifacts").as_uri())
+    moved = tmp_path / "new"
+    moved.mkdir()
+    for entry in old.iterdir():
+        entry.rename(moved / entry.name)
+    relocation.relocate(moved / "mlflow.db", moved)
+    assert locations(moved) == expected(moved)

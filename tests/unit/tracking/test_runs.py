@@ -36,3 +36,18 @@ def test_files_of_a_run_are_read_again(store, workspace, constant_model):
     assert runs.artifact_path(run_id, "folder/notes.txt").read_text() == "kept"
     assert runs.artifact_path(run_id, "folder/other.txt") is None
     assert runs.artifact_path("0" * 32, "folder/notes.txt") is None
+
+
+def test_what_a_version_names_is_logged_once_and_other_files_follow(store, workspace, constant_model):
+    run_id, path = logged_run(constant_model(3)), workspace / "notes.txt"
+    for text in ("first", "later"):
+        path.write_text(text)
+        runs.log_missing(run_id, "kept", (path,))
+        runs.log_artifacts(run_id, "newest", (path,))
+    assert runs.artifact_path(run_id, "kept/notes.txt").read_text() == "first"
+    assert runs.artifact_path(run_id, "newest/notes.txt").read_text() == "later"
+
+
+def test_a_version_without_a_run_has_none(store):
+    assert runs.get_run(None) is None
+    assert runs.artifact_path(None, "notes.txt") is None

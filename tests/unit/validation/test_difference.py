@@ -87,6 +87,11 @@ def statistics_of(pictures: pd.DataFrame, rule: dict) -> None:
     [
         (RULE, None, ""),
         ({**RULE, "seed": 3}, None, f"before {RULE_1.replace('seed 0', 'seed 3')}; after {RULE_1}"),
+        (
+            {**RULE, "seed": 20261129},  # of more digits than a rounded number shows
+            None,
+            f"before {RULE_1.replace('seed 0', 'seed 20261129')}; after {RULE_1}",
+        ),
         ({**RULE, "test_fraction": 0.25}, None, f"before {RULE_1.replace('n 0.2', 'n 0.25')}; after {RULE_1}"),
         ({**RULE, "rule": 2}, None, f"before {RULE_1.replace('rule 1', 'rule 2')}; after {RULE_1}"),
         ({}, None, f"before unknown; after {RULE_1}"),
