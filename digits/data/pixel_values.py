@@ -48,7 +48,7 @@ def grey(picture: PictureFile) -> PixelValues:
         white = next((white for white in WHITES if extremes[1] <= OVERSHOOT * white), extremes[1])
         parts = [_reduced(_eight_bits(band, white), box) for band in picture.bands(rows)]
     elif picture.image.has_transparency_data:
-        parts = [_reduced_transparent(band.convert("RGBA"), box) for band in picture.bands(rows)]
+        parts = [_reduced(band.convert("RGBA").convert("LA"), box) for band in picture.bands(rows)]
     elif picture.image.mode == "LAB":
         parts = [_reduced(band.convert("RGB").convert("L"), box) for band in picture.bands(rows)]
     else:
@@ -78,11 +78,6 @@ def _extremes(picture: PictureFile, rows: int) -> tuple[float, float]:
 def _eight_bits(band: Image.Image, white: float) -> Image.Image:
     values = np.nan_to_num(np.asarray(band, dtype=np.float32), posinf=white)
     return Image.fromarray(np.rint(np.clip(values * (255 / white), 0, 255)).astype(np.uint8))
-
-
-def _reduced_transparent(band: Image.Image, box: tuple[int, int]) -> np.ndarray:
-    # Averaged with the opacity as weight: the colour of what cannot be seen does not count.
-    return np.asarray((band.convert("RGBa").reduce(box).convert("RGBA") if box != (1, 1) else band).convert("LA"))
 
 
 def _reduced(band: Image.Image, box: tuple[int, int]) -> np.ndarray:

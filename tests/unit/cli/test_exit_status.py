@@ -73,3 +73,12 @@ def test_ctrl_c_in_a_command_is_status_130(monkeypatch, capsys):
 
 def test_every_command_is_in_the_tables():
     assert {row[0] for row in USAGE + FIXABLE if row} >= set(cli.commands.commands)
+
+
+def test_an_interrupted_command_says_what_it_has_to_say(monkeypatch, capsys):
+    def interrupted(**options):
+        raise errors.Interrupted("interrupted: the same command resumes it")
+
+    monkeypatch.setattr(cli.commands.commands["lineage"], "callback", interrupted)
+    assert ended(["lineage"], monkeypatch) == 130
+    assert capsys.readouterr().err == "\ninterrupted: the same command resumes it\n"

@@ -112,3 +112,15 @@ def test_equally_noisy_copies_of_one_digit_are_grouped_as_by_all_pairs(mnist_dig
     expected = partition(brute_force(of))
     assert 1 < len(expected) < 1500
     assert partition(near_duplicates.group(of, DISTANCE)) == expected
+
+
+def test_rows_of_the_largest_group_are_compared_with_those_outside_it():
+    """Rows 0 to 2 are in one group already; row 3 is near to row 1, and only among the others."""
+    vectors = np.zeros((4, 196), np.uint8)
+    vectors[:3, :3] = np.eye(3) * 200
+    vectors[3, 1] = 190
+    found = near_duplicates._Groups(vectors, DISTANCE)
+    found.connect(np.array([0, 1]), np.array([1, 2]))
+    for one, other in near_duplicates._block_pairs(found, np.arange(3), np.array([3])):
+        found.connect(one, other)
+    assert len(set(found.groups.tolist())) == 1

@@ -193,3 +193,12 @@ def test_equal_rivals_leave_the_older_one(store, constant_model, monkeypatch):
     paused(monkeypatch, "set_alias", lambda: promotion.promote(versions[0], 0.5, PARAMS))
     promotion.promote(versions[1], 0.5, PARAMS)
     assert registry.champion().number == "1"
+
+
+def test_a_write_that_comes_too_late_is_not_done_and_leaves_no_record(versions):
+    first, second, third = versions
+    writes = AliasWrites(second)
+    registry.set_alias(CHAMPION, third)
+    assert not writes.make_champion(second, first)
+    assert registry.champion().number == "3"
+    assert AliasWrites(third).rivals() == set()

@@ -9,7 +9,7 @@ import pytest
 
 from digits import paths
 from digits.files import read_json, write_json
-from digits.tracking import live, model_run, promotion, registration, registry, tags
+from digits.tracking import live, model_files, model_run, promotion, registration, registry, tags
 from tests.imports import ROOT
 from tests.tracking_store import registered_version, runs_of
 
@@ -124,6 +124,10 @@ def test_what_was_decided_is_not_decided_again(trained_project, constant_model):
     assert "Then: version 1 is champion: its test accuracy of 10.00% meets" in decision.reason
     registry.delete_alias(registry.CHAMPION, registry.champion())
     assert registration.register(params, content, ACCURACY).champion  # there is none
+    broken = registered_version(constant_model(8), learned=np.array([], "S64"))
+    registry.set_alias(registry.CHAMPION, broken)
+    model_files.stored(broken.uri).write_bytes(b"broken")
+    assert registration.register(params, content, ACCURACY).champion  # the other one cannot be used
     registry.set_alias(registry.CHAMPION, other)
     lower = params.model_copy(update={"register_": bounds.model_copy(update={"min_accuracy": 0.05})})
     assert "equals the champion's" in registration.register(lower, content, ACCURACY).reason  # another question

@@ -54,3 +54,10 @@ def test_a_label_that_is_no_digit_is_left_out(real):
     strange = real.copy()
     strange.loc[[3, 700], "label"] = [11, -1]
     assert class_mismatch(strange, MAX_RATIO).isna().all()
+
+
+def test_the_order_of_the_rows_does_not_matter(real):
+    found = class_mismatch(real, 1.8).dropna()
+    shuffled = class_mismatch(real.sample(frac=1, random_state=0), 1.8).dropna()
+    assert len(found) > 2
+    assert shuffled.sort_index().to_dict() == found.to_dict()
