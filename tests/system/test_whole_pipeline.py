@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import time
 import urllib.request
 from pathlib import Path
@@ -340,83 +339,3 @@ def post(port: int, content: dict) -> dict:
             if time.monotonic() > end:
                 raise
             time.sleep(0.5)
-
-
-class TestUserErrors:
-    """A user's error ends in a message, an exit status that is not 0, and nothing lost."""
-
-    def test_a_typo_in_the_parameters(self, trained):
-        text = (trained.root / "params.yaml").read_text()
-        (trained.root / "params.yaml").write_text(text.replace("  epochs:", "  epoch:"))
-        printed = trained.run("python", "-m", "pipeline.ingest", fails=True)
-        (trained.root / "params.yaml").write_text(text)
-        assert "train.epoch = 2 is an unknown key; did you mean epochs?" in printed
-        assert "Traceback" not in printed
-
-    def test_a_read_only_database(self, trained):
-        database = trained.root / "mlflow.db"
-        before = digest(database, "md5")
-        database.chmod(0o444)
-        try:
-            printed = trained.run("dvc", "repro", "--force", "--single-item", "train", fails=True)
-        finally:
-            database.chmod(0o644)
-        assert f"error: {database} is read-only, and every run is logged there: `chmod u+w {database}`" in printed
-        assert "Traceback" not in printed
-        assert digest(database, "md5") == before
-        trained.run(
-            "dvc", "checkout"
-        )  # DVC removes a stage's outputs before it runs; its cache has them, git the metrics
-        trained.git("checkout", "--", "metrics")
-
-    def test_a_database_that_is_none(self, trained, tmp_path):
-        (tmp_path / "mlflow.db").write_text("not a database, but long enough to be taken for one " * 10)
-        uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
-        for stage in ("train", "register"):
-            printed = trained.run("python", "-m", f"pipeline.{stage}", fails=True, env=uri)
-            assert f"error: {tmp_path}/mlflow.db is no SQLite database" in printed
-            assert "Traceback" not in printed
-        assert "warning" not in trained.run("python", "-m", "pipeline.evaluate", env=uri)  # which needs no store
-
-    def test_a_tracking_server_that_is_not_there(self, trained):
-        uri = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-        printed = trained.run("python", "-m", "pipeline.train", fails=True, env=uri)
-        assert f"the tracking server {uri['MLFLOW_TRACKING_URI']} does not answer" in printed
-        assert "Traceback" not in printed
-
-    def test_no_git_repository(self, trained):
-        (trained.root / ".git").rename(trained.root / ".nogit")
-        try:
-            assert "is not a git repository" in trained.run("dvc", "repro", fails=True)
-            assert "trained: validation accuracy" in trained.run("python", "-m", "pipeline.train")
-        finally:
-            (trained.root / ".nogit").rename(trained.root / ".git")
-
-    def test_the_message_for_a_new_store_suggests_make_register(self, trained, tmp_path):
-        uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other.db"}
-        picture = next((trained.root / "data" / "external" / "0").iterdir())
-        printed = trained.run("digits", "predict", str(picture), fails=True, env=uri)
-        assert "models:/digits@champion is not in the registry" in printed
-        assert "make register" in printed
-
-    def test_a_new_store_is_filled_from_the_files(self, trained, tmp_path):
-        uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other.db"}
-        printed = trained.run("dvc", "repro", "--force", "--single-item", "register", env=uri)
-        assert "version 1 is champion" in printed
-        with sqlite3.connect(tmp_path / "other.db") as database:
-            tags = dict(database.execute("select key, value from tags").fetchall())
-        assert (tags["logged"], tags["weights_sha256"]) == ("later, from the files", weights_of(trained))
-
-    @pytest.mark.parametrize(
-        ("content", "words"),
-        [(b"seven", "not a picture (5 bytes)"), (None, "No such file"), ("blank", "blank: contrast 0 of 255")],
-    )
-    def test_a_picture_without_a_digit(self, trained, tmp_path, content, words):
-        picture = tmp_path / "picture.png"
-        if content is not None:
-            blank = pictures.encode_png(np.full((40, 40), 255, np.uint8))
-            picture.write_bytes(blank if content == "blank" else content)
-        printed = trained.run("digits", "predict", str(picture), fails=True)
-        assert words in printed
-        assert str(picture) in printed
-        assert "Traceback" not in printed

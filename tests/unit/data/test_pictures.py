@@ -1,7 +1,5 @@
 """Decoding: formats, orientation, depth, transparency, size; and what is refused."""
 
-import hashlib
-import struct
 import zlib
 from io import BytesIO
 
@@ -12,32 +10,7 @@ from PIL import Image
 from digits.data import picture_files, pictures
 from digits.data.canonical import canonical
 from digits.data.pictures import Picture, PictureError
-
-
-def encode(pixels: np.ndarray, mode: str | None = None, format: str = "PNG", **options) -> bytes:
-    buffer = BytesIO()
-    image = Image.fromarray(pixels)
-    (image.convert(mode) if mode else image).save(buffer, format, **options)
-    return buffer.getvalue()
-
-
-def encode_image(image: Image.Image, format: str = "PNG", **options) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
-
-
-def png(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG of these chunks, each with its right checksum."""
-    parts = (
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-def header(width: int, height: int) -> tuple[bytes, bytes]:
-    """The header of a PNG with 8-bit greyscale."""
-    return b"IHDR", struct.pack(">II5B", width, height, 8, 0, 0, 0, 0)
+from tests.encoding import encode, header, png
 
 
 @pytest.fixture
@@ -344,6 +317,19 @@ class TestRefused:
             except PictureError:
                 continue
 
+    def test_a_png_with_truncated_pixels_in_valid_chunks_is_damaged(self):
+        half = zlib.compress(bytes(29 * 14))
+        with pytest.raises(PictureError, match="damaged"):
+            pictures.decode(png(header(28, 28), (b"IDAT", half), (b"IEND", b"")))
+
+    def test_a_colour_png_with_a_wrong_checksum_is_damaged(self, digit):
+        """Pillow, which decodes it, does not check the pixels' checksums."""
+        data = bytearray(encode(digit, "RGB"))
+        end = data.index(b"IEND") - 4
+        data[end - 1] ^= 1  # of the checksum before the last chunk
+        with pytest.raises(PictureError, match="damaged"):
+            pictures.decode(bytes(data))
+
 
 class TestDecodeCanonical:
     def test_it_is_the_canonical_digit_of_the_decoded_picture(self, digit):
@@ -359,63 +345,6 @@ class TestDecodeCanonical:
     def test_an_unreadable_one_is_refused(self):
         with pytest.raises(PictureError, match="not a picture"):
             pictures.decode_canonical(b"seven")
-
-
-class TestPixelDigest:
-    def test_it_is_the_hash_of_mode_size_and_pixels(self, digit):
-        expected = hashlib.sha256(b"L 28 28\0" + digit.tobytes()).digest()
-        assert pictures.pixel_digest(pictures.encode_png(digit)) == expected
-
-    @pytest.mark.parametrize(
-        ("format", "options"),
-        [
-            ("PNG", {"compress_level": 0}),
-            ("PNG", {"dpi": (300, 300)}),  # decoded by Pillow
-            ("BMP", {}),
-            ("TIFF", {"compression": "tiff_lzw"}),
-            ("PPM", {}),
-        ],
-    )
-    def test_lossless_formats_of_the_same_pixels_have_the_same(self, digit, format, options):
-        assert pictures.pixel_digest(encode(digit, format=format, **options)) == pictures.pixel_digest(encode(digit))
-
-    def test_every_pixel_counts_once_whatever_the_bands(self, monkeypatch):
-        pixels = np.random.default_rng(0).integers(0, 256, (50, 40, 3), dtype=np.uint8)
-        whole = hashlib.sha256(b"RGB 40 50\0" + pixels.tobytes()).digest()
-        monkeypatch.setattr(pictures, "DIGEST_BAND", 3 * 40 + 1)
-        assert pictures.pixel_digest(encode(pixels)) == whole
-
-    def test_a_large_jpeg_is_hashed_at_full_size(self, digit):
-        large = np.asarray(Image.fromarray(digit).resize((2100, 2100)))
-        data = encode(large, format="JPEG")
-        full = np.asarray(Image.open(BytesIO(data)))
-        assert pictures.pixel_digest(data) == hashlib.sha256(b"L 2100 2100\0" + full.tobytes()).digest()
-
-    def test_what_shows_another_picture_has_another(self, digit):
-        turned, shown = Image.Exif(), Image.fromarray(digit)
-        turned[0x0112] = 3
-        inverted = shown.copy()
-        inverted.putpalette([255 - value // 3 for value in range(768)])
-        straight = shown.copy()
-        straight.putpalette([value // 3 for value in range(768)])
-        others = [
-            encode(digit, exif=turned),
-            encode(digit, transparency=0),
-            encode(digit, transparency=9),
-            encode(digit, "RGB"),
-            encode(digit.reshape(14, 56)),
-            encode(digit ^ 1),
-            encode(np.asarray(digit > 99)),
-            encode(digit.astype(np.uint16)),
-            *(encode_image(image) for image in (straight, inverted)),
-        ]
-        assert len({pictures.pixel_digest(data) for data in (encode(digit), *others)}) == 1 + len(others)
-
-    def test_that_of_an_undecodable_one_is_the_hash_of_its_bytes(self, digit):
-        wrong_sum, huge = bytearray(encode(digit)), png(header(9000, 9000), (b"IDAT", b""), (b"IEND", b""))
-        wrong_sum[45] ^= 1
-        for data in (b"seven", encode(digit)[:200], encode(digit, "RGB", "JPEG")[:400], bytes(wrong_sum), huge):
-            assert pictures.pixel_digest(data) == hashlib.sha256(data).digest()
 
 
 class TestDecodeBatches:
@@ -447,29 +376,9 @@ class TestThumbnail:
         assert pictures.thumbnail(b"seven", 96) is None
 
 
-def test_a_png_with_truncated_pixels_in_valid_chunks_is_damaged():
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
-
-    header = (28).to_bytes(4) * 2 + bytes([8, 0, 0, 0, 0])
-    half = zlib.compress(bytes(29 * 14))
-    data = picture_files.PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", half) + chunk(b"IEND", b"")
-    with pytest.raises(pictures.PictureError, match="damaged"):
-        pictures.decode(data)
-
-
 def test_a_jpeg_with_a_second_picture_inside_is_a_jpeg(mnist_digits):
     first = Image.fromarray(255 - mnist_digits.images[3]).resize((56, 56))
     buffer = BytesIO()
     first.save(buffer, "MPO", save_all=True, append_images=[first.rotate(90)])
     picture = pictures.decode(buffer.getvalue())
     assert (picture.format, picture.frames, picture.mode) == ("JPEG", 1, "L")
-
-
-def test_a_colour_png_with_a_wrong_checksum_is_damaged(digit):
-    """Pillow, which decodes it, does not check the pixels' checksums."""
-    data = bytearray(encode(digit, "RGB"))
-    end = data.index(b"IEND") - 4
-    data[end - 1] ^= 1  # of the checksum before the last chunk
-    with pytest.raises(PictureError, match="damaged"):
-        pictures.decode(bytes(data))
