@@ -2,39 +2,40 @@
 
 Training, evaluation and serving all call these functions. They take stacks of pictures of one size,
 (n, height, width) uint8 from 0 black to 255 white. This module has no dependency on files and formats.
+
+A picture goes through these steps, each a function: its paper is subtracted (`paper`), straight lines are erased
+(`lines`), parts that are not of the digit are removed and its strokes brought to the usual width (`strokes`), and
+its ink is scaled to 20 pixels and centred (here).
 """
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
-from scipy import ndimage
 
-DIGIT_SIZE = 28  # pixels: the side of the canonical digit
+from digits.data.lines import may_have_lines, without_lines
+from digits.data.paper import MIN_CONTRAST, without_paper
+from digits.data.stacks import DIGIT_SIZE, border, bounds, centre_of_mass, contrast
+from digits.data.strokes import (
+    INK_THRESHOLD,
+    NARROW,
+    WIDE,
+    has_several_parts,
+    relative_stroke_width,
+    with_usual_stroke_width,
+    without_edge_parts,
+    without_faint_ink,
+    without_specks,
+)
+
 INK_BOX_SIZE = 20  # pixels: the longest side of its ink, http://yann.lecun.com/exdb/mnist/
-MIN_CONTRAST = 16  # of 255: a picture with less is blank
-INK_THRESHOLD = 0.15  # of the strongest ink: weaker values are shadows of the paper, not strokes
-PAPER_TOLERANCE = 40  # pixel values: a pixel nearer to the paper than this is paper, with noise
 MIN_PHOTOGRAPH_SIZE = 64  # pixels: a picture with both sides longer may have uneven light, noise and specks
-MAX_STACK_PIXELS = 4_000_000  # pixels in one stack: bounds the memory
-
-
-def by_shape(pictures: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Stack pictures of one size: yields (k,) positions in `pictures` and their (k, height, width) stack."""
-    positions: dict[tuple[int, ...], list[int]] = {}
-    for position, pixels in enumerate(pictures):
-        positions.setdefault(pixels.shape, []).append(position)
-    for (height, width), members in positions.items():
-        step = max(1, MAX_STACK_PIXELS // (height * width))
-        for start in range(0, len(members), step):
-            chosen = members[start : start + step]
-            yield np.array(chosen), np.stack([pictures[position] for position in chosen])
+FAINT_MAXIMUM = 250  # pixel values: of MNIST's digits, each has a brighter pixel
+MIN_CLEANED_SIZE = 24  # pixels: in a smaller picture a line is as wide as a stroke, and a speck as a part
 
 
 def canonical(stack: np.ndarray, ink: np.ndarray | None = None) -> np.ndarray:
     """Convert (n, height, width) uint8 pixel values to canonical digits: (n, 28, 28) uint8, light ink on 0.
 
     As LeCun et al. describe for MNIST, the ink is scaled to a longest side of 20 pixels and its centre of mass is
-    moved to the centre. A canonical picture is returned unchanged, a blank one as zeros.
+    moved to the centre. A canonical picture keeps its pixels, scaled to a brightest of 255; a blank one gives zeros.
     `ink` is `ink_fractions(stack)`, if the caller has computed it already.
     """
     ink = ink_fractions(stack) if ink is None else ink
@@ -43,11 +44,25 @@ def canonical(stack: np.ndarray, ink: np.ndarray | None = None) -> np.ndarray:
     if stack.shape[1:] == (DIGIT_SIZE, DIGIT_SIZE):
         for candidate in (stack, np.rint(ink * 255).astype(np.uint8)):
             ready = todo & is_canonical(candidate)
-            digits[ready] = candidate[ready]
+            digits[ready] = _brightened(candidate[ready])
             todo &= ~ready
-    if todo.any():
-        digits[todo] = _normalized(ink[todo])
+    rows = np.flatnonzero(todo)
+    unclean = _need_cleaning(ink[rows])
+    for row in rows[unclean]:
+        digits[row] = scaled_and_centred(clean(ink[row])[None])[0]
+    if not unclean.all():
+        digits[rows[~unclean]] = scaled_and_centred(ink[rows[~unclean]])
     return digits
+
+
+def clean(ink: np.ndarray) -> np.ndarray:
+    """The ink of one digit, of (height, width) float32 `ink_fractions`: without lines, other parts and odd strokes."""
+    for step in CLEANING:
+        ink = step(ink)
+    return ink
+
+
+CLEANING = (without_lines, without_faint_ink, without_edge_parts, without_specks, with_usual_stroke_width)
 
 
 def is_canonical(stack: np.ndarray) -> np.ndarray:
@@ -63,19 +78,14 @@ def is_canonical(stack: np.ndarray) -> np.ndarray:
     return np.isin(np.maximum(*lengths), (INK_BOX_SIZE - 1, INK_BOX_SIZE)) & np.logical_and(*centred)
 
 
-def contrast(stack: np.ndarray) -> np.ndarray:
-    """(n,) int: difference of the brightest and the darkest pixel, 0 to 255."""
-    return stack.max(axis=(1, 2)).astype(int) - stack.min(axis=(1, 2))
-
-
 def ink_fractions(stack: np.ndarray) -> np.ndarray:
     """The ink of each pixel: (n, height, width) float32, from 0 for paper to 1 for the strongest ink.
 
     The paper is the median of the picture's border; the ink may be darker or lighter. In a photograph, uneven light,
-    noise and specks are removed first.
+    shadows and noise are taken away.
     """
     if min(stack.shape[1:]) > MIN_PHOTOGRAPH_SIZE:
-        return np.stack([_photograph_ink(pixels) for pixels in stack])
+        return np.stack([without_paper(pixels) for pixels in stack])
     paper = np.median(border(stack), axis=1).astype(np.float32)
     darkest, brightest = stack.min(axis=(1, 2)).astype(np.float32), stack.max(axis=(1, 2)).astype(np.float32)
     strongest = np.where(paper - darkest > brightest - paper, darkest, brightest)
@@ -89,35 +99,26 @@ def dark_on_light(stack: np.ndarray) -> np.ndarray:
     return paper - stack.min(axis=(1, 2)) > stack.max(axis=(1, 2)) - paper
 
 
-def border(stack: np.ndarray) -> np.ndarray:
-    """(n, 2 height + 2 width): the outermost pixels of each picture."""
-    return np.concatenate([stack[:, 0], stack[:, -1], stack[:, :, 0], stack[:, :, -1]], axis=1)
+def _need_cleaning(ink: np.ndarray) -> np.ndarray:
+    """(n,) bool: which (n, height, width) ink `clean` may change: of tiny pictures none, of photographs all."""
+    if not len(ink) or min(ink.shape[1:]) < MIN_CLEANED_SIZE:
+        return np.zeros(len(ink), bool)
+    if min(ink.shape[1:]) > MIN_PHOTOGRAPH_SIZE:
+        return np.ones(len(ink), bool)
+    width = relative_stroke_width(ink)
+    several = np.array([has_several_parts(one) for one in ink], bool)
+    return several | (width < NARROW) | (width > WIDE) | may_have_lines(ink)
 
 
-def bounds(mask: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """First and last row, and first and last column, that contain a pixel of each (n, height, width) bool mask.
-
-    An empty mask gives its whole height and width: 0 to height - 1 and 0 to width - 1.
-    """
-    found = []
-    for other_axis in (2, 1):
-        occupied = np.asarray(mask.any(axis=other_axis))
-        found.append((occupied.argmax(axis=1), occupied.shape[1] - 1 - occupied[:, ::-1].argmax(axis=1)))
-    return tuple(found)
+def _brightened(digits: np.ndarray) -> np.ndarray:
+    """Digits whose brightest pixel is far below 255, as of a faint pencil, scaled to it; MNIST's stay as they are."""
+    brightest = digits.max(axis=(1, 2), keepdims=True)
+    scaled = np.rint(digits * (255 / np.maximum(brightest, 1))).astype(np.uint8)
+    return np.where(brightest < FAINT_MAXIMUM, scaled, digits)
 
 
-def centre_of_mass(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) rows and (n,) columns of the centre of mass of (n, height, width); the middle where all values are 0."""
-    centres = []
-    for other_axis in (2, 1):
-        sums = stack.sum(axis=other_axis, dtype=np.float64)
-        total = sums.sum(axis=1)
-        moment = sums @ np.arange(sums.shape[1])
-        centres.append(np.where(total > 0, moment / np.where(total > 0, total, 1), (sums.shape[1] - 1) / 2))
-    return tuple(centres)
-
-
-def _normalized(ink: np.ndarray) -> np.ndarray:
+def scaled_and_centred(ink: np.ndarray) -> np.ndarray:
+    """(n, 28, 28) uint8 digits of (n, height, width) ink: its longest side is 20 pixels, its centre of mass at 14."""
     (top, bottom), (left, right) = bounds(ink > INK_THRESHOLD)
     longest = np.maximum(bottom - top, right - left) + 1
     rows = _resampling_weights(top, bottom - top + 1, longest, ink.shape[1])
@@ -158,51 +159,3 @@ def _centred(scaled: np.ndarray) -> np.ndarray:
         source = np.arange(DIGIT_SIZE) - offset[:, None]
         sources.append(np.where((source >= 0) & (source < INK_BOX_SIZE), source, INK_BOX_SIZE))
     return padded[np.arange(len(scaled))[:, None, None], sources[0][:, :, None], sources[1][:, None, :]]
-
-
-def _photograph_ink(pixels: np.ndarray) -> np.ndarray:
-    """Ink fractions of one photograph or scan, (height, width) float32: the paper's shading is subtracted."""
-    above = pixels - _paper(pixels)
-    plain = np.abs(above)[np.abs(above) <= PAPER_TOLERANCE]
-    noise = max(1.0, 1.4826 * float(np.median(plain))) if plain.size else 1.0  # MAD, as a standard deviation
-    darker, lighter = (np.clip(sign * above - 4 * noise, 0, None) for sign in (-1, 1))
-    ink = darker if np.square(darker).sum() > np.square(lighter).sum() else lighter
-    strokes = ink[ink > 0.4 * ink.max()]
-    strongest = float(np.median(strokes)) if strokes.size else 0
-    if strongest < MIN_CONTRAST:
-        return np.zeros_like(ink)
-    return _without_specks(np.clip(ink / strongest, 0, 1))
-
-
-def _paper(pixels: np.ndarray) -> np.ndarray:
-    """The paper under the ink, (height, width) float32: a quadratic surface, fitted to the pixels near it.
-
-    The first estimate is the border's median; three fits follow, each to the pixels near the last one.
-    """
-    step = max(1, max(pixels.shape) // MIN_PHOTOGRAPH_SIZE)
-    small = pixels[step // 2 :: step, step // 2 :: step].astype(np.float64)
-    axes = [np.linspace(-1, 1, side) for side in pixels.shape]
-    y, x = np.meshgrid(*(axis[step // 2 :: step] for axis in axes), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y])
-    paper = np.full_like(small, np.median(border(small[None])))
-    for tolerance in (PAPER_TOLERANCE, 25, 15):  # pixel values: the slope of a shadow, then the grain of the paper
-        near = np.abs(small - paper) <= tolerance
-        if near.sum() < 0.2 * small.size:
-            break
-        known = terms[:, near]
-        weights, *_ = np.linalg.lstsq(known @ known.T, known @ small[near], rcond=None)
-        paper = np.tensordot(weights, terms, axes=1)
-    else:
-        a, b, c, d, e, f = weights
-        y, x = axes[0][:, None], axes[1][None]
-        return np.clip(a + b * x + c * y + d * x * y + e * x * x + f * y * y, 0, 255).astype(np.float32)
-    return np.full(pixels.shape, np.median(border(pixels[None])), np.float32)
-
-
-def _without_specks(ink: np.ndarray) -> np.ndarray:
-    """Remove parts smaller than a twentieth of the largest stroke: dust, grain, a dot of the pen."""
-    parts, count = ndimage.label(ink > INK_THRESHOLD, np.ones((3, 3)))
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)
-    sizes[0] = 0
-    kept = sizes >= max(1, sizes.max() / 20)
-    return np.where(kept[parts], ink, 0)

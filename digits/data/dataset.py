@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from digits import paths
-from digits.data.canonical import DIGIT_SIZE
+from digits.data.stacks import DIGIT_SIZE
 from digits.files import atomic_write, require
 
 LABELS = range(10)

@@ -9,9 +9,11 @@ import numpy as np
 from PIL import Image
 
 from digits.data import picture_files, pixel_values
-from digits.data.canonical import DIGIT_SIZE, MAX_STACK_PIXELS, MIN_CONTRAST, by_shape, canonical, contrast
+from digits.data.canonical import canonical
+from digits.data.paper import MIN_CONTRAST
 from digits.data.picture_files import PNG_SIGNATURE, SUFFIXES, PictureError, PictureFile
 from digits.data.pixel_values import MAX_SIDE
+from digits.data.stacks import DIGIT_SIZE, MAX_STACK_PIXELS, by_shape, contrast
 
 __all__ = ["SUFFIXES", "Picture", "PictureError", "decode", "pixel_digest"]
 DIGEST_BAND = 1 << 18  # pixels hashed at a time

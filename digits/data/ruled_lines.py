@@ -3,7 +3,9 @@
 import numpy as np
 from scipy import ndimage
 
-from digits.data.canonical import INK_THRESHOLD, border, contrast, ink_fractions
+from digits.data.canonical import ink_fractions
+from digits.data.stacks import border, contrast
+from digits.data.strokes import INK_THRESHOLD
 
 MIN_COVERAGE = 0.8  # of the picture's side; of MNIST's digits, at most 20 of 28 pixels have ink: 0.71
 MAX_TILT = 0.05  # pixels down for each pixel across: 3 degrees

@@ -15,7 +15,7 @@ import numpy as np
 from digits import paths
 from digits.addresses import redact
 from digits.data import download, labelled_folders, pictures
-from digits.data.canonical import DIGIT_SIZE
+from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
 from digits.params import Ingest
 

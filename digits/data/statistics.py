@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from digits.data import canonical, dataset, pictures
+from digits.data import canonical, dataset, pictures, stacks
 from digits.data.dataset import RowGroup
+from digits.data.strokes import INK_THRESHOLD
 
 ROW_COLUMNS = ["split", "row", "path", "label"]  # identify a picture of the raw data
 FILE_COLUMNS = ["format", "mode", "frames", "width", "height", "aspect", "min_pixel_value", "max_pixel_value"]
@@ -81,7 +82,7 @@ def _batch_statistics(batch: list[pictures.Picture | pictures.PictureError]) -> 
     )
     columns = {name: np.full(len(batch), np.nan) for name in PIXEL_COLUMNS}
     thumbnails = np.full(len(batch), None, dtype=object)
-    for positions, stack in canonical.by_shape([picture.pixels for picture in decoded.values()]):
+    for positions, stack in stacks.by_shape([picture.pixels for picture in decoded.values()]):
         rows = np.array(list(decoded))[positions]
         ink = canonical.ink_fractions(stack)
         for name, values in _pixel_statistics(stack, ink).items():
@@ -102,33 +103,23 @@ def _file_statistics(picture: pictures.Picture) -> dict:
 def _pixel_statistics(stack: np.ndarray, ink: np.ndarray) -> dict[str, np.ndarray]:
     """PIXEL_COLUMNS of a (n, height, width) uint8 stack and its `ink_fractions`; each (n,)."""
     height, width = stack.shape[1:]
-    strong, inked = ink >= 0.5, ink > canonical.INK_THRESHOLD
-    (top, bottom), (left, right) = canonical.bounds(inked)
+    strong, inked = ink >= 0.5, ink > INK_THRESHOLD
+    (top, bottom), (left, right) = stacks.bounds(inked)
     longest = np.maximum(bottom - top, right - left) + 1
-    centre_y, centre_x = canonical.centre_of_mass(ink)
+    centre_y, centre_x = stacks.centre_of_mass(ink)
     return {
-        "contrast": canonical.contrast(stack),
+        "contrast": stacks.contrast(stack),
         "dark_ink": canonical.dark_on_light(stack),
         "ink": strong.mean(axis=(1, 2)),
         "centre_x": (centre_x + 0.5) / width,
         "centre_y": (centre_y + 0.5) / height,
         "extent": longest / max(height, width),
-        "stroke": _stroke_width(strong) / longest,
-        "border": canonical.border(strong).mean(axis=1),
+        "stroke": stacks.stroke_width(strong) / longest,
+        "border": stacks.border(strong).mean(axis=1),
         "sharpness": (ink >= SOLID_INK).sum(axis=(1, 2)) / np.maximum(inked.sum(axis=(1, 2)), 1),
         "parts": _count_parts(inked),
         "second_digit": _second_digit(inked),
     }
-
-
-def _stroke_width(mask: np.ndarray) -> np.ndarray:
-    """Mean width in pixels of the strokes of (n, height, width) bool: twice the area over the perimeter.
-
-    The perimeter is Crofton's: pi / 4 times the number of changes along rows and columns.
-    """
-    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
-    changes = sum(np.diff(padded, axis=axis).sum(axis=(1, 2)) for axis in (1, 2))
-    return 2 * mask.sum(axis=(1, 2)) / np.maximum(np.pi / 4 * changes, 1)
 
 
 def _count_parts(mask: np.ndarray) -> np.ndarray:

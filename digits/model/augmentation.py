@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from digits.data.canonical import DIGIT_SIZE
+from digits.data.stacks import DIGIT_SIZE
 from digits.model.keras_backend import keras
 from digits.params import Train
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
-from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
+from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError, printable
 
 # Name, type, and shape of one digit

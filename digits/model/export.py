@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
+from digits.data.stacks import DIGIT_SIZE
 from digits.files import atomic_write
 from digits.model.keras_backend import keras
 

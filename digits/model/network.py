@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
+from digits.data.stacks import DIGIT_SIZE
 from digits.model.augmentation import AUGMENTATION_PARAMETERS, Warp
 from digits.model.keras_backend import BACKEND, keras
 from digits.params import Train

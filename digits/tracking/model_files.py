@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from digits import addresses, paths
-from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS
+from digits.data.stacks import DIGIT_SIZE
 from digits.files import digest
 from digits.tracking import causes, store, tags
 from digits.tracking.record import DESCRIPTION, FILE

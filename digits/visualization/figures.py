@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from digits.data.canonical import DIGIT_SIZE
 from digits.data.dataset import LABELS, Digits
+from digits.data.stacks import DIGIT_SIZE
 from digits.files import atomic_write
 
 SAMPLES_PER_LABEL = 12

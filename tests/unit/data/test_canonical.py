@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.data import canonical
-from digits.data.canonical import DIGIT_SIZE, MIN_CONTRAST
+from digits.data import canonical, stacks
+from digits.data.paper import MIN_CONTRAST
+from digits.data.stacks import DIGIT_SIZE
 
 
 @pytest.fixture
@@ -59,11 +60,11 @@ def test_the_ink_is_scaled_as_pillow_resizes():
     pixels = np.zeros((50, 60), np.uint8)
     pixels[8:43, 22:37] = np.random.default_rng(0).integers(60, 256, (35, 15))  # all of it is ink: 35 x 15 pixels
     pixels[8, 22] = 255
-    (found,) = canonical.canonical(pixels[None])
+    (found,) = canonical.scaled_and_centred(canonical.ink_fractions(pixels[None]))
     box = Image.fromarray(pixels[8:43, 22:37].astype(np.float32)).resize((9, 20), Image.Resampling.BICUBIC)
     scaled = np.clip(np.asarray(box), 0, 255)
     scaled *= 255 / scaled.max()
-    (top, _), (left, _) = canonical.bounds(found[None] > 0)
+    (top, _), (left, _) = stacks.bounds(found[None] > 0)
     assert np.abs(found[top[0] : top[0] + 20, left[0] : left[0] + 9] - scaled).max() <= 1
     assert np.count_nonzero(found) == 20 * 9
 
@@ -102,7 +103,7 @@ def test_paper_with_nothing_but_grain_and_shadow_gives_zeros():
     grain = np.random.default_rng(0).normal(0, 5, (120, 160))
     shadow = np.linspace(120, 220, 160)
     pixels = np.clip(shadow + grain, 0, 255).astype(np.uint8)[None]
-    assert canonical.contrast(pixels)[0] > 100
+    assert stacks.contrast(pixels)[0] > 100
     assert not canonical.canonical(pixels).any()
 
 
@@ -155,24 +156,24 @@ class TestParts:
     def test_contrast_and_the_ink_that_is_darker(self):
         pixels = np.full((3, 5, 5), 100, np.uint8)
         pixels[0, 2, 2], pixels[1, 2, 2] = 30, 170
-        assert canonical.contrast(pixels).tolist() == [70, 70, 0]
+        assert stacks.contrast(pixels).tolist() == [70, 70, 0]
         assert canonical.dark_on_light(pixels).tolist() == [True, False, False]
 
     def test_the_border_is_the_outermost_pixels(self):
         pixels = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
-        assert sorted(canonical.border(pixels)[0].tolist()) == sorted([0, 1, 2, 3, 8, 9, 10, 11, 0, 4, 8, 3, 7, 11])
+        assert sorted(stacks.border(pixels)[0].tolist()) == sorted([0, 1, 2, 3, 8, 9, 10, 11, 0, 4, 8, 3, 7, 11])
 
     def test_bounds(self):
         mask = np.zeros((2, 5, 7), bool)
         mask[0, 1, 4] = mask[0, 3, 2] = True
-        (top, bottom), (left, right) = canonical.bounds(mask)
+        (top, bottom), (left, right) = stacks.bounds(mask)
         assert (top[0], bottom[0], left[0], right[0]) == (1, 3, 2, 4)
         assert (top[1], bottom[1], left[1], right[1]) == (0, 4, 0, 6)  # of an empty one the bounds of the picture
 
     def test_centre_of_mass(self):
         stack = np.zeros((2, 5, 7), np.uint8)
         stack[0, 1, 2], stack[0, 3, 6] = 30, 10  # (30 x 1 + 10 x 3) / 40 and (30 x 2 + 10 x 6) / 40
-        rows, columns = canonical.centre_of_mass(stack)
+        rows, columns = stacks.centre_of_mass(stack)
         assert rows.tolist() == [1.5, 2]
         assert columns.tolist() == [3, 3]
 
@@ -203,15 +204,13 @@ class TestByShape:
         arrays = [
             np.full(shape, value, np.uint8) for value, shape in enumerate([(2, 3), (3, 2), (2, 3), (1, 6), (2, 3)])
         ]
-        found = [
-            (places.tolist(), stack.shape, stack[:, 0, 0].tolist()) for places, stack in canonical.by_shape(arrays)
-        ]
+        found = [(places.tolist(), stack.shape, stack[:, 0, 0].tolist()) for places, stack in stacks.by_shape(arrays)]
         assert found == [([0, 2, 4], (3, 2, 3), [0, 2, 4]), ([1], (1, 3, 2), [1]), ([3], (1, 1, 6), [3])]
 
     def test_a_stack_has_no_more_pixels_than_allowed(self, monkeypatch):
-        monkeypatch.setattr(canonical, "MAX_STACK_PIXELS", 100)
+        monkeypatch.setattr(stacks, "MAX_STACK_PIXELS", 100)
         arrays = [np.zeros((5, 8), np.uint8)] * 5 + [np.zeros((20, 30), np.uint8)] * 2
-        found = [(places.tolist(), stack.shape) for places, stack in canonical.by_shape(arrays)]
+        found = [(places.tolist(), stack.shape) for places, stack in stacks.by_shape(arrays)]
         assert found == [
             ([0, 1], (2, 5, 8)),
             ([2, 3], (2, 5, 8)),
@@ -221,4 +220,4 @@ class TestByShape:
         ]
 
     def test_no_pictures_are_no_stacks(self):
-        assert list(canonical.by_shape([])) == []
+        assert list(stacks.by_shape([])) == []

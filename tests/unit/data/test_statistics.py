@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from digits.data import canonical, pictures
+from digits.data import canonical, pictures, stacks
 from digits.data.statistics import COLUMNS, FILE_COLUMNS, IDENTITY_COLUMNS, PIXEL_COLUMNS, compute_statistics
 
 BLACK, WHITE = 0, 255
@@ -175,7 +175,7 @@ def test_without_pictures_every_column_is_there(encoded):
 def test_pictures_keep_their_order_across_batches(monkeypatch):
     encoded = [pictures.encode_png(drawn((0, 1, 0, number + 1))) for number in range(7)]
     monkeypatch.setattr(pictures, "MAX_STACK_PIXELS", 800)
-    monkeypatch.setattr(canonical, "MAX_STACK_PIXELS", 400)
+    monkeypatch.setattr(stacks, "MAX_STACK_PIXELS", 400)
     assert (compute_statistics(encoded)["ink"] * 400).round().tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 

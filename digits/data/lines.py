@@ -1,0 +1,143 @@
+"""Straight thin lines through a picture: frames, the boxes of forms, ruled and squared paper. They are no digit's.
+
+A line is erased column by column where the ink is as thin as the line; where it is thicker, a stroke crosses it and
+is kept, as staff lines are removed from music (Dalitz et al. 2008, https://doi.org/10.1109/TPAMI.2007.70749).
+"""
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+MIN_COVERAGE = 0.8  # of the picture's side; of MNIST's digits, at most 20 of 28 pixels have ink: 0.71
+MAX_TILT = 0.05  # pixels down for each pixel across: 3 degrees
+MAX_THICKNESS = 0.05  # of the picture's side: a thicker bar is a stroke
+SEARCH_SIDE = 200  # pixels: lines are searched in a copy of about this size
+INK = 0.2  # of the strongest: lines are often printed in a pale colour
+RIM = 0.1  # of the strongest: the edge of a line, which is erased with it
+MAX_PASSES = 4  # a line can hide another one beside it
+MIN_DIGIT = 0.12  # of the picture's side: what remains is smaller where the lines were the digit
+NEAR_EDGE = 0.1  # of the picture's side
+Line = tuple[float, float]  # the row of a nearly level line at the left and at the right end of the picture
+
+
+def without_lines(ink: np.ndarray) -> np.ndarray:
+    """Erase straight lines, nearly level or upright, from (height, width) float32 ink, 0 to 1.
+
+    Unchanged where the lines are strokes of a digit that fills the picture: what remains without them is too small,
+    or reaches a border that no line runs along.
+    """
+    found = None
+    rest = ink
+    for _ in range(MAX_PASSES):
+        level, upright = _level_lines(rest), _level_lines(rest.T)
+        if not level and not upright:
+            break
+        found = found or (level, upright)
+        before, rest = rest, _erase(_erase(rest, level).T, upright).T
+        if np.array_equal(before, rest):
+            break
+    return ink if found is None or _are_strokes(rest, *found) else rest
+
+
+def may_have_lines(ink: np.ndarray) -> np.ndarray:
+    """(n,) bool: whether (n, height, width) pictures of at most some 100 pixels a side can have such lines."""
+    inked = np.pad(ink > INK, ((0, 0), (2, 2), (2, 2)))
+    found = np.zeros(len(ink), bool)
+    for axis in (1, 2):
+        size = ink.shape[axis]
+        near = np.logical_or.reduce([inked.take(range(first, first + size), axis) for first in range(5)])
+        found |= (near.sum(axis=3 - axis) >= MIN_COVERAGE * ink.shape[3 - axis]).any(axis=1)
+    return found
+
+
+def _level_lines(ink: np.ndarray) -> list[Line]:
+    """Nearly level rows that are inked over most of the width, where those around them are not."""
+    mask, factor = _reduced_mask(ink)
+    height, width = mask.shape
+    near = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a drawn line is not quite straight
+    most = round(MAX_TILT * width)
+    coverage, drops = np.zeros(height), np.zeros(height)
+    rows, columns = np.arange(height)[:, None], np.arange(width)
+    for drop in sorted(range(-most, most + 1, max(1, most // 8)), key=abs):  # from the left to the right side
+        tilted = np.clip(rows + np.rint(np.linspace(-drop / 2, drop / 2, width)).astype(int), 0, height - 1)
+        found = near[tilted, columns].mean(axis=1)
+        better = found > coverage + 1e-6
+        coverage[better], drops[better] = found[better], drop
+    peaks, count = ndimage.label((coverage >= MIN_COVERAGE) & (coverage == ndimage.maximum_filter1d(coverage, 5)))
+    lines = []
+    for peak in range(1, count + 1):
+        place = np.flatnonzero(peaks == peak)
+        middle = place[len(place) // 2]
+        if len(place) <= 2 * _reach(height):
+            ends = (middle + 0.5 + sign * drops[middle] / 2 for sign in (-1, 1))
+            lines.append(tuple(end * factor for end in ends))
+    return lines
+
+
+def _reduced_mask(ink: np.ndarray) -> tuple[np.ndarray, int]:
+    """(height, width) uint8: where there is ink, in a copy smaller by the factor; thin lines are kept."""
+    factor = -(-max(ink.shape) // SEARCH_SIDE)
+    height, width = (-(-side // factor) for side in ink.shape)
+    mask = np.zeros((height * factor, width * factor), np.uint8)
+    mask[: ink.shape[0], : ink.shape[1]] = ink > INK
+    return mask.reshape(height, factor, width, factor).max(axis=(1, 3)), factor
+
+
+def _erase(ink: np.ndarray, lines: list[Line]) -> np.ndarray:
+    """The ink without nearly level lines, each where it is about as thin as it mostly is."""
+    height, width = ink.shape
+    reach = _reach(height)
+    columns, offsets = np.arange(width), np.arange(-3 * reach, 3 * reach + 1)[:, None]
+    erased = ink.copy()
+    for left, right in lines:
+        rows = np.rint(np.clip(np.linspace(left, right, width), 0, height - 1)).astype(int) + offsets
+        inside = (rows >= 0) & (rows < height)
+        inked = inside & (erased[np.clip(rows, 0, height - 1), columns] > RIM)
+        nearest = np.where(inked, np.abs(offsets), len(offsets)).argmin(axis=0)
+        first, last = _run(inked, nearest)
+        length = last - first + 1
+        met = inked[nearest, columns] & (np.abs(offsets[nearest, 0]) <= reach)
+        thickness = np.quantile(length[met], 0.25) if met.any() else np.inf  # a stroke may lie along half of it
+        if thickness > reach + 1:
+            continue
+        thin = met & (length <= 1.5 * thickness + 1)
+        places = np.arange(len(offsets))[:, None]
+        rows_erased, columns_erased = np.nonzero(inside & thin & (places >= first - 1) & (places <= last + 1))
+        erased[rows[rows_erased, columns_erased], columns_erased] = 0
+    return erased
+
+
+def _run(inked: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last row of the run of (height, width) bool that contains the (width,) place, column by column."""
+    height, columns = len(inked), np.arange(inked.shape[1])
+    rows = np.arange(height)[:, None]
+    above = np.maximum.accumulate(np.where(inked, -1, rows))
+    below = np.minimum.accumulate(np.where(inked, height, rows)[::-1])[::-1]
+    return above[place, columns] + 1, below[place, columns] - 1
+
+
+def _are_strokes(rest: np.ndarray, level: list[Line], upright: list[Line]) -> bool:
+    """Whether the lines are strokes of the digit, by what remains without them."""
+    height, width = rest.shape
+    count, _, boxes, _ = cv2.connectedComponentsWithStats((rest > 0.3).astype(np.uint8))
+    if count == 1:
+        return True
+    largest = 1 + boxes[1:, cv2.CC_STAT_AREA].argmax()
+    left, top, wide, high = boxes[largest, :4]
+    if max(wide, high) < MIN_DIGIT * max(height, width):
+        return True
+    if max(len(level), len(upright)) > 2:  # ruled or squared paper
+        return False
+    lined = [
+        any(min(line) < NEAR_EDGE * height for line in level),
+        any(max(line) > (1 - NEAR_EDGE) * height for line in level),
+        any(min(line) < NEAR_EDGE * width for line in upright),
+        any(max(line) > (1 - NEAR_EDGE) * width for line in upright),
+    ]
+    reached = [top <= 1, top + high >= height - 1, left <= 1, left + wide >= width - 1]
+    return any(one and not other for one, other in zip(reached, lined, strict=True))
+
+
+def _reach(side: int) -> int:
+    """The thickest line of a picture of this side, in pixels."""
+    return max(2, round(MAX_THICKNESS * side))
