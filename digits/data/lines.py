@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-MIN_COVERAGE = 0.8  # of the picture's side; of MNIST's digits, at most 20 of 28 pixels have ink: 0.71
+MIN_COVERAGE = 0.8  # of the picture's side, by a line near its edge, as of a frame
+MIN_COVERAGE_INSIDE = 0.9  # by another one: the upright stroke of a 4 can be nearly as long as the picture
 MAX_TILT = 0.05  # pixels down for each pixel across: 3 degrees
 MAX_THICKNESS = 0.05  # of the picture's side: a thicker bar is a stroke
 SEARCH_SIDE = 200  # pixels: lines are searched in a copy of about this size
@@ -16,7 +17,7 @@ INK = 0.2  # of the strongest: lines are often printed in a pale colour
 RIM = 0.1  # of the strongest: the edge of a line, which is erased with it
 MAX_PASSES = 4  # a line can hide another one beside it
 MIN_DIGIT = 0.12  # of the picture's side: what remains is smaller where the lines were the digit
-NEAR_EDGE = 0.1  # of the picture's side
+NEAR_EDGE = 0.15  # of the picture's side
 Line = tuple[float, float]  # the row of a nearly level line at the left and at the right end of the picture
 
 
@@ -63,7 +64,9 @@ def _level_lines(ink: np.ndarray) -> list[Line]:
         found = near[tilted, columns].mean(axis=1)
         better = found > coverage + 1e-6
         coverage[better], drops[better] = found[better], drop
-    peaks, count = ndimage.label((coverage >= MIN_COVERAGE) & (coverage == ndimage.maximum_filter1d(coverage, 5)))
+    from_edge = np.minimum(rows[:, 0], height - 1 - rows[:, 0])
+    least = np.where(from_edge < NEAR_EDGE * height, MIN_COVERAGE, MIN_COVERAGE_INSIDE)
+    peaks, count = ndimage.label((coverage >= least) & (coverage == ndimage.maximum_filter1d(coverage, 5)))
     lines = []
     for peak in range(1, count + 1):
         place = np.flatnonzero(peaks == peak)

@@ -140,9 +140,10 @@ def test_a_digit_that_fills_its_picture_keeps_its_straight_strokes():
     four[:, 50:53] = 1  # the upright stroke of a 4 as long as the picture, and thin
     four[60:63] = 1
     cv2.line(four, (48, 0), (0, 60), 1.0, 3)
+    with_margin = np.pad(four, ((9, 9), (20, 20)))
     one = np.zeros((100, 30), np.float32)
     one[:, 14:17] = 1
-    for digit in (four, one):
+    for digit in (four, with_margin, one):
         assert np.array_equal(without_lines(digit), digit)
 
 
