@@ -35,23 +35,20 @@ def predict(picture: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _read(path: Path) -> dict:
-    """The picture's canonical digit, and a warning where it shows lines; or the error."""
-    from digits.data import pictures, ruled_lines
+    """The picture's canonical digit, or the error."""
+    from digits.data import pictures
 
     try:
-        pixels = pictures.decode(path.read_bytes()).pixels
-        digit = pictures.canonical_digit(pixels)
+        return {"digit": pictures.decode_canonical(path.read_bytes())}
     except OSError as error:
         return {"error": f"can't be read: {error.strerror or error}"}
     except pictures.PictureError as error:
         return {"error": str(error)}
-    return {"digit": digit} | ({"warning": ruled_lines.WARNING} if ruled_lines.has_lines(pixels) else {})
 
 
 def _as_text(row: dict) -> str:
     name = printable(row["picture"])
     if "error" in row:
         return f"{name}  error: {row['error']}"
-    warning = f"  warning: {row['warning']}" if "warning" in row else ""
     others = "  ".join(f"{digit}: {probability:.1%}" for digit, probability in enumerate(row["probabilities"]))
-    return f"{name}  is {row['label']}  ({max(row['probabilities']):.1%}){warning}\n  {others}"
+    return f"{name}  is {row['label']}  ({max(row['probabilities']):.1%})\n  {others}"

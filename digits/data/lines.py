@@ -18,6 +18,7 @@ RIM = 0.1  # of the strongest: the edge of a line, which is erased with it
 MAX_PASSES = 4  # a line can hide another one beside it
 MIN_DIGIT = 0.12  # of the picture's side: what remains is smaller where the lines were the digit
 NEAR_EDGE = 0.15  # of the picture's side
+MIDDLE = 0.3  # of the picture's side, from either edge
 Line = tuple[float, float]  # the row of a nearly level line at the left and at the right end of the picture
 
 
@@ -30,7 +31,7 @@ def without_lines(ink: np.ndarray) -> np.ndarray:
     found = None
     rest = ink
     for _ in range(MAX_PASSES):
-        level, upright = _level_lines(rest), _level_lines(rest.T)
+        level, upright = _level_lines(rest), _without_lone_stroke(_level_lines(rest.T), rest.shape[1])
         if not level and not upright:
             break
         found = found or (level, upright)
@@ -42,12 +43,11 @@ def without_lines(ink: np.ndarray) -> np.ndarray:
 
 def may_have_lines(ink: np.ndarray) -> np.ndarray:
     """(n,) bool: whether (n, height, width) pictures of at most some 100 pixels a side can have such lines."""
-    inked = np.pad(ink > INK, ((0, 0), (2, 2), (2, 2)))
     found = np.zeros(len(ink), bool)
-    for axis in (1, 2):
-        size = ink.shape[axis]
-        near = np.logical_or.reduce([inked.take(range(first, first + size), axis) for first in range(5)])
-        found |= (near.sum(axis=3 - axis) >= MIN_COVERAGE * ink.shape[3 - axis]).any(axis=1)
+    for turned in (ink, ink.transpose(0, 2, 1)):
+        inked = np.pad(turned > INK, ((0, 0), (2, 2), (0, 0)))
+        near = np.logical_or.reduce([inked[:, shift : shift + turned.shape[1]] for shift in range(5)])
+        found |= (near.sum(axis=2) >= MIN_COVERAGE * turned.shape[2]).any(axis=1)
     return found
 
 
@@ -75,6 +75,11 @@ def _level_lines(ink: np.ndarray) -> list[Line]:
             ends = (middle + 0.5 + sign * drops[middle] / 2 for sign in (-1, 1))
             lines.append(tuple(end * factor for end in ends))
     return lines
+
+
+def _without_lone_stroke(upright: list[Line], width: int) -> list[Line]:
+    """The upright lines, none where a single one runs down the middle: that is the stroke of a 1 or a 4."""
+    return [] if len(upright) == 1 and MIDDLE * width < sum(upright[0]) / 2 < (1 - MIDDLE) * width else upright
 
 
 def _reduced_mask(ink: np.ndarray) -> tuple[np.ndarray, int]:

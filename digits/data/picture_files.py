@@ -73,7 +73,7 @@ class PictureFile:
         Raises PictureError before it is decoded, where that takes more than MAX_MEMORY.
         """
         if self.format == "JPEG" and at_least:
-            self.image.draft("L" if self.mode in ("RGB", "L") else None, (at_least, at_least))
+            self.image.draft(None, (at_least, at_least))
         pixels = self.width * self.height
         used = self._memory()
         free = MAX_MEMORY - IDLE_MEMORY

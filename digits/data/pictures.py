@@ -22,7 +22,7 @@ DIGEST_BAND = 1 << 18  # pixels hashed at a time
 class Picture(NamedTuple):
     """A decoded picture: its pixel values as displayed, and the properties of its file.
 
-    `pixels` is (height, width) uint8, 0 black to 255 white, at most 1,024 on a side. `format`, `mode` (Pillow's name
+    `pixels` is (height, width) uint8, 0 black to 255 white, at most 512 on a side. `format`, `mode` (Pillow's name
     for bands and depth), `width`, `height` and `frames` are the file's own; `min_pixel_value` and `max_pixel_value` are
     the extremes as stored.
     """

@@ -1,4 +1,4 @@
-"""From the pixel values of any mode and depth to 8-bit grey, at most 1,024 pixels on a side, in bands of rows."""
+"""From the pixel values of any mode and depth to 8-bit grey, at most 512 pixels on a side, in bands of rows."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,11 @@ from PIL import Image
 
 from digits.data.picture_files import PictureFile
 
-MAX_SIDE = 1024  # pixels: a larger picture is averaged down, which saves time and does not affect a 28 x 28 digit
+MAX_SIDE = 512  # pixels: a larger picture is averaged down, which saves time and does not affect a 28 x 28 digit
 BAND_PIXELS = 1 << 18  # converted at a time: bounds the memory
 # The values of white: fractions, 8, 10, 12, 14 and 16 bits. The least that no pixel exceeds by more is taken.
 WHITES = (1, 255, 1023, 4095, 16383, 65535)
+COLOUR_GAIN = 1.5  # times the standard deviation of the luminance: a band that varies more shows the ink instead
 OVERSHOOT = 1.1  # of white: smooth resampling of fractions goes beyond it by some percent
 TRANSPOSE_BY_ORIENTATION = {  # by the Exif tag Orientation: what shows the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,7 +37,8 @@ def grey(picture: PictureFile) -> PixelValues:
 
     White is 1, 255, 1,023, 4,095, 16,383 or 65,535 in a picture of fractions or more than 8 bits: the least that no
     pixel exceeds by more than a tenth, else its largest value. What is below black, and what is no number, becomes
-    black. A transparent background becomes white behind dark ink and black behind light ink.
+    black. Of an opaque coloured picture the red, green or blue is taken where it varies far more than the luminance. A
+    transparent background becomes white behind dark ink and black behind light ink.
     """
     width, height = picture.size
     factor = -(-max(width, height) // MAX_SIDE)
@@ -47,15 +49,12 @@ def grey(picture: PictureFile) -> PixelValues:
         extremes = _extremes(picture, rows)
         white = next((white for white in WHITES if extremes[1] <= OVERSHOOT * white), extremes[1])
         parts = [_reduced(_eight_bits(band, white), box) for band in picture.bands(rows)]
-    elif picture.image.has_transparency_data:
-        parts = [_reduced(band.convert("RGBA").convert("LA"), box) for band in picture.bands(rows)]
-    elif picture.image.mode == "LAB":
-        parts = [_reduced(band.convert("RGB").convert("L"), box) for band in picture.bands(rows)]
     else:
-        parts = [_reduced(band.convert("L"), box) for band in picture.bands(rows)]
+        mode = _plain_mode(picture.image)
+        parts = [_reduced(band.convert(mode), box) for band in picture.bands(rows)]
     pixels = parts[0] if len(parts) == 1 else np.concatenate(parts)
     if pixels.ndim == 3:
-        pixels = _on_contrasting_background(*np.moveaxis(pixels.astype(np.float32), 2, 0))
+        pixels = _most_telling_band(pixels)
     transpose = TRANSPOSE_BY_ORIENTATION.get(picture.orientation)
     if transpose is not None:
         pixels = np.asarray(Image.fromarray(pixels).transpose(transpose))
@@ -82,6 +81,26 @@ def _eight_bits(band: Image.Image, white: float) -> Image.Image:
 
 def _reduced(band: Image.Image, box: tuple[int, int]) -> np.ndarray:
     return np.asarray(band.reduce(box) if box != (1, 1) else band)
+
+
+def _plain_mode(image: Image.Image) -> str:
+    """L, RGB or RGBA: the simplest of these modes that keeps what the picture shows."""
+    if image.has_transparency_data:
+        return "RGBA"
+    return "L" if image.mode in ("1", "L") else "RGB"
+
+
+def _most_telling_band(pixels: np.ndarray) -> np.ndarray:
+    """(height, width) uint8 grey of (height, width, 3 or 4) RGB or RGBA: the luminance, or a band that varies far more.
+
+    A yellow pen on white paper, or red on green, is as light as its paper: only a single band shows the ink.
+    """
+    grey = np.asarray(Image.fromarray(pixels[..., :3]).convert("L"))
+    if pixels.shape[2] == 4 and pixels[..., 3].min() < 255:
+        return _on_contrasting_background(grey.astype(np.float32), pixels[..., 3].astype(np.float32))
+    bands = [pixels[..., band] for band in range(3)]
+    strongest = max(bands, key=np.std)
+    return np.ascontiguousarray(strongest) if strongest.std() > COLOUR_GAIN * grey.std() else grey
 
 
 def _on_contrasting_background(value: np.ndarray, opacity: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
 from digits.cli import commands
 from digits.data import pictures
@@ -22,15 +21,12 @@ def champion(store, constant_model):
 
 @pytest.fixture
 def files(tmp_path, mnist_digits) -> dict[str, str]:
-    """Paths of five pictures, by what is special of each."""
+    """Paths of four pictures, by what is special of each."""
     digit = mnist_digits.images[3600]
-    squared = 255 - np.pad(np.asarray(Image.fromarray(digit).resize((280, 280))), 20)
-    squared[20::60] = squared[:, 20::60] = 90
     contents = {
         "good": pictures.encode_png(digit),
         "text": b"seven",
         "blank": pictures.encode_png(np.full((40, 40), 255, np.uint8)),
-        "squared": pictures.encode_png(squared),
         "last": pictures.encode_png(255 - digit),
     }
     for name, data in contents.items():
@@ -43,30 +39,27 @@ def predict(*arguments: str):
 
 
 def test_each_picture_has_its_row_and_one_failure_fails_the_command(champion, files):
-    names = ["text", "good", "missing", "blank", "squared", "last"]
+    names = ["text", "good", "missing", "blank", "last"]
     done = predict("--json", *(files[name] for name in names))
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.exit_code == 1
     assert [row["picture"] for row in rows] == [files[name] for name in names]
-    assert [row.get("label") for row in rows] == [None, 3, None, None, 3, 3]
+    assert [row.get("label") for row in rows] == [None, 3, None, None, 3]
     assert [row.get("error", "").split(":")[0] for row in rows] == [
         "not a picture (5 bytes); supported",
         "",
         "can't be read",
         "blank",
         "",
-        "",
     ]
-    assert [name for name, row in zip(names, rows, strict=True) if "warning" in row] == ["squared"]
     assert sum(rows[1]["probabilities"]) == pytest.approx(1, abs=1e-4)
 
 
 def test_the_text_has_the_same_answers(champion, files):
-    done = predict(files["missing"], files["squared"], files["good"])
-    missing, squared, _, good, probabilities = done.stdout.splitlines()
+    done = predict(files["missing"], files["good"])
+    missing, good, probabilities = done.stdout.splitlines()
     assert done.exit_code == 1
     assert missing == f"{files['missing']}  error: can't be read: No such file or directory"
-    assert squared.startswith(f"{files['squared']}  is 3  (91.0%)  warning: lines across the picture")
     assert good == f"{files['good']}  is 3  (91.0%)"
     assert probabilities.startswith("  0: 1.0%  1: 1.0%")
 

@@ -143,7 +143,10 @@ def test_a_digit_that_fills_its_picture_keeps_its_straight_strokes():
     with_margin = np.pad(four, ((9, 9), (20, 20)))
     one = np.zeros((100, 30), np.float32)
     one[:, 14:17] = 1
-    for digit in (four, with_margin, one):
+    with_base = np.pad(one, ((3, 3), (30, 30)))
+    cv2.line(with_base, (45, 6), (25, 30), 1.0, 3)
+    with_base[-6:-3, 12:-12] = 1
+    for digit in (four, with_margin, one, with_base):
         assert np.array_equal(without_lines(digit), digit)
 
 

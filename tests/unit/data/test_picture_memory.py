@@ -51,10 +51,10 @@ KEPT = [
     ("PNG", "I;16", {}, 2),
     ("PNG", "LA", {}, 4),
     ("PNG", "RGB", {}, 4),
-    ("JPEG", "RGB", {"subsampling": 0}, 1),  # libjpeg decodes its grey only
+    ("JPEG", "RGB", {"subsampling": 0}, 4),
     ("JPEG", "L", progressive(), 1 + 2),
-    ("JPEG", "RGB", progressive(subsampling=2), 1 + 3),
-    ("JPEG", "RGB", progressive(subsampling=0), 1 + 6),
+    ("JPEG", "RGB", progressive(subsampling=2), 4 + 3),
+    ("JPEG", "RGB", progressive(subsampling=0), 4 + 6),
     ("JPEG", "CMYK", progressive(subsampling=0), 4 + 8),
     ("TIFF", "F", {}, 4),
     ("TIFF", "I", {"compression": "tiff_lzw"}, 4 + 0.26),  # a strip
