@@ -1,23 +1,33 @@
 """Parallel work on several cores, and suppression of native output."""
 
+import errno
+import gc
 import os
 import signal
 import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from multiprocessing import get_context, parent_process, resource_tracker
-from typing import TypeVar
-
-from joblib import cpu_count
+from multiprocessing.connection import Connection
+from typing import Any, Generic, TypeVar
 
 MIN_PARALLEL_WORKLOAD = 8_000  # pictures: for fewer, starting the processes takes longer than it saves
 PREFETCH = 2  # items per process that are submitted before the first result is taken: bounds the memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def cpu_count() -> int:
+    """The cores that this process may use, also in a container."""
+    from joblib import cpu_count as allowed  # takes as long as the start of Python
+
+    return allowed()
 
 
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], workload: int) -> Iterator[Result]:
@@ -42,6 +52,54 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], work
         finally:
             for future in pending:
                 future.cancel()
+
+
+class Background(Generic[Result]):
+    """A function that runs in another process beside this one, once: for what takes long to import."""
+
+    def __init__(self, function: Callable[[], Result]) -> None:
+        context = get_context("spawn")
+        self._receiver, sender = context.Pipe(duplex=False)
+        with ctrl_c_blocked():
+            context.Process(target=_send_result, args=(function, sender), daemon=True).start()
+        sender.close()
+
+    def done(self) -> bool:
+        """Whether `result` returns at once."""
+        return "_received" in self.__dict__ or self._receiver.poll()
+
+    def result(self) -> Result:
+        """What the function returns; waits for it. An exception that it raises is raised here.
+
+        Raises ChildProcessError where the other process was killed.
+        """
+        result, error = self._received
+        if error is not None:
+            raise error
+        return result
+
+    @cached_property
+    def _received(self) -> tuple[Any, Exception | None]:
+        try:
+            return self._receiver.recv()
+        except EOFError:
+            message = "another process of this command was killed; is there enough memory?"
+            return None, ChildProcessError(errno.ECHILD, message)
+
+
+def _send_result(function: Callable[[], Any], sender: Connection) -> None:
+    exit_with_parent()
+    gc.disable()  # for this short time: imports take a quarter less
+    found: tuple[Any, Exception | None]
+    try:
+        found = (function(), None)
+    except Exception as error:
+        error.add_note(traceback.format_exc())  # sending it drops its traceback
+        found = (None, error)
+    with suppress(BrokenPipeError):  # nobody waits for it any more
+        sender.send(found)
+    sys.stdout.flush()
+    os._exit(0)  # half a second earlier than by freeing all that was imported
 
 
 @contextmanager

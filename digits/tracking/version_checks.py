@@ -26,10 +26,11 @@ PROVIDERS = {"CUDAExecutionProvider", "CPUExecutionProvider"}
 
 def load_classifier(version: Version) -> "Classifier":
     """The model of a version, checked and loaded. Raises UnusableVersionError, or UserError where the store fails."""
-    return _load(version, checked_file(version))
+    return load_checked(version, checked_file(version))
 
 
-def _load(version: Version, path: Path) -> "Classifier":
+def load_checked(version: Version, path: Path) -> "Classifier":
+    """The model in a version's file that `checked_file` has checked. Raises UnusableVersionError."""
     from digits.model.classifier import Classifier
 
     try:
@@ -66,7 +67,7 @@ def served(version: Version) -> str:
     them twice.
     """
     path = checked_file(version)
-    _load(version, path)
+    load_checked(version, path)
     folder = path.parent
     if addresses.is_plain(str(folder)):
         return str(folder)

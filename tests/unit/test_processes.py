@@ -70,6 +70,65 @@ def test_closing_the_results_ends_the_processes(jobs):
     assert not [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
 
 
+def process_number() -> int:
+    return os.getpid()
+
+
+def killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def failing() -> None:
+    raise errors.UserError("no store")
+
+
+def test_a_function_runs_beside_this_process_once():
+    background = processes.Background(process_number)
+    found = background.result()
+    assert found == background.result() != os.getpid()
+    assert background.done()
+
+
+def test_an_error_in_the_background_is_raised_where_its_result_is_taken():
+    background = processes.Background(failing)
+    for _ in range(2):
+        with pytest.raises(errors.UserError, match="no store") as raised:
+            background.result()
+    assert "in failing" in raised.value.__notes__[0]
+
+
+def test_a_killed_process_in_the_background_is_an_error():
+    with pytest.raises(ChildProcessError, match="another process of this command was killed"):
+        processes.Background(killed).result()
+
+
+WAITING_BACKGROUND = """
+import time
+from digits import errors, processes
+
+def wait():
+    print("on", flush=True)
+    time.sleep(WAIT)
+
+def main():
+    background = processes.Background(wait)
+    assert not background.done()
+    raise errors.UserError("wrong argument")
+
+if __name__ == "__main__":
+    errors.run(main)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_nobody_waits_for_a_result_that_is_not_taken(tmp_path, seconds):
+    script = tmp_path / "waiting.py"
+    script.write_text(WAITING_BACKGROUND.replace("WAIT", str(seconds)))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=30)
+    assert (done.returncode, done.stderr) == (1, "error: wrong argument\n")
+
+
 WAITING = """
 import os, sys, time
 from digits import processes

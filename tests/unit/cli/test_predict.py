@@ -1,14 +1,28 @@
-"""`digits predict`: an answer for each picture, in the order given; what can't be read has its error in its row."""
+"""`digits predict`: an answer for each picture, in the order given; what can't be read has its error in its row.
 
+A run of the command costs two seconds: MLflow is imported in a process of its own.
+"""
+
+import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from digits.cli import commands
 from digits.data import pictures
 from digits.tracking import registry
+from tests.imports import ROOT
 from tests.tracking_store import registered_version
 
 
@@ -34,8 +48,8 @@ def files(tmp_path, mnist_digits) -> dict[str, str]:
     return {name: str(tmp_path / f"{name}.png") for name in [*contents, "missing"]}
 
 
-def predict(*arguments: str):
-    return CliRunner().invoke(commands, ["predict", *arguments])
+def predict(*arguments: str, stdin: bytes | None = None):
+    return CliRunner().invoke(commands, ["predict", *arguments], input=stdin)
 
 
 def test_each_picture_has_its_row_and_one_failure_fails_the_command(champion, files):
@@ -71,3 +85,112 @@ def test_readable_pictures_succeed(champion, files):
 def test_without_a_readable_picture_no_champion_is_needed(store, files):
     done = predict(files["text"], files["missing"])
     assert (done.exit_code, len(done.stdout.splitlines())) == (1, 2)
+
+
+def test_standard_input_and_parquet_are_read_too(champion, files, workspace):
+    table = {"image": [{"bytes": Path(files["good"]).read_bytes(), "path": None}, {"bytes": b"no", "path": None}]}
+    pq.write_table(pa.table(table), "a.parquet")
+    done = predict("-", "a.parquet", stdin=Path(files["last"]).read_bytes())
+    lines = [line for line in done.stdout.splitlines() if line[0] != " "]
+    assert lines[:2] == ["-  is 3  (91.0%)", "a.parquet#0  is 3  (91.0%)"]
+    assert lines[2].startswith("a.parquet#1  error: not a picture (2 bytes)")
+    assert done.stderr == "" and done.exit_code == 1
+
+
+def test_a_file_is_written_and_a_contact_sheet_drawn(champion, files, workspace):
+    done = predict(files["good"], files["text"], files["blank"], "--out", "new/a.csv", "--show", "new/a.png")
+    assert done.exit_code == 1
+    assert done.stdout == "3 pictures: 1 read, 2 failed; see new/a.csv\n"
+    with Path("new/a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [files[name] for name in ("good", "text", "blank")]
+    assert [(row["label"], row["probability"], bool(row["error"])) for row in rows] == [
+        ("3", "0.91", False),
+        ("", "", True),
+        ("", "", True),
+    ]
+    assert Image.open("new/a.png").size[0] > 3 * 28 * 8
+    assert sorted(path.name for path in Path("new").iterdir()) == ["a.csv", "a.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing"], "nothing does not exist"),
+        (["--out", "a.txt"], "a.txt: the suffix names the format; expected one of .csv, .jsonl, .parquet"),
+        (["--show", "a.jpg"], "a.jpg: the suffix names the format; expected one of .png"),
+        (["--out", "folder.csv"], "folder.csv is a folder; expected the name of a file to write"),
+        (["--show", "here.png"], "here.png is a folder; expected the name of a file to write"),
+        (["a.parquet", "--out", "./a.parquet"], "a.parquet would be read and written"),
+        (["--json", "--out", "a.csv"], "give one of the two"),
+    ],
+)
+def test_a_wrong_argument_is_an_error_before_any_work(store, files, workspace, arguments, words):
+    for folder in ("folder.csv", "here.png"):
+        (workspace / folder).mkdir()
+    pq.write_table(pa.table({"bytes": [b"no"]}), "a.parquet")
+    done = predict(files["good"], *arguments)
+    assert words in str(done.exception) + done.output
+    assert done.stdout == "" and done.exit_code != 0
+
+
+def test_without_a_champion_nothing_is_written(store, files, workspace):
+    done = predict(files["good"], "--out", "a.csv")
+    assert "models:/digits@champion is not in the registry" in str(done.exception)
+    assert not [path for path in workspace.iterdir() if "a.csv" in path.name]
+
+
+# The command with batches of two pictures, so that there is time to kill it
+COMMAND = """
+import sys
+from digits import cli
+from digits.prediction import inputs
+
+inputs.BATCH_PICTURES = 2
+if __name__ == "__main__":
+    sys.argv[0] = "digits"
+    cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "number", "message"),
+    [
+        ("csv", signal.SIGKILL, ""),
+        ("parquet", signal.SIGINT, "interrupted: the same command goes on where it stopped"),
+    ],
+)
+def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, workspace, suffix, number, message):
+    """Costs 10 s: four runs with a thousand pictures, the last with the log of another champion and other pictures."""
+    (workspace / "command.py").write_text(COMMAND)
+    (workspace / "in").mkdir()
+    for row in range(1000):
+        data = b"text" if row % 50 == 7 else pictures.encode_png(mnist_digits.images[row * 5])
+        (workspace / "in" / f"{row:03d}.png").write_bytes(data)
+    log = workspace / f".partial-a.{suffix}.jsonl"
+
+    def start(name: str) -> subprocess.Popen:
+        command = [sys.executable, "command.py", "predict", "in", "--out", f"{name}.{suffix}"]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, **streams)
+
+    with start("a") as killed:
+        while not log.exists() or log.read_bytes().count(b"\n") < 20:
+            assert killed.poll() is None
+            time.sleep(0.001)
+        killed.send_signal(number)
+        assert killed.communicate()[1].strip() == message
+    kept = log.read_bytes().count(b"\n") - 1
+    assert 19 <= kept < 500
+    assert not (workspace / f"a.{suffix}").exists()
+    with start("a") as resumed, start("b") as whole:
+        assert resumed.communicate()[1].startswith(f"a.{suffix}: going on after {2 * kept} pictures")
+        assert whole.communicate()[0] == f"1,000 pictures: 980 read, 20 failed; see b.{suffix}\n"
+    assert not log.exists()
+    assert (workspace / f"a.{suffix}").read_bytes() == (workspace / f"b.{suffix}").read_bytes()
+    log.write_bytes(b'{"champion": "another", "pictures": "others"}\n[[]]\n')
+    with start("a") as afresh:
+        messages = afresh.communicate()[1]
+    assert messages.startswith(
+        f"a.{suffix}: the champion and pictures changed since the interrupted run: starting afresh"
+    )

@@ -1,0 +1,80 @@
+"""A contact sheet: pictures beside their canonical digits, with what was predicted, as one PNG without a date."""
+
+import textwrap
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from digits.data.stacks import DIGIT_SIZE
+from digits.errors import printable
+from digits.files import atomic_write
+from digits.visualization.figures import ACCENT, INK
+
+COLUMNS = 5
+SIDE = 4 * DIGIT_SIZE  # pixels: of a canonical digit, and the longest of a picture
+GAP = 12  # pixels between two cells, and around all
+CELL_WIDTH, CELL_HEIGHT = 2 * SIDE + GAP // 2, SIDE + 44  # two lines below the pictures
+TITLE_HEIGHT = 30
+NAME_CHARACTERS = 33
+ERROR_CHARACTERS, ERROR_LINES = 19, 8
+BACKGROUND = "#e8e8e8"  # white paper stands out from it
+DPI = 100
+
+
+class Cell(NamedTuple):
+    """One picture: `pixels` (height, width) uint8 and `digit` (28, 28) uint8, each None where there is none.
+
+    `answer` is the line below; `error` says why there is no digit.
+    """
+
+    name: str
+    pixels: np.ndarray | None
+    digit: np.ndarray | None
+    answer: str
+    error: str | None = None
+
+
+def write(cells: Sequence[Cell], total: int, path: Path) -> None:
+    """Write the contact sheet of these pictures, the first of `total`."""
+    columns = min(COLUMNS, len(cells))
+    rows = -(-len(cells) // COLUMNS)
+    width, height = GAP + columns * (CELL_WIDTH + GAP), TITLE_HEIGHT + rows * (CELL_HEIGHT + GAP)
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=BACKGROUND)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.text(GAP, TITLE_HEIGHT / 2, title(len(cells), total), color=INK, fontsize=10, va="center")
+    for number, cell in enumerate(cells):
+        row, column = divmod(number, COLUMNS)
+        _draw(axes, cell, top=TITLE_HEIGHT + row * (CELL_HEIGHT + GAP), left=GAP + column * (CELL_WIDTH + GAP))
+    axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
+    axes.set_axis_off()
+    with atomic_write(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a name may have characters that the font lacks
+        figure.savefig(temporary, metadata={"Software": None})
+
+
+def title(shown: int, total: int) -> str:
+    """The line above the pictures."""
+    if shown == total:
+        return f"pictures: {total:,}"
+    return f"the first {shown:,} of {total:,} pictures: {total - shown:,} left out"
+
+
+def _draw(axes: Axes, cell: Cell, top: int, left: int) -> None:
+    middle = left + CELL_WIDTH - SIDE
+    for image, start in ((cell.pixels, left), (cell.digit, middle)):
+        if image is not None:
+            height, width = (SIDE * side / max(image.shape) for side in image.shape)
+            extent = (start, start + width, top + height, top)
+            axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent)
+    if cell.error is not None:
+        lines = textwrap.wrap(printable(cell.error), ERROR_CHARACTERS, max_lines=ERROR_LINES, placeholder=" …")
+        axes.text(middle, top, "\n".join(lines), color=ACCENT, fontsize=7, va="top", parse_math=False)
+    name = printable(cell.name)
+    short = name if len(name) <= NAME_CHARACTERS else "…" + name[1 - NAME_CHARACTERS :]
+    axes.text(left, top + SIDE + 13, short, color=INK, fontsize=7, parse_math=False)
+    axes.text(left, top + SIDE + 31, cell.answer, color=ACCENT if cell.error else INK, fontsize=10, weight="bold")
