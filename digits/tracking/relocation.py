@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def relocate(database: Path, root: Path) -> None:
     with FileLock(lock_of(database)), closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         for place in _former_places(connection, root):
-            print(f"the project was at {place}: its record's files are now those in {root / ARTIFACTS}", flush=True)
+            moved = f"the project was at {place}: its record's files are now those in {root / ARTIFACTS}"
+            print(moved, file=sys.stderr, flush=True)  # standard output has a command's answers
             for table, column in COLUMNS.items():
                 _replace(connection, table, column, place / ARTIFACTS, root / ARTIFACTS)
         connection.execute("COMMIT")
