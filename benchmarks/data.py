@@ -144,7 +144,7 @@ def main() -> None:
         clone = Path(folder) / "digits"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         content = yaml.safe_load((clone / "params.yaml").read_text())
-        content["ingest"]["source"] = "folder"
+        content["ingest"]["sources"] = ["folder"]
         (clone / "params.yaml").write_text(yaml.safe_dump(content))
         costs = {}
         for count in options.sizes:

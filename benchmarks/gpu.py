@@ -76,7 +76,7 @@ def train_stage(params: Train, folder: Path) -> None:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         path = clone / "params.yaml"
         content = yaml.safe_load(path.read_text())
-        content["ingest"].update(source="mnist", mirror=str(folder))
+        content["ingest"].update(sources=["mnist"], mirror=str(folder))
         content["train"].update(params.model_dump())
         path.write_text(yaml.safe_dump(content))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}

@@ -31,13 +31,13 @@ def idx(folder: Path, stem: str) -> Digits:
 
 
 def full(folder: Path, params: Params) -> Splits:
-    """Some 54,000, 6,000 and 10,000 digits, as the stages split `ingest.source=mnist`."""
+    """Some 54,000, 6,000 and 10,000 digits, as the stages split `ingest.sources=[mnist]`."""
     return _split(idx(folder, "train"), idx(folder, "t10k"), params.ingest)
 
 
 def little(folder: Path, params: Params) -> Splits:
     """Some 3,600 and 400 of the default's digits, as the stages split them, and MNIST's 10,000 test digits."""
-    source = [*sources.source_pictures(params.ingest.model_copy(update={"source": "mnist-5k"}))]
+    source = [*sources.source_pictures(params.ingest.model_copy(update={"sources": ["mnist-5k"]}))]
     images = np.stack([pictures.decode_canonical(one.data) for one in source])
     digits = Digits(images, np.array([one.label for one in source]))
     drawn = _draw(digits, params.ingest, splits.UNPUBLISHED)

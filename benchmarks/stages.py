@@ -35,7 +35,7 @@ def stages(clone: Path, names: list[str], source: str, pictures: int) -> None:
     print(f"{source:10s} {'together':12s} {total:7.1f} s", flush=True)
 
 
-def set_source(clone: Path, **ingest: str) -> None:
+def set_ingest(clone: Path, **ingest: str | list[str]) -> None:
     path = clone / "params.yaml"
     content = yaml.safe_load(path.read_text())
     content["ingest"].update(ingest)
@@ -61,7 +61,7 @@ def main() -> None:
             print(f"{what:32s} {seconds:7.1f} s", flush=True)
         stages(clone, STAGES, "mnist-5k", 5_000)
         if (mnist / "train-images-idx3-ubyte.gz").is_file():
-            set_source(clone, source="mnist", mirror=str(mnist))
+            set_ingest(clone, sources=["mnist"], mirror=str(mnist))
             stages(clone, STAGES[:3], "mnist", 70_000)
         else:
             print(f"mnist: skipped, the four files are not in {mnist}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from digits.errors import UserError
 
@@ -29,6 +29,7 @@ RENAMED = {
     "register.max_logit_difference": "train.max_logit_difference",
     "preprocess.validation_fraction": "ingest.validation_fraction",
     "preprocess.seed": "ingest.seed",
+    "ingest.source": "ingest.sources, a list such as [folder]; leave ingest.source empty",
 }
 
 Number = Annotated[float, BeforeValidator(_number)]
@@ -43,13 +44,21 @@ class Section(BaseModel):
 
 
 class Ingest(Section):
-    source: str = Field(min_length=1)
+    sources: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
+    source: None = Field(default=None, exclude=True)  # the former key: `dvc exp run -S` only sets keys that are there
     mirror: str = Field(min_length=1)
     mirror_timeout: Number = Field(gt=0, le=3600)
     test_fraction: Fraction
     validation_fraction: Fraction
     near_duplicate_distance: Number = Field(ge=0, le=0.1)  # beyond, the search misses many pairs
     seed: Seed
+
+    @field_validator("sources")
+    @classmethod
+    def distinct(cls, sources: list[str]) -> list[str]:
+        if len(set(sources)) < len(sources):
+            raise ValueError(f"{', '.join(sources)}: a source is listed twice")
+        return sources
 
 
 class Fact(Section):
@@ -295,7 +304,7 @@ def _format(path: Path | str, error: Any) -> str:
 
 def _check_renamed(path: Path | str, content: dict[str, Any]) -> None:
     """Raise UserError naming every key that a params.yaml of an earlier version has, with its new name."""
-    present = [*flatten(content)]
+    present = [key for key, value in flatten(content).items() if value is not None]
     renamed = [
         f"{old} is now {new}" for old, new in RENAMED.items() if any(f"{key}.".startswith(f"{old}.") for key in present)
     ]

@@ -39,7 +39,7 @@ def convert(selection: Selection) -> Block:
             raise UserError(f"{printable(chosen[row].path)} of the {chosen[row].split} split: {error}") from None
     digests = np.frombuffer(b"".join(example.sha256 for example in chosen), np.uint8).reshape(-1, 32)
     labels = np.array([example.label for example in chosen], np.int64)
-    return Block(selection.group.split, Digits(images, labels), digests)
+    return Block(selection.group.split, Digits(images, labels), digests, [example.source for example in chosen])
 
 
 def select_rows(quarantine: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -79,6 +79,7 @@ def main() -> None:
     samples = dataset.read_first_processed("train", figures.SAMPLES_PER_LABEL)
     figures.samples(samples, rows["train"], paths.SAMPLES)
     print("preprocessed " + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + f"; see {paths.SAMPLES}")
+    dataset.print_sources(paths.PROCESSED)
 
 
 if __name__ == "__main__":

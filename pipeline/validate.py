@@ -28,7 +28,7 @@ from digits.validation.run import validate
 def raw_statistics() -> pd.DataFrame:
     """The statistics of all raw pictures, one row each, in the order of the splits, with a `name` for messages."""
     groups = dataset.row_groups()
-    parts = [pd.DataFrame(columns=[*ROW_COLUMNS, *COLUMNS])] if not groups else []
+    parts = [pd.DataFrame(columns=[*ROW_COLUMNS, "source", *COLUMNS])] if not groups else []
     with tqdm(desc="statistics", total=sum(group.rows for group in groups), unit=" pictures", disable=None) as progress:
         for part in parallel_map(row_group_statistics, groups, dataset.workload(groups)):
             parts.append(part)

@@ -15,16 +15,16 @@ RULE = {"rule": 1, "seed": 0, "test_fraction": 0.2, "validation_fraction": 0.1, 
 BLANK = pictures.encode_png(np.full((28, 28), 7, np.uint8))
 
 
-def example(split: str, data: bytes, path: str, label: int) -> Example:
+def example(split: str, data: bytes, path: str, label: int, source: str = "mnist-5k") -> Example:
     """With the SHA-256 of its pixels, as ingest writes it."""
-    return Example(split, data, path, label, pictures.pixel_digest(data))
+    return Example(split, data, path, label, pictures.pixel_digest(data), source)
 
 
 def block(split: str, digits: Digits) -> Block:
     """With numbers in place of the pictures' SHA-256, others in each split."""
     first = 1_000_000 * dataset.SPLITS.index(split)
     hashes = np.arange(first, first + len(digits.labels), dtype=">u8")[:, None].view(np.uint8)
-    return Block(split, digits, np.pad(hashes, ((0, 0), (24, 0))))
+    return Block(split, digits, np.pad(hashes, ((0, 0), (24, 0))), ["mnist-5k"] * len(digits.labels))
 
 
 def raw(mnist_digits, **changes: dict) -> None:
@@ -56,8 +56,11 @@ def read_raw(split: str, folder: Path = paths.RAW) -> Iterator[Example]:
             yield from dataset.read_row_group(group, folder)
 
 
-def write_processed_splits(**labels: list[int]) -> None:
-    """Write data/processed/ with empty digits of these labels by split; each has a hash of its own."""
+def write_processed_splits(source: str | dict[str, list[str]] = "mnist-5k", **labels: list[int]) -> None:
+    """Write data/processed/ with empty digits of these labels by split; each has a hash of its own in its source.
+
+    `source` is that of all digits, or has the source of each by split.
+    """
     import hashlib
 
     import pyarrow as pa
@@ -65,10 +68,12 @@ def write_processed_splits(**labels: list[int]) -> None:
 
     paths.PROCESSED.mkdir(parents=True, exist_ok=True)
     for split, of_split in labels.items():
-        hashes = [hashlib.sha256(f"{split} {row}".encode()).digest() for row in range(len(of_split))]
+        names = source[split] if isinstance(source, dict) else [source] * len(of_split)
+        hashes = [hashlib.sha256(f"{name} {split} {row}".encode()).digest() for row, name in enumerate(names)]
         columns = {
             "image": pa.array([bytes(28 * 28)] * len(of_split), pa.binary(28 * 28)),
             "label": pa.array(of_split, pa.int64()),
             "sha256": pa.array(hashes, pa.binary(32)),
+            "source": pa.array(names, dataset.SOURCE),
         }
         pq.write_table(pa.table(columns), paths.PROCESSED / f"{split}.parquet")

@@ -11,7 +11,7 @@ import click
 def preset(name: str) -> None:
     """Print the preset NAME of params.yaml as arguments to DVC.
 
-    Example: dvc exp run $(digits preset best) -S ingest.source=mnist
+    Example: dvc exp run $(digits preset best) -S 'ingest.sources=[mnist]'
     """
     from digits.params import load
 

@@ -1,6 +1,7 @@
 """Pictures and labels on disk, as Parquet, written and read one row group at a time.
 
-Every row has the SHA-256 of its picture (`pictures.pixel_digest`), and every file the rule that assigned its split.
+Every row has the SHA-256 of its picture (`pictures.pixel_digest`) and the source that it came from, and every file the
+rule that assigned its split.
 
 Raw pictures follow the convention of Hugging Face's image feature, for pictures of any size: `image` is a
 struct of the encoded `bytes` and a `path`, `label` an integer. Of a processed digit, `image` is 784 raw bytes, the
@@ -8,7 +9,8 @@ struct of the encoded `bytes` and a `path`, `label` an integer. Of a processed d
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
@@ -32,24 +34,31 @@ _FEATURES = {
     "image": {"_type": "Image"},
     "label": {"names": [str(label) for label in LABELS], "_type": "ClassLabel"},
 }
+SOURCE = pa.dictionary(pa.int8(), pa.string())  # the name of a source
 RAW_SCHEMA = pa.schema(
-    {"image": pa.struct({"bytes": pa.binary(), "path": pa.string()}), "label": pa.int64(), "sha256": pa.binary(32)},
+    {
+        "image": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
+        "label": pa.int64(),
+        "sha256": pa.binary(32),
+        "source": SOURCE,
+    },
     metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
 )
 PROCESSED_SCHEMA = pa.schema(
-    {"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "label": pa.int64(), "sha256": pa.binary(32)}
+    {"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "label": pa.int64(), "sha256": pa.binary(32), "source": SOURCE}
 )
 _RULE_KEY = b"digits_split"
 
 
 class Example(NamedTuple):
-    """One raw picture: its split, encoded bytes, the path of its file, its label, and the SHA-256 of its pixels."""
+    """One raw picture: its split, encoded bytes, file path, label, SHA-256 of its pixels, and its source's name."""
 
     split: str
     data: bytes
     path: str
     label: int
     sha256: bytes
+    source: str
 
 
 class Digits(NamedTuple):
@@ -60,11 +69,12 @@ class Digits(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Canonical digits of one split, and the (n, 32) uint8 SHA-256 of the pictures that they were made of."""
+    """Canonical digits of one split, and of their pictures the (n, 32) uint8 SHA-256 and the n names of sources."""
 
     split: str
     digits: Digits
     sha256: np.ndarray
+    source: Sequence[str]
 
 
 class RowGroup(NamedTuple):
@@ -168,7 +178,32 @@ def write_processed(blocks: Iterable[Block], rule: Mapping[str, Any], folder: Pa
 def read_processed(split: str, folder: Path = paths.PROCESSED) -> Digits:
     """Read a whole processed split: 792 bytes a digit."""
     require(folder)
-    return _digits(pq.read_table(folder / f"{split}.parquet", columns=["image", "label"]))
+    return read_digits(folder / f"{split}.parquet")
+
+
+def read_digits(path: Path) -> Digits:
+    """The same of a file of processed digits."""
+    return _digits(pq.read_table(path, columns=["image", "label"]))
+
+
+def read_sources(path: Path) -> np.ndarray:
+    """(n,) str: the name of each row's source, in a file of raw or processed data."""
+    return pq.read_table(path, columns=["source"])["source"].cast(pa.string()).to_numpy().astype(str)
+
+
+def count_sources(folder: Path) -> dict[str, dict[str, int]]:
+    """The pictures of each source, by name, in each split of raw or processed data."""
+    by_split = {split: Counter(read_sources(folder / f"{split}.parquet").tolist()) for split in SPLITS}
+    return {
+        name: {split: by_split[split][name] for split in SPLITS} for name in sorted(set().union(*by_split.values()))
+    }
+
+
+def print_sources(folder: Path) -> None:
+    """Print the pictures of each source by split, where there are several."""
+    counts = count_sources(folder)
+    for name, by_split in counts.items() if len(counts) > 1 else ():
+        print(f"  {name}: " + ", ".join(f"{count:,} {split}" for split, count in by_split.items()))
 
 
 def read_picture_hashes(split: str, folder: Path = paths.PROCESSED) -> np.ndarray:
@@ -237,9 +272,10 @@ def _write(
 def _examples(split: str, table: pa.Table) -> list[Example]:
     image = table["image"].combine_chunks()
     columns = [column.to_pylist() for column in (image.field("bytes"), image.field("path"), table["label"])]
-    # Raw files of version 0.2, which `digits data diff` reads, have no hashes.
-    digests = table["sha256"].to_pylist() if "sha256" in table.column_names else [b""] * len(table)
-    return [Example(split, *row) for row in zip(*columns, digests, strict=True)]
+    # Raw files of version 0.2, which `digits data diff` reads, have neither hashes nor sources.
+    for name, unknown in (("sha256", b""), ("source", "")):
+        columns.append(table[name].to_pylist() if name in table.column_names else [unknown] * len(table))
+    return [Example(split, *row) for row in zip(*columns, strict=True)]
 
 
 def _raw_tables(examples: Iterable[Example]) -> Iterator[tuple[str, pa.Table]]:
@@ -259,8 +295,11 @@ def _raw_tables(examples: Iterable[Example]) -> Iterator[tuple[str, pa.Table]]:
 
 def _raw_table(examples: list[Example]) -> pa.Table:
     images = [{"bytes": example.data, "path": example.path} for example in examples]
-    labels, digests = ([getattr(example, name) for example in examples] for name in ("label", "sha256"))
-    return pa.table({"image": images, "label": labels, "sha256": digests}, schema=RAW_SCHEMA)
+    labels, digests, names = (
+        [getattr(example, name) for example in examples] for name in ("label", "sha256", "source")
+    )
+    columns = {"image": images, "label": labels, "sha256": digests, "source": pa.array(names, SOURCE)}
+    return pa.table(columns, schema=RAW_SCHEMA)
 
 
 def _processed_table(block: Block) -> pa.Table:
@@ -270,5 +309,6 @@ def _processed_table(block: Block) -> pa.Table:
         )
         for values, width in ((block.digits.images, DIGIT_SIZE * DIGIT_SIZE), (block.sha256, 32))
     )
-    columns = {"image": images, "label": block.digits.labels, "sha256": digests}
+    names = pa.array(block.source, SOURCE)
+    columns = {"image": images, "label": block.digits.labels, "sha256": digests, "source": names}
     return pa.table(columns, schema=PROCESSED_SCHEMA)

@@ -1,11 +1,12 @@
 """The sources of pictures: functions registered with `@source` that yield `SourcePicture`s.
 
-What a source reads apart from params.yaml (checksums, or a link to the user's pictures) is in
-`data/sources/<its name>`, which the ingest stage depends on.
+What a source reads apart from params.yaml is a dependency of the ingest stage: the checksums in
+`data/sources/<its name>`, and the user's pictures, by the link `.external`.
 """
 
 import gzip
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -24,12 +25,14 @@ class SourcePicture(NamedTuple):
     """A picture as its source has it: encoded bytes, the path of its file, its label, and its side.
 
     `published` is the side that the source publishes it on, and None where the source has no test set of its own.
+    `source` is the source's name, which `source_pictures` sets.
     """
 
     data: bytes
     path: str
     label: int
     published: Literal["train", "test"] | None = None
+    source: str = ""
 
 
 Source = Callable[[Ingest], Iterator[SourcePicture]]
@@ -37,7 +40,7 @@ SOURCES: dict[str, Source] = {}
 
 
 def source(name: str) -> Callable[[Source], Source]:
-    """Register a function under the name that `ingest.source` takes."""
+    """Register a function under the name that `ingest.sources` takes."""
 
     def register(function: Source) -> Source:
         SOURCES[name] = function
@@ -47,11 +50,23 @@ def source(name: str) -> Callable[[Source], Source]:
 
 
 def source_pictures(params: Ingest) -> Iterator[SourcePicture]:
-    """The pictures of the source that `params.source` names. Raises UserError where there is no such source."""
-    if params.source not in SOURCES:
-        known = ", ".join(SOURCES)
-        raise UserError(f"{paths.PARAMS}: ingest.source = {params.source!r} is unknown; allowed: {known}")
-    return SOURCES[params.source](params)
+    """The pictures of the sources that `params.sources` names, one source after the other.
+
+    Raises UserError where there is no such source, and, once it is read, where a source has no pictures.
+    """
+    for name in params.sources:
+        if name not in SOURCES:
+            raise UserError(f"{paths.PARAMS}: ingest.sources: {name!r} is unknown; allowed: {', '.join(SOURCES)}")
+    return itertools.chain.from_iterable(_pictures_of(name, params) for name in params.sources)
+
+
+def _pictures_of(name: str, params: Ingest) -> Iterator[SourcePicture]:
+    empty = True
+    for picture in SOURCES[name](params):
+        empty = False
+        yield picture._replace(source=name)
+    if empty:
+        raise UserError(f"the source {name} has no pictures")
 
 
 @source("mnist-5k")
@@ -89,7 +104,10 @@ def folder(params: Ingest) -> Iterator[SourcePicture]:
     """The user's own pictures in `data/external/<label>/`, unchanged."""
     root = paths.EXTERNAL
     if not root.is_dir():
-        raise UserError(f"{root} does not exist; put your pictures in {root}/0 to {root}/9, a folder for each label")
+        raise UserError(
+            f"{root} does not exist; put your pictures in {root}/0 to {root}/9, a folder for each label, or get those "
+            "that others shared with `dvc pull`; an experiment in a copy needs `-C data/external`"
+        )
     names, skipped = labelled_folders.listing(root)
     for warning in skipped:
         print(f"warning: {warning}", flush=True)

@@ -39,8 +39,9 @@ def assign(digests: np.ndarray, published: np.ndarray, groups: np.ndarray, param
     `published` (n,) int8 is each picture's side as published: TEST, TRAIN or UNPUBLISHED; equal pictures take the side
     of the first of these that one of them has. `groups` (n,) int numbers the groups of near duplicates. A group goes
     whole to train if any member draws train, else to the split that its lowest digest draws; with a published training
-    picture it doesn't go to test. Published test pictures, and what draws test, stay in test, and the rest of their
-    group is dropped. The result does not depend on the order of the rows, nor on the pictures of other groups.
+    picture it doesn't go to test. Published test pictures stay in test, and the rest of their group is dropped, so that
+    this test set is the one that was published. The result does not depend on the order of the rows, nor on the
+    pictures of other groups.
     """
     distinct, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
     side = np.full(len(distinct), UNPUBLISHED, np.int8)
@@ -63,10 +64,9 @@ def assign(digests: np.ndarray, published: np.ndarray, groups: np.ndarray, param
     chosen[(chosen == TEST) & any_member(side == TRAIN)] = VALIDATION
     chosen[any_member(drawn == TRAIN)] = TRAIN
     split = chosen[group]
-    around_test = any_member(side == TEST)[group]
-    split[around_test] = np.where(drawn[around_test] == TEST, TEST, DROPPED)
     splits = split[inverse]
-    splits[(published == TRAIN) & (splits == TEST)] = DROPPED
+    around_test = any_member(side == TEST)[group][inverse]
+    splits[around_test] = np.where(published[around_test] == TEST, TEST, DROPPED)
     return splits
 
 

@@ -20,7 +20,7 @@ from digits.files import remove
 from digits.processes import parallel_map
 
 SIDES = {"train": splits.TRAIN, "test": splits.TEST, None: splits.UNPUBLISHED}
-SCHEMA = pa.schema({"data": pa.binary(), "path": pa.string(), "label": pa.int64()})
+SCHEMA = pa.schema({"data": pa.binary(), "path": pa.string(), "label": pa.int64(), "source": dataset.SOURCE})
 
 
 class Fingerprints(NamedTuple):
@@ -49,8 +49,9 @@ class Staging:
         published, costs = [np.zeros(0, np.int8)], []
         with pq.ParquetWriter(self._path, SCHEMA, compression="none") as writer:
             for batch in _batches(source):
-                data, path, label, sides = zip(*batch, strict=True)
-                writer.write_table(pa.table({"data": data, "path": path, "label": label}, schema=SCHEMA))
+                data, path, label, sides, names = zip(*batch, strict=True)
+                columns = {"data": data, "path": path, "label": label, "source": pa.array(names, dataset.SOURCE)}
+                writer.write_table(pa.table(columns, schema=SCHEMA))
                 published.append(np.array([SIDES[side] for side in sides], np.int8))
                 costs.append(max(len(batch), sum(map(len, data)) // dataset.BYTES_PER_SMALL_PICTURE))
         count = sum(map(len, published))
@@ -70,10 +71,10 @@ class Staging:
         with pq.ParquetFile(self._path) as file:
             for number in range(file.num_row_groups):
                 columns = [column.to_pylist() for column in file.read_row_group(number).columns]
-                for row, (data, path, label) in enumerate(zip(*columns, strict=True), start=first):
+                for row, (data, path, label, source) in enumerate(zip(*columns, strict=True), start=first):
                     if split[row] != splits.DROPPED:
                         digest = bytes(digests[row]).ljust(32, b"\0")  # numpy strips final zeros
-                        yield Example(dataset.SPLITS[split[row]], data, path, label, digest)
+                        yield Example(dataset.SPLITS[split[row]], data, path, label, digest, source)
                 first += len(columns[0])
 
     def paths(self) -> list[str]:

@@ -33,15 +33,16 @@ SOLID_INK = 0.75  # of the strongest ink: more is the inside of a stroke, less i
 
 
 def row_group_statistics(group: RowGroup) -> pd.DataFrame:
-    """ROW_COLUMNS and the statistics of the pictures in a row group of the raw data."""
+    """ROW_COLUMNS, `source` and the statistics of the pictures in a row group of the raw data."""
     examples = dataset.read_row_group(group)
     rows = {
         "split": group.split,
         "row": pd.RangeIndex(group.first_row, group.first_row + group.rows),
         "path": [example.path for example in examples],
         "label": [example.label for example in examples],
+        "source": [example.source for example in examples],
     }
-    return pd.DataFrame(rows)[ROW_COLUMNS].join(compute_statistics([example.data for example in examples]))
+    return pd.DataFrame(rows).join(compute_statistics([example.data for example in examples]))
 
 
 def compute_statistics(encoded: Sequence[bytes]) -> pd.DataFrame:

@@ -45,6 +45,16 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
     )
 
 
+def score_groups(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> dict[str, dict[str, float]]:
+    """`pictures`, `accuracy` and `log_loss` of each of the (n,) str groups, by its name, of what `score` takes."""
+    found = {}
+    for name in np.unique(groups).tolist():
+        rows = groups == name
+        scores = score(probabilities[rows], labels[rows])
+        found[name] = {"pictures": int(rows.sum()), "accuracy": scores.accuracy, "log_loss": scores.log_loss}
+    return found
+
+
 def digit_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(n,) float64, nats: -ln of each digit's probability of its true label; their mean is the log loss.
 

@@ -112,8 +112,8 @@ def _data_links(train_md5: str | None, validation_md5: str | None, keeper: Keepe
         yield Link("raw data", "unknown", f"{where} does not name the raw data of {TRAIN_SPLIT}")
         return
     settings = keeper.stages.get("ingest", {}).get("params", {}).get("params.yaml", {}).get("ingest", {})
-    source = settings.get("source", "an unknown source")
-    yield Link("raw data", f"{RAW} MD5 {raw}, from {source}", _cache_problem(raw))
+    sources = settings.get("sources") or [settings.get("source") or "an unknown source"]  # the latter until 0.2
+    yield Link("raw data", f"{RAW} MD5 {raw}, from {', '.join(sources)}", _cache_problem(raw))
     if validated != validation_md5:
         problem = f"{where} names another {VALIDATION} than the version, {validation_md5}"
         yield Link("validated", f"MD5 {validated}", problem)

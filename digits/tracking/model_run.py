@@ -112,6 +112,12 @@ def _log_evaluation(run_id: str) -> None:
         "test_log_loss": test["log_loss"],
         "max_logit_difference": read_json(paths.TRAINING)["max_logit_difference"],
         **{f"test_f1_{label}": one["f1"] for label, one in test["classes"].items()},
+        **{
+            f"{split}_{name}_{source}": value
+            for split, of_split in (("validation", validation), ("test", test))
+            for source, of_source in of_split["sources"].items()
+            for name, value in of_source.items()
+        },
     }
     for key, value in scores.items():
         client.log_metric(run_id, key, value)

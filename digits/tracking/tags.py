@@ -17,6 +17,7 @@ ONNX = "onnx_sha256"  # the model's identity: what a run and a registry version 
 SPLIT_RULE = "split_rule"  # the number of the rule that assigned the splits; versions of 0.2 and earlier have none
 PICTURES = "train_pictures_sha256"  # of the pictures that a version was trained on: learned_pictures.content_hash
 VALIDATION_SPLIT, TEST_SPLIT = "validation_split_md5", "test_md5"  # of the digits that a version is compared on
+SOURCES = "sources"  # of the pictures, by name, joined by ", "
 WEIGHTS = "weights_sha256"  # of Keras's weights, which other exporters may write as other ONNX files
 TASK = "digits.task"  # hash of data, parameters and code: an interrupted training finds its run by it
 LOCK = "digits.lock"  # the name of the lock file that the process of a run holds
@@ -47,7 +48,7 @@ def of_training(params: Params) -> dict[str, str]:
         "git_commit": commit,
         "git_dirty": ", ".join(map(printable, changed)) or ("no" if commit != revisions.NO_GIT else commit),
         EXPERIMENT: experiment[0] if experiment else f"{NO_EXPERIMENT}dvc repro",
-        "source": params.ingest.source,
+        SOURCES: ", ".join(params.ingest.sources),
         TASK: _task(params),
         **{f"dvc.{path}": md5 for path, md5 in dvc_files.data_hashes().items()},
     }
@@ -71,13 +72,14 @@ def of_model(accuracy: float) -> dict[str, str]:
 
 
 def of_splits() -> dict[str, str]:
-    """More tags of a registry version: how its splits were assigned, and which pictures it was trained on."""
+    """More tags of a registry version: how its splits were assigned, its sources, and what it was trained on."""
     from digits.data import dataset
     from digits.tracking import learned_pictures
 
     rule = dataset.split_rule()
     return {
         **{f"split_{key}": str(value) for key, value in rule.items()},  # the number of the rule among them
+        SOURCES: ", ".join(dataset.count_sources(paths.PROCESSED)),
         PICTURES: learned_pictures.content_hash(dataset.read_picture_hashes("train")),
     }
 

@@ -26,6 +26,7 @@ def metrics(run: ValidationRun, quarantined: pd.DataFrame) -> dict[str, Any]:
         "success": run.success,
         "pictures": len(run.table),
         "quarantined": len(quarantined),
+        "sources": pd.crosstab(run.table["source"], run.table["split"]).to_dict("index"),
         "expectations": {
             result.name: {
                 **{name: getattr(result, name) for name in ("success", "severity", "observed")},
@@ -102,6 +103,7 @@ def write(
         quarantined=[_page_picture(row, row["reasons"], raw) for _, row in listed.iterrows()],
         quarantined_count=len(quarantined),
         quarantine_file=paths.QUARANTINE,
+        sources=pd.crosstab(table["source"], table["split"]).to_dict("index"),
         labels=by_label.to_dict("index"),
         largest=max(1, by_label.sum(axis=1).max()),
         plot=figures.distributions(

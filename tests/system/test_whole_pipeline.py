@@ -59,7 +59,7 @@ def test_one_run_has_the_training_the_evaluation_and_the_data(trained, client):
     assert run.data.tags["weights_sha256"] == weights_of(trained)
     assert run.data.tags["git_commit"] == trained.git("rev-parse", "HEAD~1").strip()
     assert run.data.params["train.epochs"] == "2"
-    assert run.data.params["ingest.source"] == "folder"
+    assert run.data.params["ingest.sources"] == "['folder']"
     evaluated = json.loads((trained.root / "metrics" / "evaluate.json").read_text())["test"]
     assert run.data.metrics["test_accuracy"] == evaluated["accuracy"]
     assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
@@ -113,6 +113,7 @@ def test_the_version_has_signature_example_and_tags(trained, client):
         "test_md5": digest(trained.root / "data" / "processed" / "test.parquet", "md5"),
         "accuracy": str(registered["accuracy"]),
         "validation_split_md5": digest(trained.root / "data" / "processed" / "validation.parquet", "md5"),
+        "sources": "folder",
         "train_pictures_sha256": learned_pictures.content_hash(pictures),
         **{f"split_{key}": str(value) for key, value in rule.items()},
         "git_commit": trained.git("rev-parse", "HEAD~1").strip(),
@@ -278,7 +279,7 @@ def test_a_changed_picture_is_noticed(trained):
     data = picture.read_bytes()
     picture.unlink()  # the file may be a link into DVC's cache
     picture.write_bytes(pictures.encode_png(pictures.decode(data).pixels[::-1, ::-1].copy()))
-    assert "data/sources/folder" in trained.run("dvc", "status", "ingest")
+    assert ".external" in trained.run("dvc", "status", "ingest")
     picture.write_bytes(data)
 
 

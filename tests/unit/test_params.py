@@ -37,7 +37,11 @@ def test_the_shipped_file_is_valid():
         ("train", {"learning_rate": "fast"}, ["train.learning_rate = 'fast' is wrong: Input should be a valid number"]),
         ("ingest", {"test_fraction": 1.0}, ["ingest.test_fraction = 1.0 is wrong: Input should be less than 1"]),
         ("ingest", {"near_duplicate_distance": 0.2}, ["ingest.near_duplicate_distance = 0.2 is wrong"]),
-        ("ingest", {"source": 5}, ["ingest.source = 5 is wrong: Input should be a valid string"]),
+        ("ingest", {"sources": ["folder", 5]}, ["ingest.sources.1 = 5 is wrong: Input should be a valid string"]),
+        ("ingest", {"sources": "folder"}, ["ingest.sources = 'folder' is wrong: Input should be a valid list"]),
+        ("ingest", {"sources": []}, ["ingest.sources = [] is wrong: List should have at least 1 item"]),
+        ("ingest", {"sources": ["a", "b", "a"]}, ["ingest.sources: a, b, a: a source is listed twice"]),
+        ("ingest", {"source": "folder"}, ["ingest.source is now ingest.sources, a list such as [folder]"]),
         (
             "register",
             {"min_accuracy": 98.5},
@@ -209,7 +213,8 @@ def test_the_message_for_an_unknown_preset_lists_the_presets():
 
 def test_flat_gives_every_stages_parameters_by_the_names_that_dvc_takes():
     flat = load(SHIPPED).flat()
-    assert flat["ingest.source"] == "mnist-5k"
+    assert flat["ingest.sources"] == ["mnist-5k"]
+    assert "ingest.source" not in flat
     assert flat["validate.expectations.parts.max"] == 4
     assert flat["validate.expectations.label.severity"] == "critical"
     assert {name.split(".")[0] for name in flat} == {

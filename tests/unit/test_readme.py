@@ -62,7 +62,7 @@ def test_every_digits_command_exists(line):
     assert "Usage:" in done.output
 
 
-@pytest.mark.parametrize("change", re.findall(r"-S ([\w.]+)=", README))
+@pytest.mark.parametrize("change", re.findall(r"-S '?([\w.]+)=", README))
 def test_every_parameter_that_is_named_exists(change):
     section, key = change.split(".")
     assert key in yaml.safe_load((ROOT / "params.yaml").read_text())[section]

@@ -51,7 +51,7 @@ EXEMPT = {
 # Files that are no modules, and the module that reads them.
 READ_BY = {"digits/visualization/templates": "digits/visualization/pages.py"}
 # Dependencies that no stage writes
-INPUTS = ("data/sources/${ingest.source}", "data/reference.json")
+INPUTS = (".external", "data/sources", "data/reference.json")
 
 
 def used_by(stage: str) -> set[str]:

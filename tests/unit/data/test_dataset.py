@@ -99,6 +99,30 @@ def test_row_groups_are_in_the_order_of_the_rows(in_row_groups):
     assert [dataset.count_rows(folder / f"{split}.parquet") for split in ("train", "test")] == [7, 4]
 
 
+def test_each_row_has_its_source_in_raw_and_processed_data(tmp_path, capsys):
+    names = ["mnist", "folder", "mnist"]
+    given = [example(split, b"x", "x", 0, name) for split in dataset.SPLITS for name in names[: 1 + len(split) % 4]]
+    dataset.write_raw(given, RULE, tmp_path)
+    assert [one.source for one in read_raw("train", tmp_path)] == names[:2]
+    assert dataset.read_sources(tmp_path / "train.parquet").tolist() == names[:2]
+    counts = {"folder": {"train": 1, "validation": 1, "test": 0}, "mnist": {"train": 1, "validation": 2, "test": 1}}
+    assert dataset.count_sources(tmp_path) == counts
+    dataset.print_sources(tmp_path)
+    assert capsys.readouterr().out.splitlines() == [
+        "  folder: 1 train, 1 validation, 0 test",
+        "  mnist: 1 train, 2 validation, 1 test",
+    ]
+    digits = Digits(np.zeros((3, 28, 28), np.uint8), np.arange(3))
+    dataset.write_processed([block("test", digits)._replace(source=names)], RULE, tmp_path / "processed")
+    assert dataset.read_sources(tmp_path / "processed" / "test.parquet").tolist() == names
+    dataset.write_processed([block("test", digits)], RULE, tmp_path / "processed")
+    dataset.print_sources(tmp_path / "processed")
+    assert capsys.readouterr().out == ""  # of one source
+    table = pq.read_table(tmp_path / "train.parquet").drop_columns(["source", "sha256"])
+    pq.write_table(table, tmp_path / "train.parquet")  # as version 0.2 wrote it
+    assert [(one.sha256, one.source) for one in read_raw("train", tmp_path)] == [(b"", "")] * 2
+
+
 def test_the_workload_of_a_photograph_is_by_its_bytes(tmp_path):
     dataset.write_raw([example("train", bytes([n]) * 10, "small", 0) for n in range(5)], RULE, tmp_path / "small")
     noise = np.random.default_rng(0).bytes(1_000_000)

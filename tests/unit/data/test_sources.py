@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from digits import paths
 from digits.data import pictures, sources
@@ -27,10 +28,10 @@ FILES = [
 ]
 
 
-def ingest(source: str, **changes) -> Ingest:
+def ingest(*sources: str, **changes) -> Ingest:
     fractions = {"test_fraction": 0.2, "validation_fraction": 0.1, "near_duplicate_distance": 0.06}
     defaults = {"mirror": "nowhere", "mirror_timeout": 2.0, "seed": 0, **fractions}
-    return Ingest(source=source, **{**defaults, **changes})
+    return Ingest(sources=list(sources), **{**defaults, **changes})
 
 
 @pytest.fixture
@@ -55,15 +56,24 @@ def serve():
 
 
 def test_the_message_for_an_unknown_source_lists_the_sources(workspace):
-    with pytest.raises(UserError, match=r"ingest\.source = 'mnsit' is unknown; allowed: mnist-5k, mnist, folder"):
-        sources.source_pictures(ingest("mnsit"))
+    with pytest.raises(UserError, match=r"ingest\.sources: 'mnsit' is unknown; allowed: mnist-5k, mnist, folder"):
+        sources.source_pictures(ingest("mnist-5k", "mnsit"))
 
 
-def test_every_source_has_a_dependency_for_dvc():
-    root = ROOT / paths.SOURCES
-    for name in sources.SOURCES:
-        watched = root / name
-        assert watched.is_symlink() or watched.is_dir(), name
+def test_what_a_source_reads_from_disk_is_a_dependency_that_always_exists():
+    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["ingest"]["deps"]
+    assert {".external", paths.SOURCES.as_posix()} <= set(deps)
+    assert (ROOT / ".external").readlink() == paths.EXTERNAL.parent  # which git has, unlike data/external itself
+
+
+def test_sources_add_up_in_their_order_and_each_picture_has_its_own(workspace, mnist_digits):
+    for label in range(10):
+        (paths.EXTERNAL / str(label)).mkdir(parents=True)
+        (paths.EXTERNAL / str(label) / "a.png").write_bytes(pictures.encode_png(mnist_digits.images[500 * label]))
+    for names in (("folder", "mnist-5k"), ("mnist-5k", "folder")):
+        found = [one.source for one in sources.source_pictures(ingest(*names))]
+        counts = {"folder": 10, "mnist-5k": 5000}
+        assert found == [name for name in names for _ in range(counts[name])]
 
 
 class TestMnist5k:

@@ -32,6 +32,15 @@ def test_rows_of_the_confusion_matrix_are_the_truth():
     assert metrics.confusion_matrix(PROBABILITIES, LABELS).tolist() == [[2, 0, 0], [1, 1, 0], [0, 0, 0]]
 
 
+def test_each_group_is_scored_by_itself():
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.5, 0.5]])
+    found = metrics.score_groups(probabilities, np.array([0, 1, 1, 0]), np.array(["b", "a", "b", "b"]))
+    assert list(found) == ["a", "b"]
+    assert found["a"] == {"pictures": 1, "accuracy": 0.0, "log_loss": pytest.approx(-np.log(0.4))}
+    log_loss = -np.log([0.9, 0.8, 0.5]).mean()
+    assert found["b"] == {"pictures": 3, "accuracy": 1.0, "log_loss": pytest.approx(log_loss)}
+
+
 def test_the_worst_mistake_comes_first():
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.99, 0.01], [0.7, 0.3]])
     labels = np.array([0, 1, 1, 1])

@@ -608,7 +608,7 @@ def bases(tmp_path_factory, mnist_digits) -> dict[int, Path]:
         shutil.copy(ROOT / "params.yaml", project)
         shutil.copy(ROOT / REFERENCE_PROFILE, project / REFERENCE_PROFILE)
         with chdir(project):
-            set_params("ingest", source="folder", validation_fraction=0.3, seed=45)  # every split has every digit
+            set_params("ingest", sources=["folder"], validation_fraction=0.3, seed=45)  # every split has every digit
             ingest.main()
     return made
 

@@ -33,7 +33,7 @@ def place(digits, rows: range, folder: Path = paths.EXTERNAL) -> None:
 @pytest.fixture
 def external(workspace, mnist_digits) -> Path:
     """300 real digits, and of every tenth a dimmed and an enlarged copy."""
-    set_params("ingest", source="folder")
+    set_params("ingest", sources=["folder"])
     place(mnist_digits, range(30))
     for number, path in enumerate(sorted(paths.EXTERNAL.glob("*/*0.png"))):
         pixels = pictures.decode(path.read_bytes()).pixels
@@ -136,7 +136,7 @@ def published(workspace, mnist_digits, monkeypatch) -> list[SourcePicture]:
     dimmed = SourcePicture(encode(mnist_digits.images[4] // 2), "train/dimmed", 0, "train")
     given = [twin, *train, *test, dimmed]
     monkeypatch.setitem(sources.SOURCES, "published", lambda params: iter(given))
-    set_params("ingest", source="published")
+    set_params("ingest", sources=["published"])
     return given
 
 
@@ -157,6 +157,34 @@ def test_a_published_test_set_stays_and_its_twins_in_training_are_dropped_and_li
         ("train/dimmed", "test/4"),
     ]
     assert rows[0]["sha256"] == pictures.pixel_digest(published[0].data).hex()
+
+
+def test_a_folder_beside_it_takes_nothing_from_a_published_test_set(published, mnist_digits, monkeypatch, capsys):
+    """The folder has copies, dimmed copies and enlarged copies of ten test pictures, and 100 digits of its own."""
+    copies = [pictures.decode(one.data).pixels for one in published if one.published == "test"][:10]
+    large = [np.ascontiguousarray(np.kron(image, np.ones((2, 2), np.uint8))) for image in copies]
+    twins = [*copies, *(image // 2 for image in copies), *large]
+    own = mnist_digits.images[1000:1100]
+    given = [SourcePicture(pictures.encode_png(image), f"mine/{row}", 0) for row, image in enumerate([*twins, *own])]
+    monkeypatch.setitem(sources.SOURCES, "mine", lambda params: iter(given))
+    for order in (["published", "mine"], ["mine", "published"]):
+        set_params("ingest", sources=order)
+        ingest.main()
+        test = [(one.source, one.path) for one in read_raw("test")]
+        assert sorted(path for source, path in test if source == "published") == sorted(f"test/{n}" for n in range(50))
+        kept = {one.path for split in dataset.SPLITS for one in read_raw(split) if one.source == "mine"}
+        assert kept == {f"mine/{row}" for row in range(30, 130)}
+        with (paths.RAW / "dropped.csv").open(newline="") as file:
+            dropped = {row["path"]: row["test_picture"] for row in csv.DictReader(file)}
+        assert {path: dropped[path] for path in dropped if path.startswith("mine")} == {
+            f"mine/{row}": f"test/{row % 10}" for row in range(30)
+        }
+        printed = capsys.readouterr().out
+        counts = dataset.count_sources(paths.RAW)["mine"]
+        assert sum(counts.values()) == 100
+        assert "  mine: " + ", ".join(f"{count} {split}" for split, count in counts.items()) in printed
+        share = f"{counts['test'] / 100:.1%} of those without a published side test"
+        assert f"50 test as published, {share} (ingest.test_fraction: 20.0%)" in printed
 
 
 def test_a_source_without_pictures_is_named_and_the_last_data_stay(external, monkeypatch):
@@ -183,7 +211,7 @@ def test_many_pictures_are_hashed_on_every_core_to_the_same_result(external, mon
 @pytest.mark.slow
 def test_a_tenth_of_5000_pictures_changed_moves_no_other(workspace, mnist_digits):
     """The same with 5,000 pictures: 500 removed, 500 renamed, 500 added."""
-    set_params("ingest", source="folder")
+    set_params("ingest", sources=["folder"])
     place(mnist_digits, range(500))
     held_back = sorted(paths.EXTERNAL.glob("*/*7.png"))
     Path("aside").mkdir()

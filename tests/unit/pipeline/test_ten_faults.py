@@ -46,7 +46,7 @@ def plant(digits) -> dict[str, str]:
 
 @pytest.fixture
 def planted(workspace, mnist_digits) -> dict[str, str]:
-    set_params("ingest", source="folder", validation_fraction=0.2)  # so that every split has all digits
+    set_params("ingest", sources=["folder"], validation_fraction=0.2)  # so that every split has all digits
     for label in range(10):
         (paths.EXTERNAL / str(label)).mkdir(parents=True)
         for number, image in enumerate(mnist_digits.images[mnist_digits.labels == label][:PICTURES_PER_LABEL]):

@@ -56,8 +56,9 @@ def test_real_digits_pass(workspace, mnist_digits, capsys):
     assert (len(metrics()["expectations"]), failed()) == (46, {})
     table = pd.read_parquet(paths.STATISTICS)
     assert table["split"].value_counts().to_dict() == SIZES
-    assert set(table) == {"split", "row", "path", "label", *COLUMNS} - {"thumbnail"}
+    assert set(table) == {"split", "row", "path", "label", "source", *COLUMNS} - {"thumbnail"}
     assert table["width"].tolist() == [28] * 200
+    assert metrics()["sources"] == {"mnist-5k": SIZES}
     assert paths.QUARANTINE.read_text() == "split,row,path,label,reasons\n"
     profile = json.loads(paths.PROFILE.read_text())
     assert (profile["pictures"], profile["statistics"]["width"]) == (160, {"edges": [28.0], "counts": [0, 160, 0]})

@@ -40,11 +40,12 @@ def trained_project(project, constant_model) -> params.Params:
     paths.HISTORY.write_text("epoch,loss,val_loss\n1,0.5,0.5\n2,0.25,0.25\n")
     write_json(paths.TRAINING, {"max_logit_difference": 0.0})
     scores = {"accuracy": 0.1, "log_loss": 2.0}
+    by_source = {"sources": {"mnist-5k": {"pictures": 20, **scores}}}
     pd.DataFrame({"label": dataset.read_processed("test").labels, "predicted": 3}).to_csv(
         paths.PREDICTIONS, index=False
     )
     write_json(
         paths.EVALUATION,
-        {"validation": scores, "test": {"accuracy": 0.1, "log_loss": 2.0, "classes": {"0": {"f1": 0.5}}}},
+        {"validation": {**scores, **by_source}, "test": {**scores, "classes": {"0": {"f1": 0.5}}, **by_source}},
     )
     return project

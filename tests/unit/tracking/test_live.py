@@ -41,7 +41,7 @@ def test_a_run_has_parameters_metrics_tags_and_datasets(project, client):
     (found,) = runs_of(client)
     assert found.data.params["train.epochs"] == "14"
     assert found.data.metrics["val_loss"] == 0.5
-    assert (found.data.tags["trial"], found.data.tags["source"]) == ("3", "mnist-5k")
+    assert (found.data.tags["trial"], found.data.tags["sources"]) == ("3", "mnist-5k")
     assert {one.dataset.name for one in found.inputs.dataset_inputs} == {"train", "validation"}
 
 

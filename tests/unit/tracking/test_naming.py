@@ -9,7 +9,7 @@ BASE = {
     "train.epochs": 14,
     "train.seed": 0,
     "preprocess.seed": 0,
-    "ingest.source": "mnist-5k",
+    "ingest.sources": ["mnist-5k"],
 }
 
 
@@ -19,7 +19,7 @@ BASE = {
         ({}, "baseline"),
         ({"train.learning_rate": 0.003, "train.epochs": 20}, "lr=0.003 epochs=20"),
         ({"train.seed": 1, "preprocess.seed": 2}, "seed=1 preprocess.seed=2"),
-        ({"ingest.source": "mnist"}, "ingest.source=mnist"),
+        ({"ingest.sources": ["mnist", "folder"]}, 'ingest.sources=["mnist","folder"]'),
         ({"train.convolutions": [[4, 5, 2], [8, 3, 1]]}, "convolutions=[[4,5,2],[8,3,1]]"),
         ({"train.learning_rate": 0.0312866475521}, "lr=0.03129"),
         ({"train.learning_rate": 0.02, "train.epochs": 14.0}, "baseline"),

@@ -75,6 +75,14 @@ def figures(page: str) -> list[str]:
     return [" ".join(found.split()) for found in re.findall(r"<figure>(.*?)</figure>", page, re.DOTALL)]
 
 
+def test_the_pictures_of_each_source_are_counted_by_split(write, table):
+    page = write([result("ink")], of=table.assign(source=["folder"] * 5 + ["mnist"] * 55))
+    counts = table["split"].head(5).value_counts()
+    for split in counts.index:
+        assert f'<td class="number">{counts[split]}</td>' in page.partition("<td>folder</td>")[2].partition("</tr>")[0]
+    assert "<td>mnist</td>" in page
+
+
 def test_the_page_of_passing_data(write):
     page = write([result("ink"), result("drift of ink", "warning")])
     assert "<strong>Validation passed</strong>" in page
