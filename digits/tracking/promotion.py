@@ -1,15 +1,13 @@
-"""Promotion of a version to champion: selection on the validation split, a gate on the test split."""
+"""Promotion of a version to champion: selection on the validation split, gates on test digits, source by source."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from digits.evaluation import comparison
-from digits.evaluation.comparison import Difference
 from digits.params import Register
-from digits.tracking import alias_writes, registry, scores
+from digits.tracking import alias_writes, registry
 from digits.tracking.alias_writes import AliasWrites
+from digits.tracking.challenge import Comparison, compare
 from digits.tracking.registry import CHALLENGER, UnusableVersionError, Version
 from digits.tracking.scores import Scores
 
@@ -19,74 +17,38 @@ GATE = 0.05  # level of McNemar's test: a candidate that is as good as the champ
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a version is champion, and the reason as text."""
+    """Whether a version is champion, and the reason as text. Unless it is final, the next `register` decides again."""
 
     champion: bool
     reason: str
+    final: bool = True
 
 
-class Comparison(NamedTuple):
-    """A candidate and the champion, on digits that neither was trained on."""
-
-    loss: Difference  # the champion's less the candidate's, on validation digits
-    only_champion: int  # test digits that only the champion classifies correctly
-    only_candidate: int
-    chance: float  # McNemar's: that two equally good models differ so much
-
-
-def decide(accuracy: float, params: Register, champion: Comparison | str) -> Decision:
+def decide(accuracy: float, params: Register, found: Comparison) -> Decision:
     """Decide about a candidate by its test accuracy, 0 to 1, and its comparison with the champion.
 
-    In place of a comparison `champion` is the reason why there is none; then the floor alone decides.
+    Where their losses can't be compared, the floor and the gates that there are decide.
     """
     floor = f"register.min_accuracy = {params.min_accuracy:.2%}"
     if accuracy < params.min_accuracy:
         return Decision(False, f"its test accuracy of {accuracy:.2%} is below {floor}")
-    if isinstance(champion, str):
-        return Decision(True, f"its test accuracy of {accuracy:.2%} meets {floor}, and {champion}")
-    loss = champion.loss
+    if found.unknown:
+        return Decision(False, found.unknown, final=False)
+    worse = next((gate for gate in found.gates if gate.chance < GATE), None)
+    notes = "".join(f"; {note}" for note in (*found.gates, *found.left_out))
+    loss = found.loss
+    if isinstance(loss, str):
+        meets = f"its test accuracy of {accuracy:.2%} meets {floor}"
+        return Decision(False, f"{meets}, but {worse}") if worse else Decision(True, f"{meets}, and {loss}{notes}")
     where = f"champion's less its own on {loss.digits:,} validation digits: {loss}"
     if loss.mean <= 0:
         word = "equals" if loss.mean == 0 else "is above"
         return Decision(False, f"its log loss {word} the champion's ({where})")
     if params.confidence and loss.low <= 0:
         return Decision(False, f"its log loss is below the champion's, but not surely by register.confidence ({where})")
-    test = f"of the test digits {champion.only_champion} are classified correctly only by the champion, "
-    test += f"{champion.only_candidate} only by it (McNemar's p {champion.chance:.2g})"
-    if champion.chance < GATE:
-        return Decision(False, f"its log loss is below the champion's ({where}), but {test}")
-    return Decision(True, f"its log loss is below the champion's ({where}); {test}")
-
-
-def compare(version: Version, champion: Version | None, params: Register, scored: Scores) -> Comparison | str:
-    """Compare a version, the one of models/, with the champion; or say why they can't be compared."""
-    if champion is None:
-        return "there was no champion"
-    void = f"it is not compared with the champion, version {champion.number}"
-    rows = {}
-    for split in ("validation", "test"):
-        unseen = scored.unseen(champion, split)
-        if unseen is None:
-            return f"{void}: the pictures that one was trained on are not known"
-        rows[split] = unseen
-        if unseen.sum() < params.min_compared:
-            return (
-                f"{void}: that one was trained on all but {unseen.sum():,} of the {len(unseen):,} {split} digits, "
-                f"fewer than register.min_compared = {params.min_compared:,} are left"
-            )
-    ours = scored.of(version, "validation").losses  # outside: the candidate's own file must be usable
-    try:
-        theirs, their_right = scored.of(champion, "validation").losses, scored.of(champion, "test").right
-    except UnusableVersionError as error:
-        return f"{void}: {error}"
-    validation, test = rows["validation"], rows["test"]
-    right, their_right = scores.evaluated()[test], their_right[test]
-    return Comparison(
-        loss=comparison.loss_difference(theirs[validation], ours[validation], params.confidence),
-        only_champion=int((their_right & ~right).sum()),
-        only_candidate=int((right & ~their_right).sum()),
-        chance=comparison.mcnemar(their_right, right),
-    )
+    if worse:
+        return Decision(False, f"its log loss is below the champion's ({where}), but {worse}")
+    return Decision(True, f"its log loss is below the champion's ({where}){notes}")
 
 
 def promote(version: Version, accuracy: float, params: Register) -> Decision:
@@ -155,7 +117,7 @@ def _settled(version: Version, decision: Decision) -> Decision:
     if decision.champion:
         other = f"version {now.number} is champion" if now else "the alias was removed"
         decision = Decision(False, f"at the same time {other}")
-    return Decision(False, f"version {version.number} stays a challenger: {decision.reason}")
+    return replace(decision, reason=f"version {version.number} stays a challenger: {decision.reason}")
 
 
 def _number(version: Version | None) -> str | None:

@@ -35,8 +35,8 @@ def register(params: Params, content: dict[str, str], accuracy: float) -> "Decis
         more = {**tags.of_splits(), "git_commit": revisions.head_or_no_git()}
         version = find_or_create(run_id, model, {**content, **more})
         decision = _decision(version, params.register_, content, accuracy)
-        # Last: a registration that was interrupted is repeated by the next.
-        store.connect().set_tag(run_id, INPUTS, _inputs(content, params.register_))
+        if decision.final:  # last: a registration that was interrupted is repeated by the next
+            store.connect().set_tag(run_id, INPUTS, _inputs(content, params.register_))
         return decision
 
 
@@ -87,7 +87,8 @@ def _decision(version: "Version", params: Register, content: dict[str, str], acc
         )
     decision = promotion.promote(version, accuracy, params)
     client.set_tag(version.run_id, DECISION, decision.reason)
-    client.set_tag(version.run_id, DECIDED, decided)
+    if decision.final:
+        client.set_tag(version.run_id, DECIDED, decided)
     return decision
 
 

@@ -29,6 +29,12 @@ def test_a_run_is_created_from_the_files_once(trained_project, client):
     assert run.info.status == "FINISHED"
     assert run.data.tags["logged"] == "later, from the files"
     assert (run.data.metrics["test_accuracy"], run.data.metrics["max_logit_difference"]) == (0.1, 0.0)
+    assert {name: run.data.metrics[f"test_{name}_mnist-5k"] for name in ("pictures", "accuracy", "log_loss")} == {
+        "pictures": 20,
+        "accuracy": 0.1,
+        "log_loss": 2.0,
+    }
+    assert run.data.metrics["validation_accuracy_mnist-5k"] == 0.1
     assert [point.step for point in client.get_metric_history(run_id, "val_loss")] == [1, 2]
     assert len(model_run.logged_models(run_id)) == 1
     logged = {one.path for folder in ("figures", "validation") for one in client.list_artifacts(run_id, folder)}
@@ -131,6 +137,20 @@ def test_what_was_decided_is_not_decided_again(trained_project, constant_model):
     registry.set_alias(registry.CHAMPION, other)
     lower = params.model_copy(update={"register_": bounds.model_copy(update={"min_accuracy": 0.05})})
     assert "equals the champion's" in registration.register(lower, content, ACCURACY).reason  # another question
+
+
+def test_where_the_champions_digits_are_gone_each_registration_tries_again(trained_project, constant_model, client):
+    learned = np.array([b"f" * 64], "S64")  # a picture that today's data lack
+    given = {tags.SOURCES: "folder", tags.TEST_SPLIT: "0" * 32}
+    registry.set_alias(registry.CHAMPION, registered_version(constant_model(7), learned=learned, **given))
+    content = tags.of_model(ACCURACY)
+    params = trained_project.model_copy(update={"register_": trained_project.register_.model_copy(update=BOUNDS)})
+    for _ in range(2):
+        assert "its data lack the source folder" in registration.register(params, content, ACCURACY).reason
+        assert not registration.is_registered(content, params.register_)
+    registry.set_alias(registry.CHAMPION, registry.get_version("2"))  # a person decides
+    assert "it was champion before" in registration.register(params, content, ACCURACY).reason
+    assert registration.is_registered(content, params.register_)
 
 
 def test_a_server_is_not_queried_without_mlflow(trained_project, monkeypatch):

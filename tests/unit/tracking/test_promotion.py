@@ -2,23 +2,27 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from digits.data import dataset
 from digits.evaluation.comparison import Difference
+from digits.files import digest
 from digits.params import Register
-from digits.paths import PREDICTIONS
-from digits.tracking import learned_pictures, promotion, registry, runs, version_checks
-from digits.tracking.promotion import Comparison
+from digits.paths import PREDICTIONS, PROCESSED
+from digits.tracking import held_out, learned_pictures, promotion, registry, runs, tags, version_checks
+from digits.tracking.challenge import Comparison, Gate
 from tests.raw import write_processed_splits
 from tests.tracking_store import registered_version
 
 PARAMS = Register(min_accuracy=0.1, confidence=0, min_compared=2)
 NOTHING = np.array([], "S64")  # what a model was trained on
+NO_CHAMPION = Comparison("there was no champion")
 
 
 def comparison(mean: float, low: float = -1, chance: float = 1.0) -> Comparison:
-    return Comparison(Difference(mean, low, mean + 1, 0.95, 400), only_champion=5, only_candidate=3, chance=chance)
+    return Comparison(Difference(mean, low, mean + 1, 0.95, 400), [Gate("the test digits", 5, 3, chance)])
 
 
 @pytest.mark.parametrize(
@@ -27,11 +31,11 @@ def comparison(mean: float, low: float = -1, chance: float = 1.0) -> Comparison:
         (
             0.98,
             0,
-            "there was no champion",
+            NO_CHAMPION,
             False,
             "its test accuracy of 98.00% is below register.min_accuracy = 98.50%",
         ),
-        (0.985, 0, "there was no champion", True, "meets register.min_accuracy = 98.50%, and there was no champion"),
+        (0.985, 0, NO_CHAMPION, True, "meets register.min_accuracy = 98.50%, and there was no champion"),
         (0.98, 0, comparison(0.1), False, "is below register.min_accuracy"),
         (
             0.99,
@@ -62,9 +66,15 @@ def versions(store, constant_model):
     return [registered_version(constant_model(label), learned=NOTHING) for label in (1, 2, 3)]
 
 
-def splits(validation: list[int], test: list[int], predicted: int = 0) -> None:
-    """Today's splits with these labels, and what `evaluate` wrote for a model that always predicts `predicted`."""
-    write_processed_splits(train=[0], validation=validation, test=test)
+def splits(validation: list[int], test: list[int], predicted: int = 0, sources: list[str] | str = "mnist-5k") -> None:
+    """Today's splits with these labels, and what `evaluate` wrote for a model that always predicts `predicted`.
+
+    `sources` is the source of all digits, or of each test digit; the others are then of the first.
+    """
+    if not isinstance(sources, str):
+        first = sources[0]
+        sources = {"train": [first], "validation": [first] * len(validation), "test": sources}
+    write_processed_splits(sources, train=[0], validation=validation, test=test)
     PREDICTIONS.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame({"label": test, "predicted": predicted}).to_csv(PREDICTIONS, index=False)
 
@@ -195,3 +205,159 @@ def test_a_failure_of_the_store_decides_nothing(versions, monkeypatch):
     with pytest.raises(Exception, match="the network is down"):
         promotion.promote(versions[1], 0.5, PARAMS)
     assert registry.champion().number == "1"
+
+
+def test_a_candidate_that_is_worse_on_one_source_is_refused(versions):
+    """Both read half of the test digits: the champion all of the folder's, the candidate all of MNIST's."""
+    test, sources = [2] * 6 + [1] * 6, ["mnist"] * 6 + ["folder"] * 6
+    splits([1, 2, 2], test, predicted=2, sources=sources)
+    registry.set_alias(registry.CHAMPION, versions[0])
+    number, reason = champion_after(versions[1])
+    assert number == "1"
+    assert "its log loss is below the champion's" in reason
+    assert "but of the test digits of folder 6 are classified correctly only by the champion, 0 only by it" in reason
+
+    splits([1, 2, 2], test, predicted=2)  # of one source
+    number, reason = champion_after(versions[1])
+    assert number == "2"
+    assert "of the test digits 6 are classified correctly only by the champion, 6 only by it" in reason
+
+
+def test_a_source_with_too_few_digits_that_the_champion_has_not_seen_is_left_out(store, constant_model):
+    test, sources = [2] * 6 + [1] * 7, ["mnist"] * 6 + ["folder"] * 7
+    splits([1, 2, 2], test, predicted=2, sources=sources)
+    learned = dataset.read_picture_hashes("test")[8:]  # all but two of the folder's
+    registry.set_alias(registry.CHAMPION, registered_version(constant_model(1), learned=learned))
+    number, reason = champion_after(
+        registered_version(constant_model(2), learned=NOTHING), params=PARAMS.model_copy(update={"min_compared": 3})
+    )
+    assert number == "2"
+    left_out = (
+        "the test digits of folder are left out, since 2 of them can be compared, fewer than register.min_compared"
+    )
+    assert left_out in reason
+    assert "of the test digits of mnist 0 are classified correctly only by the champion, 6 only by it" in reason
+
+
+@pytest.fixture
+def champion(store, constant_model, workspace):
+    """A function that makes a champion which always predicts 1, trained on data of these sources, in DVC's cache.
+
+    Of its test digits those of mnist are 1s, those of folder 3s.
+    """
+
+    def make(*sources: str, labels=None, cached: bool = True, **more: str):
+        of = labels or {"mnist": 1, "folder": 3}
+        names = [name for name in sources for _ in range(6)]
+        splits([1], [of[name] for name in names], sources=names)
+        learned = np.concatenate([dataset.read_picture_hashes("train"), dataset.read_picture_hashes("validation")])
+        path = PROCESSED / "test.parquet"
+        md5 = digest(path, "md5")
+        if cached:
+            kept = workspace / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+            kept.parent.mkdir(parents=True)
+            kept.write_bytes(path.read_bytes())
+        given = {tags.SOURCES: ", ".join(sources), tags.TEST_SPLIT: md5, **more}
+        version = registered_version(constant_model(1), learned=learned, **given)
+        registry.set_alias(registry.CHAMPION, version)
+        return version
+
+    return make
+
+
+def test_a_model_of_another_source_alone_is_compared_on_the_champions_test_digits(champion, constant_model):
+    champion("mnist")
+    candidate = registered_version(constant_model(2), learned=NOTHING)
+    splits([2, 2], [2] * 6, predicted=2, sources="folder")
+    number, reason = champion_after(candidate)
+    assert number == "1"
+    assert "its log loss is below the champion's" in reason
+    assert (
+        "but of the champion's test digits of mnist, which today's data lack, 6 are classified correctly only" in reason
+    )
+
+
+def test_a_model_of_another_source_alone_that_reads_the_champions_digits_as_well_is_promoted(champion, constant_model):
+    champion("mnist", labels={"mnist": 5})  # which neither reads
+    splits([2, 2], [2] * 6, predicted=2, sources="folder")
+    number, reason = champion_after(registered_version(constant_model(2), learned=NOTHING))
+    assert number == "2"
+    assert "of mnist, which today's data lack, 0 are classified correctly only by the champion, 0 only by it" in reason
+
+
+def test_a_source_that_is_left_away_is_compared_though_the_rest_is_too_little_to(champion, constant_model):
+    """The floor alone would decide about a model that learned one source, where the champion learned that one too."""
+    champion("mnist", "folder", labels={"mnist": 2, "folder": 1})
+    candidate = registered_version(constant_model(2), learned=NOTHING)
+    splits([2], [2] * 6, predicted=2, sources="mnist")  # one validation digit
+    number, reason = champion_after(candidate)
+    assert number == "1"
+    assert "meets register.min_accuracy = 10.00%, but of the champion's test digits of folder, which" in reason
+
+
+def test_digits_of_the_champion_that_todays_data_hold_in_another_split_are_not_lacking(champion, constant_model):
+    """As of mnist-5k, whose pictures are in mnist: the candidate may have learned them."""
+    champion("mnist")
+    former = pq.read_table(PROCESSED / "test.parquet")
+    splits([2, 2], [2] * 6, predicted=2, sources="folder")
+    names = pa.array(["folder"] * len(former), dataset.SOURCE)
+    pq.write_table(former.drop_columns("source").append_column("source", names), PROCESSED / "train.parquet")
+    number, reason = champion_after(registered_version(constant_model(2), learned=NOTHING))
+    assert number == "2"
+    assert "lack" not in reason
+
+
+def test_pictures_that_were_removed_from_a_source_do_not_count(champion, constant_model):
+    """As after wrong labels were found: the champion learned from their like."""
+    champion("mnist")
+    candidate = registered_version(constant_model(2), learned=NOTHING)
+    splits([2, 2], [2] * 6, predicted=2, sources=["folder"] * 5 + ["mnist"])
+    assert champion_after(candidate)[0] == "2"
+
+
+@pytest.mark.parametrize("damage", ["missing", "altered"])
+def test_where_the_champions_test_digits_are_gone_it_stays_and_the_next_register_decides_again(
+    champion, constant_model, workspace, damage
+):
+    version = champion("mnist", cached=damage == "altered")
+    if damage == "altered":
+        (cached,) = (workspace / ".dvc" / "cache").glob("files/md5/*/*")
+        cached.write_bytes(cached.read_bytes() + b"x")
+    test = (PROCESSED / "test.parquet").read_bytes()
+    candidate = registered_version(constant_model(2), learned=NOTHING)
+    splits([2, 2], [2] * 6, predicted=2, sources="folder")
+    decision = promotion.promote(candidate, 0.5, PARAMS)
+    assert (registry.champion().number, decision.champion, decision.final) == ("1", False, False)
+    md5 = version.tags[tags.TEST_SPLIT]
+    assert (
+        f"its data lack the source mnist of the champion, version 1, and that one's test split, MD5 {md5}, is not in"
+        in (decision.reason)
+    )
+    assert "`dvc pull` or `dvc fetch --all-commits`, or add mnist to ingest.sources" in decision.reason
+    cached = workspace / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_bytes(test)
+    assert len(held_out.of_version(version).sources) == 6
+    decision = promotion.promote(candidate, 0.5, PARAMS)
+    assert "6 are classified correctly only by the champion" in decision.reason
+    assert decision.final
+
+
+def test_without_its_test_digits_a_source_is_not_lacking_where_todays_data_hold_what_it_learned(store, constant_model):
+    """As of mnist-5k, whose pictures are in mnist."""
+    splits([2, 2], [2] * 6, predicted=2, sources="mnist")
+    given = {tags.SOURCES: "mnist-5k", tags.TEST_SPLIT: "0" * 32}
+    learned = dataset.read_picture_hashes("train")
+    registry.set_alias(registry.CHAMPION, registered_version(constant_model(1), learned=learned, **given))
+    assert champion_after(registered_version(constant_model(2), learned=NOTHING))[0] == "2"
+
+
+def test_a_champion_whose_file_is_gone_is_replaced_though_its_sources_are_lacking(champion, constant_model):
+    version = champion("mnist", cached=False)
+    candidate = registered_version(constant_model(2), learned=NOTHING)
+    splits([2, 2], [2] * 6, predicted=2, sources="folder")
+    path = version_checks.checked_file(version)
+    path.write_bytes(path.read_bytes() + b"x")
+    number, reason = champion_after(candidate)
+    assert number == "2"
+    assert "it is not compared with the champion, version 1: model.onnx of version 1 of digits was altered" in reason
