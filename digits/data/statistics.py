@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from digits.data import canonical, dataset, pictures, stacks
 from digits.data.dataset import RowGroup
-from digits.data.strokes import INK_THRESHOLD
+from digits.data.strokes import INK_THRESHOLD, relative_stroke_width
 
 ROW_COLUMNS = ["split", "row", "path", "label"]  # identify a picture of the raw data
 FILE_COLUMNS = ["format", "mode", "frames", "width", "height", "aspect", "min_pixel_value", "max_pixel_value"]
@@ -21,9 +21,9 @@ PIXEL_COLUMNS = [  # numbers that mean the same for a picture of any size
     "centre_y",
     "extent",
     "stroke",
-    "border",
+    "border_changes",
     "sharpness",
-    "parts",
+    "largest_part",
     "second_digit",
 ]
 IDENTITY_COLUMNS = ["picture", "thumbnail"]
@@ -50,20 +50,20 @@ def compute_statistics(encoded: Sequence[bytes]) -> pd.DataFrame:
 
     Columns: `problem`, why a picture can't be decoded (the others are then missing), and `format`, `mode`, `frames`,
     `width`, `height`, `min_pixel_value` and `max_pixel_value` as in `pictures.Picture`, `aspect`, the longest side over
-    the shortest; then, of the pixel values:
+    the shortest; then, of the pixel values, `ink` and `stroke` of the canonical digit and the others of the picture:
 
-    `contrast`      brightest minus darkest, 0 to 255
-    `dark_ink`      1 where the ink is darker than the paper, else 0
-    `ink`           fraction of pixels that hold at least half of the strongest ink
-    `centre_x`      the ink's centre of mass, from 0 at the left edge to 1 at the right one; `centre_y` likewise
-    `extent`        longest side of the ink's bounding box, as a fraction of the picture's longest side
-    `stroke`        mean width of the strokes, as a fraction of the longest side of the ink's bounding box
-    `border`        fraction of the outermost pixels that hold ink
-    `sharpness`     fraction of the inked pixels that are solid, not the edge of a stroke
-    `parts`         connected components that hold at least a twentieth of the ink
-    `second_digit`  the smaller fraction of the ink on one side of an empty column: 0 for one digit
-    `picture`       SHA-256 of the shape and the pixel values: equal for two files that show the same
-    `thumbnail`     the canonical digit at 14 x 14, 196 bytes
+    `contrast`        brightest minus darkest, 0 to 255
+    `dark_ink`        1 where the ink is darker than the paper, else 0
+    `ink`             fraction of pixels that hold at least half of the strongest ink
+    `centre_x`        the ink's centre of mass, from 0 at the left edge to 1 at the right one; `centre_y` likewise
+    `extent`          longest side of the ink's bounding box, as a fraction of the picture's longest side
+    `stroke`          mean width of the strokes, as a fraction of the longest side of the ink's bounding box
+    `border_changes`  changes between ink and paper along the outermost pixels, as a fraction of the steps along them
+    `sharpness`       fraction of the inked pixels that are solid, not the edge of a stroke
+    `largest_part`    fraction of the inked pixels in the largest connected component
+    `second_digit`    the smaller fraction of the ink on one side of an empty column: 0 for one digit
+    `picture`         SHA-256 of the shape and the pixel values: equal for two files that show the same
+    `thumbnail`       the canonical digit at 14 x 14, 196 bytes
     """
     parts = [_batch_statistics(batch) for batch in pictures.decode_batches(encoded)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
@@ -86,9 +86,10 @@ def _batch_statistics(batch: list[pictures.Picture | pictures.PictureError]) -> 
     for positions, stack in stacks.by_shape([picture.pixels for picture in decoded.values()]):
         rows = np.array(list(decoded))[positions]
         ink = canonical.ink_fractions(stack)
-        for name, values in _pixel_statistics(stack, ink).items():
+        digits = canonical.canonical(stack, ink)
+        for name, values in _pixel_statistics(stack, ink, digits).items():
             columns[name][rows] = values
-        thumbnails[rows] = [one.tobytes() for one in compute_thumbnails(canonical.canonical(stack, ink))]
+        thumbnails[rows] = [one.tobytes() for one in compute_thumbnails(digits)]
     return table.assign(**columns, thumbnail=thumbnails)
 
 
@@ -101,39 +102,46 @@ def _file_statistics(picture: pictures.Picture) -> dict:
     }
 
 
-def _pixel_statistics(stack: np.ndarray, ink: np.ndarray) -> dict[str, np.ndarray]:
-    """PIXEL_COLUMNS of a (n, height, width) uint8 stack and its `ink_fractions`; each (n,)."""
+def _pixel_statistics(stack: np.ndarray, ink: np.ndarray, digits: np.ndarray) -> dict[str, np.ndarray]:
+    """PIXEL_COLUMNS of a (n, height, width) uint8 stack, its `ink_fractions` and its canonical digits; each (n,)."""
     height, width = stack.shape[1:]
-    strong, inked = ink >= 0.5, ink > INK_THRESHOLD
+    inked, digit_ink = ink > INK_THRESHOLD, digits / np.float32(255)
     (top, bottom), (left, right) = stacks.bounds(inked)
-    longest = np.maximum(bottom - top, right - left) + 1
     centre_y, centre_x = stacks.centre_of_mass(ink)
     return {
         "contrast": stacks.contrast(stack),
         "dark_ink": canonical.dark_on_light(stack),
-        "ink": strong.mean(axis=(1, 2)),
+        "ink": (digit_ink >= 0.5).mean(axis=(1, 2)),
         "centre_x": (centre_x + 0.5) / width,
         "centre_y": (centre_y + 0.5) / height,
-        "extent": longest / max(height, width),
-        "stroke": stacks.stroke_width(strong) / longest,
-        "border": stacks.border(strong).mean(axis=1),
+        "extent": (np.maximum(bottom - top, right - left) + 1) / max(height, width),
+        "stroke": relative_stroke_width(digit_ink),
+        "border_changes": _border_changes(inked),
         "sharpness": (ink >= SOLID_INK).sum(axis=(1, 2)) / np.maximum(inked.sum(axis=(1, 2)), 1),
-        "parts": _count_parts(inked),
+        "largest_part": _largest_part(inked),
         "second_digit": _second_digit(inked),
     }
 
 
-def _count_parts(mask: np.ndarray) -> np.ndarray:
-    """(n,) connected components of (n, height, width) bool that hold at least a twentieth of their picture's ink."""
+def _border_changes(mask: np.ndarray) -> np.ndarray:
+    """(n,) how often (n, height, width) bool changes along its outermost pixels, of the steps along them."""
+    sides = [mask[:, 0], mask[:, -1], mask[:, :, 0], mask[:, :, -1]]
+    changes = np.concatenate([np.diff(side, axis=1) for side in sides], axis=1)
+    return changes.sum(axis=1) / max(changes.shape[1], 1)
+
+
+def _largest_part(mask: np.ndarray) -> np.ndarray:
+    """(n,) the largest connected component of (n, height, width) bool, as a fraction of its picture's ink."""
     touching = np.zeros((3, 3, 3), bool)
     touching[1] = True  # within one picture, never across to the next
     parts, count = ndimage.label(mask, touching)
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)
     picture_of = np.zeros(count + 1, int)
     where = np.nonzero(parts)
     picture_of[parts[where]] = where[0]
-    large = sizes >= mask.sum(axis=(1, 2))[picture_of[1:]] / 20
-    return np.bincount(picture_of[1:][large], minlength=len(mask))
+    largest = np.zeros(len(mask))
+    np.maximum.at(largest, picture_of[1:], sizes[1:])
+    return largest / np.maximum(mask.sum(axis=(1, 2)), 1)
 
 
 def _second_digit(mask: np.ndarray) -> np.ndarray:

@@ -41,14 +41,14 @@ PICTURE_EXPECTATIONS = [
     # The pixels
     Expectation("contrast", "contrast", "brightest minus darkest pixel value: not blank"),
     Expectation("ink_colour", "odd_ink", "ink dark on light or light on dark, as in the other pictures", NULL),
-    Expectation("ink", "ink", "fraction of the pixels with ink"),
+    Expectation("ink", "ink", "fraction of the canonical digit's pixels with ink"),
     Expectation("centre_x", "centre_x", "the ink's centre of mass, from left to right"),
     Expectation("centre_y", "centre_y", "the ink's centre of mass, from top to bottom"),
     Expectation("extent", "extent", "the ink's size, as a fraction of the picture's"),
-    Expectation("stroke", "stroke", "width of the strokes, as a fraction of the digit's size"),
-    Expectation("border", "border", "fraction of the picture's border with ink"),
+    Expectation("stroke", "stroke", "width of the canonical digit's strokes, as a fraction of its size"),
+    Expectation("border_changes", "border_changes", "changes between ink and paper along the picture's border"),
     Expectation("sharpness", "sharpness", "fraction of the ink that is solid: not blurred"),
-    Expectation("parts", "parts", "connected components"),
+    Expectation("largest_part", "largest_part", "fraction of the ink that is connected: not scattered"),
     Expectation("second_digit", "second_digit", "fraction of the ink that is separate: not two digits"),
     # The labels
     Expectation("label", "label", "the label is a digit", IN_SET, DIGITS),

@@ -114,7 +114,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, section, changes,
         ("ink", {"max": float("nan")}, [".ink.max = nan is wrong"]),
         ("drift", None, [".drift is missing"]),
         ("widht", {"min": 8}, [".widht = {'min': 8} is an unknown key", "did you mean width?"]),
-        ("parts", 4, [".parts = 4 is wrong: Input should be a valid dictionary"]),
+        ("frames", 4, [".frames = 4 is wrong: Input should be a valid dictionary"]),
     ],
 )
 def test_a_wrong_bound_is_named_with_what_is_allowed(tmp_path, name, value, words):
@@ -130,9 +130,12 @@ def test_a_wrong_bound_is_named_with_what_is_allowed(tmp_path, name, value, word
 
 
 def test_a_check_that_refuses_what_ingest_may_part_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"no_near_leak\.min = 0\.06 is above ingest\.near_duplicate_distance = 0\.05"):
-        load(write(tmp_path, "ingest", {"near_duplicate_distance": 0.05}))
-    load(write(tmp_path, "ingest", {"near_duplicate_distance": 0.06}))
+    nested = yaml.safe_load(SHIPPED.read_text())["validate"]["expectations"]
+    bound = {"min": 0.07, "severity": "critical"}
+    with pytest.raises(UserError, match=r"no_near_leak\.min = 0\.07 is above ingest\.near_duplicate_distance = 0\.06"):
+        load(write(tmp_path, "validate", {"expectations": {**nested, "no_near_leak": bound}}))
+    for allowed in ({"min": 0.06, "severity": "critical"}, {"min": 0.07, "severity": "warning"}):
+        load(write(tmp_path, "validate", {"expectations": {**nested, "no_near_leak": allowed}}))
 
 
 def test_equal_bounds_are_valid(tmp_path):
@@ -215,7 +218,7 @@ def test_flat_gives_every_stages_parameters_by_the_names_that_dvc_takes():
     flat = load(SHIPPED).flat()
     assert flat["ingest.sources"] == ["mnist-5k"]
     assert "ingest.source" not in flat
-    assert flat["validate.expectations.parts.max"] == 4
+    assert flat["validate.expectations.frames.max"] == 1
     assert flat["validate.expectations.label.severity"] == "critical"
     assert {name.split(".")[0] for name in flat} == {
         "ingest",

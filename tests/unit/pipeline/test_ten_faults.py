@@ -30,7 +30,7 @@ def plant(digits) -> dict[str, str]:
     planted = {
         "0/truncated.png": (pictures.encode_png(of[0][70])[:150], "readable"),
         "1/empty page.png": (pictures.encode_png(np.full((40, 40), 250, np.uint8)), "contrast"),
-        "2/noise.png": (pictures.encode_png(noise), "border"),
+        "2/noise.png": (pictures.encode_png(noise), "border_changes"),
         "3/three and eight.png": (pictures.encode_png(two), "second_digit"),
         "4/print.jpg": (encoded(Image.fromarray(large[4]).convert("CMYK"), "JPEG"), "mode"),
         "5/thumb.png": (pictures.encode_png(of[5][70][10:16, 10:16]), "width"),
@@ -73,7 +73,7 @@ def test_the_bad_ones_are_quarantined_with_their_reasons_and_the_others_are_used
     set_params("validate", on_bad_rows="quarantine")
     validate.main()
     reasons = pd.read_csv(paths.QUARANTINE).set_index("path")["reasons"]
-    critical = {"readable", "contrast", "border", "mode", "width", "one_label"}
+    critical = {"readable", "contrast", "border_changes", "mode", "width", "one_label"}
     for path, expectation in planted.items():
         assert (path in reasons.index) == (expectation in critical), path
         assert path not in reasons.index or f"{expectation}: " in reasons[path]

@@ -97,11 +97,11 @@ def test_the_page_of_passing_data(write):
 )
 def test_the_pictures_that_fail_are_named_and_shown(write, table, severity, verdict):
     row = row_of(table, "40.png")
-    page = write([result("ink"), result("border", severity, {row: "border 0.7"})])
+    page = write([result("ink"), result("border_changes", severity, {row: "border_changes 0.7"})])
     assert f"<strong>{verdict}</strong>" in page
     (shown,) = figures(page)
     example = dataset.read_rows(Path("data/raw/train.parquet"), "train", {table["row"][row]})[table["row"][row]]
-    assert f"<b>train row {table['row'][row]}, label 6</b><br>40.png<br>border 0.7" in shown
+    assert f"<b>train row {table['row'][row]}, label 6</b><br>40.png<br>border_changes 0.7" in shown
     (png,) = re.findall(r'src="data:image/png;base64,([^"]+)"', shown)
     assert np.array_equal(pictures.decode(b64decode(png)).pixels, pictures.decode(example.data).pixels)
 
@@ -110,12 +110,12 @@ def test_rows_are_positions_in_the_table_and_not_its_index(write, table):
     rest = table.drop(index=range(10)).reset_index(drop=True)
     row = row_of(rest, "40.png")
     assert row != row_of(table, "40.png")
-    (shown,) = figures(write([result("border", rows={row: "border 0.7"})], of=rest))
+    (shown,) = figures(write([result("border_changes", rows={row: "border_changes 0.7"})], of=rest))
     assert f"train row {rest['row'][row]}, label 6" in shown
 
 
 def test_a_name_is_escaped(write, table):
-    page = write([result("border", rows={row_of(table, EVIL): "<b>bold</b>"})])
+    page = write([result("border_changes", rows={row_of(table, EVIL): "<b>bold</b>"})])
     assert "<script" not in page
     assert "3/&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;.png" in page
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
@@ -129,7 +129,7 @@ def test_an_undecodable_picture_is_named(write, table):
 
 
 def test_twelve_pictures_are_shown_and_all_are_counted(write):
-    page = write([result("border", rows={row: f"border {row}" for row in range(30)})])
+    page = write([result("border_changes", rows={row: f"border_changes {row}" for row in range(30)})])
     assert len(figures(page)) == 12
     assert "30 pictures fail, the first 12 are shown" in " ".join(page.split())
 
@@ -151,7 +151,7 @@ def test_a_drift_is_in_the_table(write):
 
 
 def test_the_page_is_self_contained_and_reproducible(write, table):
-    results = [result("border", rows={0: "border 0.7"}), result("pictures", "warning", success=False)]
+    results = [result("border_changes", rows={0: "border_changes 0.7"}), result("pictures", "warning", success=False)]
     page = write(results, table.head(3).assign(reasons="why"))
     assert not re.search(r"https?://|<script|<link (?!rel=\"icon\" href=\"data:,\")|@import|url\(", page)
     assert re.findall(r'src="(?!data:)', page) == []

@@ -63,9 +63,9 @@ FAULTS = {
     "centre_y": ({"centre_y": 0.9}, "centre_y 0.9"),
     "extent": ({"extent": 0.1}, "extent 0.1"),
     "stroke": ({"stroke": 0.01}, "stroke 0.01"),
-    "border": ({"border": 0.5}, "border 0.5"),
+    "border_changes": ({"border_changes": 0.5}, "border_changes 0.5"),
     "sharpness": ({"sharpness": 0.05}, "sharpness 0.05"),
-    "parts": ({"parts": 5.0}, "parts 5"),
+    "largest_part": ({"largest_part": 0.2}, "largest_part 0.2"),
     "second_digit": ({"second_digit": 0.4}, "second_digit 0.4"),
     "label": ({"label": 11}, "label 11"),
     "one_label": ({"other_label": "also labelled 9: 9/3.png"}, "also labelled 9: 9/3.png"),
@@ -163,9 +163,9 @@ def test_critical_faults_are_bad_rows_and_warnings_are_not(digits, faulty):
 
 
 def test_a_row_with_two_faults_has_two_reasons(digits, faulty):
-    one, other = (replace(faulty[name], rows=[5, 2], findings=["a", "b"]) for name in ("ink", "border"))
+    one, other = (replace(faulty[name], rows=[5, 2], findings=["a", "b"]) for name in ("ink", "border_changes"))
     success = replace(other, success=True)
-    assert bad_rows(digits, [one, other, success]) == {2: "ink: b; border: b", 5: "ink: a; border: a"}
+    assert bad_rows(digits, [one, other, success]) == {2: "ink: b; border_changes: b", 5: "ink: a; border_changes: a"}
     assert list(bad_rows(digits, [one])) == [2, 5]
 
 
