@@ -133,7 +133,7 @@ def test_the_numbers_of_a_digit_do_not_depend_on_its_scale(mnist_digits):
     for name in set(PIXEL_COLUMNS) - {*of_the_canonical_digit}:
         assert twice[name].to_numpy() == pytest.approx(small[name].to_numpy(), abs=1e-6), name
     for name in of_the_canonical_digit:
-        assert twice[name].to_numpy() == pytest.approx(small[name].to_numpy(), rel=0.05), name
+        assert twice[name].to_numpy() == pytest.approx(small[name].to_numpy(), rel=0.06), name
 
 
 def test_two_files_that_show_the_same_have_the_same_hash():

@@ -65,6 +65,12 @@ def test_real_digits_pass(workspace, mnist_digits, capsys):
     assert "Validation passed<" in paths.VALIDATION_REPORT.read_text()
 
 
+def test_near_duplicates_in_two_splits_warn(workspace, mnist_digits):
+    raw(mnist_digits, train_5={"data": pictures.encode_png(mnist_digits.images[0] // 2)})  # the test split's first
+    validate.main()
+    assert failed() == {"no_near_leak": 1}
+
+
 def test_bad_rows_stop_it_and_are_named_in_the_output_and_on_the_page(workspace, mnist_digits, capsys):
     three_bad(mnist_digits)
     with pytest.raises(UserError, match=STOPPED):
