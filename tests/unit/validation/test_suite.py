@@ -1,4 +1,4 @@
-"""The suite's bounds in params.yaml: honest digits of every kind pass, what shows no digit does not; some 8 s a test."""
+"""The bounds in params.yaml: honest digits of every kind pass, what shows no digit does not; some 8 s a test."""
 
 from pathlib import Path
 
