@@ -112,6 +112,7 @@ class Expectations(Section):
     stroke: Between
     border_changes: AtMost
     sharpness: AtLeast
+    parts: AtMost
     largest_part: AtLeast
     second_digit: AtMost
     label: Fact

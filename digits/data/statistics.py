@@ -23,6 +23,7 @@ PIXEL_COLUMNS = [  # numbers that mean the same for a picture of any size
     "stroke",
     "border_changes",
     "sharpness",
+    "parts",
     "largest_part",
     "second_digit",
 ]
@@ -60,6 +61,7 @@ def compute_statistics(encoded: Sequence[bytes]) -> pd.DataFrame:
     `stroke`          mean width of the strokes, as a fraction of the longest side of the ink's bounding box
     `border_changes`  changes between ink and paper along the outermost pixels, as a fraction of the steps along them
     `sharpness`       fraction of the inked pixels that are solid, not the edge of a stroke
+    `parts`           connected components of the inked pixels
     `largest_part`    fraction of the inked pixels in the largest connected component
     `second_digit`    the smaller fraction of the ink on one side of an empty column: 0 for one digit
     `picture`         SHA-256 of the shape and the pixel values: equal for two files that show the same
@@ -108,6 +110,7 @@ def _pixel_statistics(stack: np.ndarray, ink: np.ndarray, digits: np.ndarray) ->
     inked, digit_ink = ink > INK_THRESHOLD, digits / np.float32(255)
     (top, bottom), (left, right) = stacks.bounds(inked)
     centre_y, centre_x = stacks.centre_of_mass(ink)
+    parts, largest_part = _parts(inked)
     return {
         "contrast": stacks.contrast(stack),
         "dark_ink": canonical.dark_on_light(stack),
@@ -118,7 +121,8 @@ def _pixel_statistics(stack: np.ndarray, ink: np.ndarray, digits: np.ndarray) ->
         "stroke": relative_stroke_width(digit_ink),
         "border_changes": _border_changes(inked),
         "sharpness": (ink >= SOLID_INK).sum(axis=(1, 2)) / np.maximum(inked.sum(axis=(1, 2)), 1),
-        "largest_part": _largest_part(inked),
+        "parts": parts,
+        "largest_part": largest_part,
         "second_digit": _second_digit(inked),
     }
 
@@ -130,8 +134,8 @@ def _border_changes(mask: np.ndarray) -> np.ndarray:
     return changes.sum(axis=1) / max(changes.shape[1], 1)
 
 
-def _largest_part(mask: np.ndarray) -> np.ndarray:
-    """(n,) the largest connected component of (n, height, width) bool, as a fraction of its picture's ink."""
+def _parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) connected parts of (n, height, width) bool, and (n,) the fraction of its ink in the largest."""
     touching = np.zeros((3, 3, 3), bool)
     touching[1] = True  # within one picture, never across to the next
     parts, count = ndimage.label(mask, touching)
@@ -141,7 +145,7 @@ def _largest_part(mask: np.ndarray) -> np.ndarray:
     picture_of[parts[where]] = where[0]
     largest = np.zeros(len(mask))
     np.maximum.at(largest, picture_of[1:], sizes[1:])
-    return largest / np.maximum(mask.sum(axis=(1, 2)), 1)
+    return np.bincount(picture_of[1:], minlength=len(mask)), largest / np.maximum(mask.sum(axis=(1, 2)), 1)
 
 
 def _second_digit(mask: np.ndarray) -> np.ndarray:

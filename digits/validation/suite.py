@@ -48,6 +48,7 @@ PICTURE_EXPECTATIONS = [
     Expectation("stroke", "stroke", "width of the canonical digit's strokes, as a fraction of its size"),
     Expectation("border_changes", "border_changes", "changes between ink and paper along the picture's border"),
     Expectation("sharpness", "sharpness", "fraction of the ink that is solid: not blurred"),
+    Expectation("parts", "parts", "connected components of the ink: not a scene, nor a page"),
     Expectation("largest_part", "largest_part", "fraction of the ink that is connected: not scattered"),
     Expectation("second_digit", "second_digit", "fraction of the ink that is separate: not two digits"),
     # The labels

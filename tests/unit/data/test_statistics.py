@@ -55,6 +55,7 @@ def test_a_picture_of_known_content():
             "extent": 9 / 20,
             "border_changes": 0,
             "sharpness": 30 / 50,
+            "parts": 1,
             "largest_part": 1,
             "second_digit": 0,
         }
@@ -92,6 +93,8 @@ BAR = drawn((4, 20, 12, 4), shape=(28, 28))  # a canonical picture
             drawn((5, 10, 8, 4)) - drawn((5, 10, 8, 3)) // 3,
             1 / 4,
         ),  # two thirds of the ink in three quarters
+        ("parts", drawn((2, 5, 2, 3), (12, 5, 2, 1)), 2),
+        ("parts", np.full((9, 9), 77), 0),
         ("largest_part", drawn((2, 5, 2, 3), (12, 5, 2, 1)), 15 / 20),
         ("largest_part", drawn((2, 5, 2, 3), (7, 5, 5, 3)), 1),  # they touch at a corner
         ("largest_part", np.full((9, 9), 77), 0),

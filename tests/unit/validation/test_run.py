@@ -65,6 +65,7 @@ FAULTS = {
     "stroke": ({"stroke": 0.01}, "stroke 0.01"),
     "border_changes": ({"border_changes": 0.5}, "border_changes 0.5"),
     "sharpness": ({"sharpness": 0.05}, "sharpness 0.05"),
+    "parts": ({"parts": 151}, "parts 151"),
     "largest_part": ({"largest_part": 0.2}, "largest_part 0.2"),
     "second_digit": ({"second_digit": 0.4}, "second_digit 0.4"),
     "label": ({"label": 11}, "label 11"),
