@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import digits  # isort: skip  # first: it settles the environment before any library is loaded
+import dvc  # noqa: F401 - its log handlers keep the streams of its first import: before a test replaces them
 import numpy as np
 import pytest
 

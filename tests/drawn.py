@@ -68,18 +68,18 @@ def squared_paper(digit, random):
 
 @kind("thin pen")
 def ballpoint(digit, random):
-    return _photographed(_thin(_placed(digit, random, 0.5, 0.8, 200, 500), random.uniform(0.008, 0.03)), random)
+    return _photographed(thin(_placed(digit, random, 0.5, 0.8, 200, 500), random.uniform(0.008, 0.03)), random)
 
 
 @kind("thin pen")
 def binary_scan(digit, random):
-    ink = _thin(_placed(digit, random, 0.6, 0.95, 60, 300), random.uniform(0.01, 0.03))
+    ink = thin(_placed(digit, random, 0.6, 0.95, 60, 300), random.uniform(0.01, 0.03))
     return np.where(ink > 0.5, 0, 255).astype(np.uint8)
 
 
 @kind("thin pen")
 def pencil(digit, random):
-    ink = _thin(_placed(digit, random, 0.5, 0.8, 100, 400), random.uniform(0.02, 0.05))
+    ink = thin(_placed(digit, random, 0.5, 0.8, 100, 400), random.uniform(0.02, 0.05))
     return _photographed(ink, random, contrast=(35, 60))
 
 
@@ -159,7 +159,7 @@ def _photographed(ink: np.ndarray, random, contrast: tuple[float, float] = (130,
     return picture
 
 
-def _thin(ink: np.ndarray, width: float) -> np.ndarray:
+def thin(ink: np.ndarray, width: float) -> np.ndarray:
     """The strokes' middle lines, drawn as wide as this fraction of the side."""
     mask = (ink > 0.5).astype(np.uint8)
     edge = np.array([[-1, -1, -1], [0, 1, 0], [1, 1, 1]], np.int8)

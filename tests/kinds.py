@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from tests.drawn import thin
+from tests.variants import large
+
 TEXT = (
     "The quick brown fox jumps over the lazy dog while twelve grey clerks, none of them in a hurry, copy the minutes "
     "of the last meeting by hand and file each page under the name of whoever spoke first that morning. "
@@ -14,30 +17,8 @@ TEXT = (
 
 def thin_pen(digits: np.ndarray, side: int, width: int) -> Iterator[np.ndarray]:
     """Each of (n, 28, 28) uint8 digits as a scan of `side` pixels, black on white, by a pen `width` pixels wide."""
-    scale = side / digits.shape[1]
-    for strokes in thinned(digits):
-        page = np.full((side, side), 255, np.uint8)
-        for row, column in np.argwhere(strokes):
-            for down, right in ((0, 0), (0, 1), (1, -1), (1, 0), (1, 1)):
-                if strokes[row + down, column + right]:
-                    ends = [(column, row), (column + right, row + down)]
-                    cv2.line(page, *(tuple(round((x + 0.5) * scale) for x in end) for end in ends), 0, width)
-        yield page
-
-
-def thinned(digits: np.ndarray) -> np.ndarray:
-    """(n, 28, 28) bool: the strokes of (n, 28, 28) uint8 digits, one pixel wide (Zhang and Suen 1984)."""
-    ink = digits >= 100
-    before = None
-    while before is None or (before != ink).any():
-        before = ink
-        for one, other in (((0, 2, 4), (2, 4, 6)), ((0, 2, 6), (0, 4, 6))):
-            around = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))  # clockwise from above
-            near = np.stack([np.roll(ink, (-down, -right), (1, 2)) for down, right in around])
-            count, runs = near.sum(axis=0), (~near & np.roll(near, -1, axis=0)).sum(axis=0)
-            edge = ~near[list(one)].all(axis=0) & ~near[list(other)].all(axis=0)
-            ink = ink & ~((count >= 2) & (count <= 6) & (runs == 1) & edge)
-    return ink
+    for digit in digits:
+        yield np.where(thin(large(digit, side), width / side) > 0.5, 0, 255).astype(np.uint8)
 
 
 def tight(digits: np.ndarray, side: int = 16) -> Iterator[np.ndarray]:

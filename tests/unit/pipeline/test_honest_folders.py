@@ -15,7 +15,7 @@ KINDS = {"thin pen": lambda digits: kinds.thin_pen(digits, 100, 2), "cut to the 
 @pytest.mark.parametrize("kind", KINDS)
 def test_none_is_quarantined(workspace, mnist_digits, kind):
     set_params(
-        "ingest", source="folder", test_fraction=0.3, validation_fraction=0.4
+        "ingest", sources=["folder"], test_fraction=0.3, validation_fraction=0.4
     )  # so that every split has all digits
     for label in range(10):
         (paths.EXTERNAL / str(label)).mkdir(parents=True)

@@ -19,6 +19,7 @@ def content_of(verdict: str) -> dict:
         "summary": "0 of 0",
         "pictures": 0,
         "splits": {},
+        "sources": {},
         "results": [],
         "failures": [],
         "quarantined": [],
