@@ -159,6 +159,11 @@ class Train(Section):
     shear: Number = Field(ge=0, le=80)
     shift: Number = Field(ge=0, le=14)
     elastic: Number = Field(ge=0, le=14)
+    stroke_width: Number = Field(ge=0, le=1)
+    brightness: Number = Field(ge=0, lt=1)
+    contrast: Number = Field(ge=0, le=2)
+    occlusion: Number = Field(ge=0, le=14)
+    lines: Number = Field(ge=0, le=1)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     steps_per_execution: int = Field(ge=1, le=1000)
     devices: int = Field(ge=1, le=64)

@@ -1,8 +1,9 @@
-"""Augmentation: random affine and elastic warps of the digits, whose parameters are sampled with NumPy."""
+"""Augmentation: its random parameters, sampled with NumPy, and the affine and elastic warps of the digits."""
 
 import numpy as np
 
 from digits.data.stacks import DIGIT_SIZE
+from digits.model.appearance import APPEARANCE
 from digits.model.keras_backend import keras
 from digits.params import Train
 
@@ -10,25 +11,28 @@ ops = keras.ops
 
 AFFINE = 6  # parameters of a digit's affine warp: rotation, shear, zoom across and down, shift across and down
 GRID = 5  # control points of its elastic warp, across and down
-AUGMENTATION_PARAMETERS = AFFINE + 2 * GRID * GRID
+WARP = AFFINE + 2 * GRID * GRID
+AUGMENTATION_PARAMETERS = WARP + APPEARANCE
 
 
 def sample_augmentation(seed: int, epoch: int, digits: int) -> np.ndarray:
     """The augmentation parameters of an epoch, (digits, AUGMENTATION_PARAMETERS) float32.
 
-    Those of the affine warp are uniform in -1 to 1, those of the elastic warp are standard normal. They come from
-    NumPy, so that one device and several, TensorFlow and JAX, and a training that is resumed all see the same digits.
+    Those of the affine warp and, at the end, of the appearance are uniform in -1 to 1, those of the elastic warp are
+    standard normal. They come from NumPy, so that one device and several, TensorFlow and JAX, and a training that is
+    resumed all see the same digits.
     """
     random = np.random.default_rng((seed, epoch))
     affine = random.uniform(-1, 1, (digits, AFFINE))
-    elastic = random.standard_normal((digits, AUGMENTATION_PARAMETERS - AFFINE))
-    return np.concatenate([affine, elastic], axis=1).astype(np.float32)
+    elastic = random.standard_normal((digits, WARP - AFFINE))
+    appearance = random.uniform(-1, 1, (digits, APPEARANCE))
+    return np.concatenate([affine, elastic, appearance], axis=1).astype(np.float32)
 
 
 class Warp(keras.layers.Layer):
     """Rotates, shears, zooms, shifts and bends each digit by its own parameters, all in one interpolation.
 
-    Input: (batch, 28, 28) uint8 and (batch, AUGMENTATION_PARAMETERS) float32. Output: (batch, 28, 28) float32, pixel
+    Input: (batch, 28, 28) uint8 and (batch, WARP) float32. Output: (batch, 28, 28) float32, pixel
     values 0 to 255. Elastic warps of digits: Simard, Steinkraus and Platt 2003,
     https://doi.org/10.1109/ICDAR.2003.1227801.
     """

@@ -6,7 +6,8 @@ import numpy as np
 
 from digits.data.dataset import LABELS
 from digits.data.stacks import DIGIT_SIZE
-from digits.model.augmentation import AUGMENTATION_PARAMETERS, Warp
+from digits.model.appearance import Appearance
+from digits.model.augmentation import AUGMENTATION_PARAMETERS, WARP, Warp
 from digits.model.keras_backend import BACKEND, keras
 from digits.params import Train
 
@@ -31,8 +32,9 @@ def build(params: Train, images: np.ndarray) -> Network:
     _, scaled, body = model.layers
     rows = keras.Input((), dtype="int32", name="rows")
     augmentation = keras.Input((AUGMENTATION_PARAMETERS,), dtype="float32", name="augmentation")
-    warped = Warp(params)(DeviceDataset(images)(rows), augmentation)
-    return Network(training=keras.Model([rows, augmentation], body(scaled(warped))), inference=model)
+    warped = Warp(params)(DeviceDataset(images)(rows), augmentation[:, :WARP])
+    drawn = Appearance(params)(warped, augmentation[:, WARP:])
+    return Network(training=keras.Model([rows, augmentation], body(scaled(drawn))), inference=model)
 
 
 def inference(params: Train) -> keras.Model:

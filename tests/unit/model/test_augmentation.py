@@ -30,10 +30,11 @@ class TestSampling:
 
     def test_the_affine_ones_are_uniform_and_the_elastic_ones_normal(self, augmentation):
         sampled = augmentation.sample_augmentation(0, 0, 20_000)
-        affine, elastic = sampled[:, : augmentation.AFFINE], sampled[:, augmentation.AFFINE :]
+        affine, elastic, appearance = np.split(sampled, [augmentation.AFFINE, augmentation.WARP], axis=1)
         assert sampled.dtype == np.float32
-        assert np.abs(affine).max() <= 1
-        assert affine.std() == pytest.approx(3**-0.5, rel=0.01)
+        for uniform in (affine, appearance):
+            assert np.abs(uniform).max() <= 1
+            assert uniform.std() == pytest.approx(3**-0.5, rel=0.01)
         assert elastic.mean() == pytest.approx(0, abs=0.01)
         assert elastic.std() == pytest.approx(1, rel=0.01)
 
@@ -45,7 +46,7 @@ class TestWarp:
 
         def warp(images, parameters=None, **bounds):
             none = {"rotation": 0, "zoom": 0, "shear": 0, "shift": 0, "elastic": 0}
-            sampled = augmentation.sample_augmentation(0, 0, len(images))
+            sampled = augmentation.sample_augmentation(0, 0, len(images))[:, : augmentation.WARP]
             if parameters is not None:
                 sampled[:] = 0
                 for position, value in parameters.items():

@@ -36,7 +36,19 @@ def test_it_takes_pixel_values_and_returns_ten_logits(network, images):
 
 
 def test_training_takes_the_digits_by_their_rows(network, sample, images):
-    unchanged = PARAMS.model_copy(update={"rotation": 0, "zoom": 0, "shear": 0, "shift": 0, "elastic": 0})
+    bounds = (
+        "rotation",
+        "zoom",
+        "shear",
+        "shift",
+        "elastic",
+        "stroke_width",
+        "brightness",
+        "contrast",
+        "occlusion",
+        "lines",
+    )
+    unchanged = PARAMS.model_copy(update=dict.fromkeys(bounds, 0))
     net = network.build(unchanged, images)
     rows = np.array([3, 3, 49], np.int32)
     logits = net.training([rows, sample(0, 0, 3)])
@@ -48,7 +60,11 @@ def test_only_training_augments(network, sample, images):
     assert np.array_equal(net.inference(images[:8]), net.inference(images[:8]))
     once, twice = (np.asarray(net.training([rows, sample(0, epoch, 8)])) for epoch in (0, 1))
     assert not np.allclose(once, twice, atol=1e-2)
-    assert not [layer for layer in net.inference.layers if isinstance(layer, network.Warp | network.DeviceDataset)]
+    assert not [
+        layer
+        for layer in net.inference.layers
+        if isinstance(layer, network.Warp | network.Appearance | network.DeviceDataset)
+    ]
 
 
 def test_the_convolutions_are_those_of_params_yaml(network):
