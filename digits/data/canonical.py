@@ -49,7 +49,7 @@ def canonical(stack: np.ndarray, ink: np.ndarray | None = None) -> np.ndarray:
     rows = np.flatnonzero(todo)
     unclean = _need_cleaning(ink[rows])
     for row in rows[unclean]:
-        digits[row] = scaled_and_centred(clean(ink[row])[None])[0]
+        digits[row] = scaled_and_centred(_cropped(clean(ink[row]))[None])[0]
     if not unclean.all():
         digits[rows[~unclean]] = scaled_and_centred(ink[rows[~unclean]])
     return digits
@@ -97,6 +97,12 @@ def dark_on_light(stack: np.ndarray) -> np.ndarray:
     """(n,) bool: whether the ink is darker than the paper, the median of the border."""
     paper = np.median(border(stack), axis=1)
     return paper - stack.min(axis=(1, 2)) > stack.max(axis=(1, 2)) - paper
+
+
+def _cropped(ink: np.ndarray) -> np.ndarray:
+    """The part of (height, width) ink that is scaled: the rest only takes time."""
+    (top, bottom), (left, right) = ((first[0], last[0]) for first, last in bounds((ink > INK_THRESHOLD)[None]))
+    return ink[top : bottom + 1, left : right + 1]
 
 
 def _need_cleaning(ink: np.ndarray) -> np.ndarray:

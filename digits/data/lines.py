@@ -57,6 +57,9 @@ def _level_lines(ink: np.ndarray) -> list[Line]:
     height, width = mask.shape
     near = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a drawn line is not quite straight
     most = round(MAX_TILT * width)
+    band = cv2.dilate(mask, np.ones((most + 5, 1), np.uint8))  # it holds any line whose middle is in its row
+    if band.mean(axis=1).max() < MIN_COVERAGE:
+        return []
     coverage, drops = np.zeros(height), np.zeros(height)
     rows, columns = np.arange(height)[:, None], np.arange(width)
     for drop in sorted(range(-most, most + 1, max(1, most // 8)), key=abs):  # from the left to the right side
@@ -85,10 +88,8 @@ def _without_lone_stroke(upright: list[Line], width: int) -> list[Line]:
 def _reduced_mask(ink: np.ndarray) -> tuple[np.ndarray, int]:
     """(height, width) uint8: where there is ink, in a copy smaller by the factor; thin lines are kept."""
     factor = -(-max(ink.shape) // SEARCH_SIDE)
-    height, width = (-(-side // factor) for side in ink.shape)
-    mask = np.zeros((height * factor, width * factor), np.uint8)
-    mask[: ink.shape[0], : ink.shape[1]] = ink > INK
-    return mask.reshape(height, factor, width, factor).max(axis=(1, 3)), factor
+    largest = cv2.dilate((ink > INK).astype(np.uint8), np.ones((factor, factor), np.uint8), anchor=(0, 0))
+    return np.ascontiguousarray(largest[::factor, ::factor]), factor
 
 
 def _erase(ink: np.ndarray, lines: list[Line]) -> np.ndarray:

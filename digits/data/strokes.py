@@ -33,7 +33,7 @@ def without_edge_parts(ink: np.ndarray) -> np.ndarray:
     left, top, wide, high = boxes[:, :4].T
     inner = np.s_[int(CORE * height) : int((1 - CORE) * height) + 1, int(CORE * width) : int((1 - CORE) * width) + 1]
     core = np.zeros(len(boxes), bool)
-    core[np.unique(parts[inner])] = True
+    core[parts[inner]] = True
     core[0] = False
     if not core.any():
         return ink
