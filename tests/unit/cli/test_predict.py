@@ -140,13 +140,20 @@ def test_without_a_champion_nothing_is_written(store, files, workspace):
     assert not [path for path in workspace.iterdir() if "a.csv" in path.name]
 
 
-# The command with batches of two pictures, so that there is time to kill it
+# The command with batches of two pictures and a pause after each, so that there is time to kill it on a busy machine
 COMMAND = """
-import sys
+import os, sys, time
 from digits import cli
-from digits.prediction import inputs
+from digits.prediction import files, inputs
 
 inputs.BATCH_PICTURES = 2
+append = files.PredictionLog.append
+
+def append_and_pause(*arguments):
+    append(*arguments)
+    time.sleep(float(os.environ["PAUSE"]))
+
+files.PredictionLog.append = append_and_pause
 if __name__ == "__main__":
     sys.argv[0] = "digits"
     cli.main()
@@ -169,12 +176,12 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, wo
         (workspace / "in" / f"{row:03d}.png").write_bytes(data)
     log = workspace / f".partial-a.{suffix}.jsonl"
 
-    def start(name: str) -> subprocess.Popen:
+    def start(name: str, pause: float = 0) -> subprocess.Popen:
         command = [sys.executable, "command.py", "predict", "in", "--out", f"{name}.{suffix}"]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, **streams)
+        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT), "PAUSE": str(pause)}, **streams)
 
-    with start("a") as killed:
+    with start("a", pause=0.02) as killed:
         while not log.exists() or log.read_bytes().count(b"\n") < 20:
             assert killed.poll() is None
             time.sleep(0.001)
