@@ -160,6 +160,11 @@ if __name__ == "__main__":
 """
 
 
+def take_ctrl_c() -> None:
+    """Tests that run as a job in the background are started with Ctrl-C ignored, and so is what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("suffix", "number", "message"),
     [
@@ -179,7 +184,8 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, wo
     def start(name: str, pause: float = 0) -> subprocess.Popen:
         command = [sys.executable, "command.py", "predict", "in", "--out", f"{name}.{suffix}"]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT), "PAUSE": str(pause)}, **streams)
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "PAUSE": str(pause)}
+        return subprocess.Popen(command, env=env, preexec_fn=take_ctrl_c, **streams)
 
     with start("a", pause=0.02) as killed:
         while not log.exists() or log.read_bytes().count(b"\n") < 20:
