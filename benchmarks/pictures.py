@@ -1,4 +1,4 @@
-"""How well a model reads pictures that people photograph, scan and draw, beside a plain resize to 28 x 28 pixels.
+"""How well a model reads pictures that people photograph, scan and draw, compared with a plain resize to 28 x 28.
 
     python -m benchmarks.pictures [--model FILE …] [--pictures FOLDER] [--drawn 100] [--steps docs/cleaning.png]
 

@@ -55,7 +55,7 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], work
 
 
 class Background(Generic[Result]):
-    """A function that runs in another process beside this one, once: for what takes long to import."""
+    """A function that runs once in another process, at the same time as this one: for what takes long to import."""
 
     def __init__(self, function: Callable[[], Result]) -> None:
         context = get_context("spawn")

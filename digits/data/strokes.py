@@ -10,7 +10,7 @@ FAINT = 0.3  # of the strongest ink: what is weaker is ink only as the edge of a
 EDGE = 0.1  # of the picture's side: a part that begins nearer to the border can be the picture's own edge
 CORE = 0.2  # of the picture's side: a digit has ink further in than this
 FILLS = 0.75  # of the picture's side: a digit that long is cropped closely, and its parts reach the border
-MIN_PART = 0.15  # of the picture's side: the shortest digit beside which parts at the edge are removed
+MIN_PART = 0.15  # of the picture's side: the shortest digit for which parts at the edge are removed
 SPECK = 0.04  # of the digit's ink: smaller parts are specks
 MAX_GAP = 0.2  # of the digit's size: parts further apart are not of one digit
 # Widths of strokes, of the ink's longest side. MNIST's are 0.08 to 0.17 for 90 of 100 digits, 0.12 in the middle.

@@ -58,9 +58,9 @@ class Appearance(keras.layers.Layer):
         """A level or upright piece of a line, one pixel wide, in the fraction `lines` of the digits."""
         across, down = _from_middle()
         level = ops.cast(sampled[:, LINE_TURN] > 0, "float32")
-        along, beside = level * across + (1 - level) * down, level * down + (1 - level) * across
+        along, away = level * across + (1 - level) * down, level * down + (1 - level) * across
         from_middle = ops.abs(along - REACH * sampled[:, LINE_START]) - LINE_LENGTH / 2
-        near = ops.clip(1 - ops.abs(beside - REACH * sampled[:, LINE_OFFSET]), 0, 1) * ops.clip(-from_middle, 0, 1)
+        near = ops.clip(1 - ops.abs(away - REACH * sampled[:, LINE_OFFSET]), 0, 1) * ops.clip(-from_middle, 0, 1)
         # uniform in -1 to 1: the fraction above 1 - 2 lines, and from there to 1 its strength
         strength = ops.clip(1 + (sampled[:, LINE] - 1) / (2 * self.params.lines), 0, 1)
         return 255 * strength * near

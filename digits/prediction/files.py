@@ -53,7 +53,7 @@ def write(path: Path, predictions: Iterable[Prediction]) -> int:
 
 
 def log_path(out: Path) -> Path:
-    """The log of an unfinished run, beside the file that its predictions are for."""
+    """The log of an unfinished run, in the folder of the file that its predictions are for."""
     return out.with_name(f".partial-{out.name}.jsonl")
 
 

@@ -1,4 +1,4 @@
-"""A contact sheet: pictures beside their canonical digits, with what was predicted, as one PNG without a date."""
+"""A contact sheet: pictures with their canonical digits and predictions, as one PNG without a date."""
 
 import textwrap
 import warnings

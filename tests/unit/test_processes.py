@@ -82,7 +82,7 @@ def failing() -> None:
     raise errors.UserError("no store")
 
 
-def test_a_function_runs_beside_this_process_once():
+def test_a_function_runs_once_in_another_process():
     background = processes.Background(process_number)
     found = background.result()
     assert found == background.result() != os.getpid()

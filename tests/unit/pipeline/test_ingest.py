@@ -159,7 +159,7 @@ def test_a_published_test_set_stays_and_its_twins_in_training_are_dropped_and_li
     assert rows[0]["sha256"] == pictures.pixel_digest(published[0].data).hex()
 
 
-def test_a_folder_beside_it_takes_nothing_from_a_published_test_set(published, mnist_digits, monkeypatch, capsys):
+def test_an_added_folder_takes_nothing_from_a_published_test_set(published, mnist_digits, monkeypatch, capsys):
     """The folder has copies, dimmed copies and enlarged copies of ten test pictures, and 100 digits of its own."""
     copies = [pictures.decode(one.data).pixels for one in published if one.published == "test"][:10]
     large = [np.ascontiguousarray(np.kron(image, np.ones((2, 2), np.uint8))) for image in copies]
