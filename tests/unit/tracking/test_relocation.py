@@ -45,13 +45,15 @@ def expected(root) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("old", ["old", "old%2F and ü?"])
 @pytest.mark.parametrize("new", ["new", "new#1"])
-def test_a_moved_project_has_its_locations_at_the_new_place(make, tmp_path, old, new):
+def test_a_moved_project_has_its_locations_at_the_new_place(make, tmp_path, capsys, old, new):
     root = make(old, (tmp_path / old / "mlartifacts").as_uri())
     moved = root.rename(tmp_path / new)
     assert relocation.former_places(moved / "mlflow.db", moved) == [root]
     relocation.relocate(moved / "mlflow.db", moved)
     assert locations(moved) == expected(moved)
     assert relocation.former_places(moved / "mlflow.db", moved) == []
+    printed = capsys.readouterr()
+    assert str(root) in printed.err and not printed.out  # standard output has a command's answers
 
 
 def test_a_copy_leaves_the_original_alone(make, tmp_path):
