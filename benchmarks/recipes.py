@@ -52,7 +52,9 @@ def ours(name: str, seed: int, folder: Path, params: Params) -> dict:
             net, splits.train, splits.validation, chosen, lambda *_: None, Path(state) / "checkpoint.npz"
         )
         clock.stop()
-        clock.scored(float((training.logits(net.inference, splits.test.images).argmax(1) == splits.test.labels).mean()))
+        clock.scored(
+            float((training.logits(net.inference, splits.test.images)[:, :10].argmax(1) == splits.test.labels).mean())
+        )
         return {
             "curve": clock.curve,
             "validation": history[-1]["val_accuracy"],

@@ -32,13 +32,14 @@ SAMPLES = Path("reports/figures/samples.png")
 
 # train
 WEIGHTS = Path("models/digits.weights.h5")
-ONNX = Path("models/digits.onnx")
+NETWORK = Path("models/network.onnx")  # as trained: it refuses nothing
 CHECKPOINT = Path("models/checkpoint.npz")  # the state after each epoch, until all outputs are written
 TRAINING = Path("metrics/train.json")
 HISTORY = Path("reports/plots/history.csv")
 LEARNING_CURVES = Path("reports/figures/learning_curves.png")
 
 # evaluate
+ONNX = Path("models/digits.onnx")  # the network with its temperature and the bounds of what it accepts
 EVALUATION = Path("metrics/evaluate.json")
 PREDICTIONS = Path("reports/plots/predictions.csv")
 CONFUSION_MATRIX = Path("reports/figures/confusion_matrix.png")

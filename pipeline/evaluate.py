@@ -1,7 +1,8 @@
 """Evaluate: score the exported model on the validation split, by which models are chosen, and once on the test split.
 
-Reads   models/digits.onnx, data/processed/validation.parquet, data/processed/test.parquet
-Writes  metrics/evaluate.json, reports/plots/predictions.csv, reports/figures/confusion_matrix.png and mistakes.png
+Reads   models/network.onnx, data/processed/validation.parquet, data/processed/test.parquet
+Writes  models/digits.onnx, metrics/evaluate.json, reports/plots/predictions.csv, and in reports/figures/
+        confusion_matrix.png and mistakes.png
 """
 
 from dataclasses import asdict
@@ -12,9 +13,10 @@ from digits.data import dataset
 from digits.errors import run
 from digits.evaluation import metrics
 from digits.files import atomic_write, write_json
+from digits.model import acceptance
 from digits.model.classifier import Classifier
 from digits.params import load
-from digits.paths import CONFUSION_MATRIX, EVALUATION, MISTAKES, ONNX, PREDICTIONS, PROCESSED
+from digits.paths import CONFUSION_MATRIX, EVALUATION, MISTAKES, NETWORK, ONNX, PREDICTIONS, PROCESSED
 from digits.visualization import figures
 
 
@@ -29,6 +31,7 @@ def main() -> None:
     params = load().evaluate
     validation, test = (dataset.read_processed(split) for split in ("validation", "test"))
     sources, test_sources = (dataset.read_sources(PROCESSED / f"{split}.parquet") for split in ("validation", "test"))
+    acceptance.apply(NETWORK, acceptance.Acceptance(), ONNX)
     classifier = Classifier(ONNX)
     validation_probabilities = classifier.predict(validation.images).probabilities
     validated = metrics.score(validation_probabilities, validation.labels)

@@ -180,32 +180,37 @@ def store(new_store, workspace, empty_database):
 
 @pytest.fixture
 def constant_model(tmp_path):
-    """A function that makes a real ONNX model which predicts the same label for every digit."""
+    """A function that makes a real ONNX model which predicts the same label, with 91 %, for every digit.
+
+    It accepts what `acceptance` says, and its outlier score is log(0.5) = -0.69; None makes a file of contract 1.
+    """
     import onnx
     from onnx import helper, numpy_helper
 
-    def make(label: int) -> Path:
-        constant = np.full((1, 10), 0.01, np.float32)
-        constant[0, label] = 0.91
-        constants = {"constant": constant, "axes": np.array([1, 2]), "one": np.array([1]), "zero": np.float32(0)}
+    from digits.model.acceptance import Acceptance, add_outputs, set_constants
+
+    def make(label: int, acceptance: Acceptance | None = Acceptance()) -> Path:  # noqa: B008 - it is immutable
+        classes = np.full((1, 11), 0.01, np.float32)
+        classes[0, [label, 10]] = 0.91, 0.5
+        constants = {"constant": np.log(classes), "axes": np.array([1, 2]), "one": np.array([1]), "zero": np.float32(0)}
         graph = helper.make_graph(
             [
                 helper.make_node("Cast", ["images"], ["floats"], to=onnx.TensorProto.FLOAT),
                 helper.make_node("ReduceSum", ["floats", "axes"], ["sums"], keepdims=0),
                 helper.make_node("Unsqueeze", ["sums", "one"], ["column"]),
                 helper.make_node("Mul", ["column", "zero"], ["zeros"]),
-                helper.make_node("Add", ["zeros", "constant"], ["probabilities"]),
-                helper.make_node("Log", ["probabilities"], ["logits"]),
+                helper.make_node("Add", ["zeros", "constant"], ["classes"]),
             ],
             "constant",
             [helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, ["n", 28, 28])],
-            [
-                helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 10])
-                for name in ("probabilities", "logits")
-            ],
+            [],
             [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
         )
+        add_outputs(graph, "classes")
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        set_constants(model, acceptance or Acceptance())
+        if acceptance is None:
+            del model.metadata_props[:], model.graph.output[2:]
         onnx.checker.check_model(model)
         path = tmp_path / f"always_{label}.onnx"
         onnx.save(model, path)

@@ -25,6 +25,7 @@ from digits.data.stacks import DIGIT_SIZE
 from digits.files import atomic_write, require
 
 LABELS = range(10)
+NO_DIGIT = len(LABELS)  # the network's last class: what is no digit
 SPLITS = ("train", "validation", "test")
 ROWS_PER_GROUP = 1000  # a row group is the unit of reading and of parallel work: a few are in memory at a time
 BYTES_PER_GROUP = 32 * 2**20  # photographs fill a row group with fewer rows

@@ -9,22 +9,34 @@ import onnxruntime
 from digits.data.dataset import LABELS
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError, printable
+from digits.model.acceptance import CONTRACT, VERSION, Acceptance
 
 # Name, type, and shape of one digit
 INPUTS = [("images", "tensor(uint8)", [DIGIT_SIZE, DIGIT_SIZE])]
-OUTPUTS = [(name, "tensor(float)", [len(LABELS)]) for name in ("logits", "probabilities")]
+OUTPUTS_1 = [(name, "tensor(float)", [len(LABELS)]) for name in ("logits", "probabilities")]
+OUTPUTS_2 = [("accepted", "tensor(bool)", []), *OUTPUTS_1, ("score", "tensor(float)", [])]
 BATCH = 1000  # digits in each call of the session: bounds the memory
 
 
 class Predictions(NamedTuple):
-    """What the model predicts for n digits: `probabilities`, rows that sum to 1, and `logits`; (n, 10) float32."""
+    """What the model predicts for n digits.
+
+    `probabilities`, (n, 10) float32, rows that sum to 1; `logits`, (n, 10) float32, whose softmax they are; `score`,
+    (n,) float32, the outlier score: higher is less like a digit; `accepted`, (n,) bool. A model of version 0.2 or
+    earlier has no outlier score, nan, and refuses nothing.
+    """
 
     probabilities: np.ndarray
     logits: np.ndarray
+    score: np.ndarray
+    accepted: np.ndarray
 
 
 class Classifier:
-    """An ONNX file in one session on the CPU. Raises UserError where the file is missing or is no model."""
+    """An ONNX file in one session on the CPU. Raises UserError where the file is missing or is no model.
+
+    `acceptance` is what the file accepts; None where it refuses nothing, as files of version 0.2 and earlier.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
@@ -32,15 +44,76 @@ class Classifier:
         except Exception as error:  # ONNX Runtime's exceptions have no base class of their own
             reason = str(error) if path.is_file() else "there is no such file"
             raise UserError(f"{printable(path)} can't be loaded as an ONNX model: {reason}") from None
+        self.acceptance = _acceptance(path, self._session.get_modelmeta().custom_metadata_map)
         inputs, outputs = (
             sorted((one.name, one.type, one.shape[1:]) for one in side)
             for side in (self._session.get_inputs(), self._session.get_outputs())
         )
-        if (inputs, outputs) != (INPUTS, OUTPUTS):
-            raise UserError(f"{printable(path)} takes {inputs} and gives {outputs}; expected {INPUTS} and {OUTPUTS}")
+        expected = OUTPUTS_2 if self.acceptance else OUTPUTS_1
+        if (inputs, outputs) != (INPUTS, expected):
+            raise UserError(f"{printable(path)} takes {inputs} and gives {outputs}; expected {INPUTS} and {expected}")
 
-    def predict(self, images: np.ndarray) -> Predictions:
-        """Probabilities and logits for (n, 28, 28) uint8 canonical digits; n may be 0."""
+    def predict(self, images: np.ndarray, min_probability: float = 0.0) -> Predictions:
+        """Predictions for (n, 28, 28) uint8 canonical digits; n may be 0.
+
+        Refused is also what has a lower probability than `min_probability`: a value below the file's changes nothing.
+        """
+        names = Predictions._fields if self.acceptance else Predictions._fields[:2]
         batches = np.array_split(images, max(1, -(-len(images) // BATCH)))
-        results = [self._session.run(Predictions._fields, {"images": batch}) for batch in batches]
-        return Predictions(*map(np.concatenate, zip(*results, strict=True)))
+        results = [self._session.run(names, {"images": batch}) for batch in batches]
+        outputs = [np.concatenate(one) for one in zip(*results, strict=True)]
+        if not self.acceptance:
+            outputs += [np.full(len(images), np.nan, np.float32), np.ones(len(images), bool)]
+        found = Predictions(*outputs)
+        return found._replace(accepted=found.accepted & (found.probabilities.max(axis=1) >= min_probability))
+
+    def refusal_reasons(self, predictions: Predictions, min_probability: float = 0.0) -> list[str | None]:
+        """Why each of n digits is refused, in words; None where it is accepted. `min_probability` as in `predict`."""
+        _, lowest, highest = self.acceptance or Acceptance()
+        lowest = max(lowest, min_probability)
+        return [
+            None if accepted else _reason(probability, lowest, score, highest)
+            for probability, score, accepted in zip(
+                predictions.probabilities.max(axis=1), predictions.score, predictions.accepted, strict=True
+            )
+        ]
+
+
+def _acceptance(path: Path, metadata: dict[str, str]) -> Acceptance | None:
+    """What a file with this metadata accepts; None where it has no number of a contract."""
+    contract = metadata.get(CONTRACT)
+    if contract is None:
+        return None
+    if contract != VERSION:
+        raise UserError(
+            f"{printable(path)} has the {CONTRACT} {printable(contract)}, and this version of the project reads up to "
+            f"{VERSION}: a newer version wrote it; update the project"
+        )
+    try:
+        return Acceptance.from_texts(metadata)
+    except (KeyError, ValueError, ZeroDivisionError):
+        raise UserError(
+            f"{printable(path)} has the metadata {printable(metadata)}; expected numbers as "
+            f"{', '.join(Acceptance().texts())}"
+        ) from None
+
+
+def _reason(probability: np.float32, lowest: float, score: np.float32, highest: float) -> str:
+    """Which of the two bounds a digit misses."""
+    reasons = []
+    if score > highest:
+        found, bound = _distinct(score, highest, "f")
+        reasons.append(f"looks like no digit: outlier score {found} is above {bound}")
+    if probability < lowest:
+        found, bound = _distinct(probability, lowest, "%")
+        reasons.append(f"probability {found} is below {bound}")
+    return " and ".join(reasons)
+
+
+def _distinct(found: np.float32, bound: float, kind: str) -> list[str]:
+    """Both numbers with one decimal, or with more where they would read the same."""
+    for decimals in range(1, 9):
+        texts = [f"{float(value):.{decimals}{kind}}" for value in (found, bound)]
+        if texts[0] != texts[1]:
+            break
+    return texts

@@ -10,9 +10,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from digits.data.dataset import LABELS
 from digits.data.stacks import DIGIT_SIZE
 from digits.files import atomic_write
+from digits.model import acceptance
+from digits.model.acceptance import Acceptance
 from digits.model.keras_backend import keras
 
 OPSET = 17  # of 2022: old enough for every runtime in use, and it has all operators that are needed here
@@ -40,23 +41,19 @@ def save(model: keras.Model, path: Path) -> None:
     """Write the network for inference, as digits/model/network.py builds it, to `path`.
 
     The ONNX model's input is `images` (n, 28, 28) uint8; its outputs are `probabilities` and `logits`, both (n, 10)
-    float32. Raises TypeError where the network has a layer of a type that is not supported here.
+    float32, `score` (n,) float32 and `accepted` (n,) bool, as in `Predictions`: it accepts everything. Raises TypeError
+    where the network has a layer of a type that is not supported here.
     """
     chain = _Chain("images")
     chain.add("Cast", to=TensorProto.FLOAT)
     chain.add("Reshape", np.array([-1, 1, DIGIT_SIZE, DIGIT_SIZE]))
     chain.add("Mul", np.float32(model.get_layer("scaled").layers[-1].scale))
     _write_body(model.get_layer("body").layers, chain)
-    chain.add("Softmax", name="probabilities", axis=1)
-    tensor = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        chain.nodes,
-        "digits",
-        [tensor("images", TensorProto.UINT8, ["n", DIGIT_SIZE, DIGIT_SIZE])],
-        [tensor(name, TensorProto.FLOAT, ["n", len(LABELS)]) for name in ("probabilities", "logits")],
-        chain.constants,
-    )
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", DIGIT_SIZE, DIGIT_SIZE])
+    graph = helper.make_graph(chain.nodes, "digits", [images], [], chain.constants)
+    acceptance.add_outputs(graph, chain.last)
     exported = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    acceptance.set_constants(exported, Acceptance())
     onnx.checker.check_model(exported, full_check=True)
     with atomic_write(path) as temporary:
         onnx.save(exported, temporary)
@@ -81,7 +78,7 @@ def _write_body(layers: list[keras.layers.Layer], chain: _Chain) -> None:
                 kernel, shift = (np.asarray(weight) for weight in (layer.kernel, layer.bias))
                 # Keras flattens with the channels last, ONNX with the channels first.
                 kernel = kernel.reshape(*shape, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)
-                chain.add("Gemm", kernel, shift, name="logits")
+                chain.add("Gemm", kernel, shift)
             case _:
                 raise TypeError(f"digits/model/export.py has no ONNX operator for a layer of type {type(layer)}")
 

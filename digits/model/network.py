@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.data.dataset import LABELS
+from digits.data.dataset import NO_DIGIT
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.appearance import Appearance
 from digits.model.augmentation import AUGMENTATION_PARAMETERS, WARP, Warp
@@ -15,7 +15,7 @@ layers, ops = keras.layers, keras.ops
 
 
 class Network(NamedTuple):
-    """Two graphs over the same layers; both give (batch, 10) float32 logits.
+    """Two graphs over the same layers; both give (batch, 11) float32 logits, the last one of what is no digit.
 
     `inference` takes (batch, 28, 28) uint8 pixel values. `training` takes the digits by their rows in the training
     split, (batch,) int32, and their augmentation parameters, (batch, AUGMENTATION_PARAMETERS) float32, as
@@ -60,7 +60,7 @@ def _body(params: Train) -> keras.Model:
         ]
     stack += [
         layers.Flatten(),  # 2,304
-        layers.Dense(len(LABELS), dtype="float32"),  # 10, in full precision
+        layers.Dense(NO_DIGIT + 1, dtype="float32"),  # 11, in full precision
     ]
     return keras.Sequential(stack, name="body")
 

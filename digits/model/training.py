@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
-from digits.data.dataset import LABELS, Digits
+from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
 from digits.files import atomic_write
 from digits.model import checkpoint as checkpoints
@@ -93,7 +93,7 @@ def fit(
     history = checkpoints.restore(checkpoint, key, network) if checkpoint else []
     for number, metrics in enumerate(history, start=1):
         on_epoch(number, metrics, True)
-    one_hot = np.eye(len(LABELS), dtype=np.float32)[train.labels]
+    one_hot = np.eye(NO_DIGIT + 1, dtype=np.float32)[train.labels]
     for epoch in range(len(history), params.epochs):
         rows = np.random.default_rng((params.seed, epoch, 1)).permutation(len(train.labels))[: steps * batch]
         augmentation = sample_augmentation(params.seed, epoch, len(rows))
@@ -139,14 +139,15 @@ def _xla() -> bool:
 
 
 def _validate(network: Network, digits: Digits) -> Metrics:
-    scores = log_softmax(logits(network.inference, digits.images).astype(np.float64), axis=1)
+    ten = logits(network.inference, digits.images)[:, :NO_DIGIT]  # as the exported file's probabilities
+    scores = log_softmax(ten.astype(np.float64), axis=1)
     correct = scores.argmax(axis=1) == digits.labels
     loss = -scores[np.arange(len(digits.labels)), digits.labels].mean()
     return {"val_loss": float(loss), "val_accuracy": float(correct.mean())}
 
 
 def logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """The logits of the network for inference, (n, 10) float32, for (n, 28, 28) uint8 canonical digits."""
+    """The logits of the network for inference, (n, 11) float32, for (n, 28, 28) uint8 canonical digits."""
     padded = np.pad(images, [(0, -len(images) % BATCH), (0, 0), (0, 0)])  # one shape, so one compiled graph
     return model.predict(padded, batch_size=BATCH, verbose=0)[: len(images)]
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from digits import paths
 from digits.params import Params
 from digits.tracking import causes, run_locks, runs, store, tags, values
 
@@ -24,7 +25,7 @@ class LiveRun:
 
     def set_model(self) -> None:
         """Name the model that the training came to: the files in models/."""
-        self.model = tags.of_files()
+        self.model = tags.of_files(paths.NETWORK)
 
     def log_epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Log an epoch's metrics, unless the run has them."""

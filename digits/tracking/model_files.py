@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from digits import addresses, paths
-from digits.data.dataset import LABELS
 from digits.data.stacks import DIGIT_SIZE
 from digits.files import digest
 from digits.tracking import causes, store, tags
@@ -73,19 +72,18 @@ def is_whole(model: Any, sha256: str) -> bool:
 def options(onnx_file: Path) -> dict[str, Any]:
     """What MLflow is told about an ONNX file of ours, for `mlflow.onnx`.
 
-    The model takes (n, 28, 28) uint8 canonical digits and gives `probabilities` and `logits`, (n, 10) float32.
+    The model takes (n, 28, 28) uint8 canonical digits and gives what its graph does, as `classifier.Predictions` says.
     """
     import onnx
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     graph = onnx.load(onnx_file)
-    output = np.dtype(np.float32), (-1, len(LABELS))
     return {
         "onnx_model": graph,
         "signature": ModelSignature(
             inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, DIGIT_SIZE, DIGIT_SIZE))]),
-            outputs=Schema([TensorSpec(*output, one.name) for one in graph.graph.output]),
+            outputs=Schema([_tensor_spec(one) for one in graph.graph.output]),
         ),
         "onnx_execution_providers": ["CPUExecutionProvider"],
         "input_example": np.zeros((1, DIGIT_SIZE, DIGIT_SIZE), np.uint8),
@@ -107,13 +105,24 @@ def restore(model_id: str, onnx_file: Path) -> None:
         client.log_model_artifacts(model_id, f"{folder}/model")
 
 
+def _tensor_spec(output: Any) -> Any:
+    """An output of an ONNX graph, whose first dimension is the digits, as MLflow describes it."""
+    from mlflow.types import TensorSpec
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    tensor = output.type.tensor_type
+    shape = (-1, *(one.dim_value for one in tensor.shape.dim[1:]))
+    return TensorSpec(tensor_dtype_to_np_dtype(tensor.elem_type), shape, output.name)
+
+
 def _copies(version: Version) -> Iterator[Path]:
     """Files that may be the version's: models/digits.onnx, and what DVC's cache has of it where its data were used."""
     if (here := paths.project_root() / paths.ONNX).is_file():
         yield here
     train = version.tags.get("train_md5")
     for revision in dvc_files.revisions_with(train) if train else ():
-        outs = dvc_files.lock(revision).get("train", {}).get("outs", [])
+        stages = dvc_files.lock(revision)
+        outs = [out for stage in ("evaluate", "train") for out in stages.get(stage, {}).get("outs", [])]
         for md5 in (one.get("md5") for one in outs if one["path"] == paths.ONNX.as_posix()):
             if (cached := dvc_files.cached_file(md5)) is not None:
                 yield cached

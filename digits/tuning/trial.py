@@ -86,7 +86,7 @@ def _train(trial: optuna.Trial, task: Task) -> float | None:
         except optuna.TrialPruned:
             live_run.attempt(store.connect().set_tag, live_run.run_id, "pruned", "yes")
             return None
-        onnx, weights = (Path(folder) / path.name for path in (paths.ONNX, paths.WEIGHTS))
+        onnx, weights = (Path(folder) / path.name for path in (paths.NETWORK, paths.WEIGHTS))
         training.save_weights(net.inference, weights)
         export.save(net.inference, onnx)
         live_run.model = tags.of_files(onnx, weights)

@@ -25,7 +25,7 @@ OWNERS = {
     "keras": "digits/model/",
     "tensorflow": "digits/model/",
     "jax": "digits/model/",
-    "onnx": ("digits/model/export.py", "digits/tracking/"),
+    "onnx": ("digits/model/export.py", "digits/model/acceptance.py", "digits/tracking/"),
     "onnxruntime": "digits/model/classifier.py",
     "fsspec": "digits/data/sources.py",
     "requests": ("digits/data/download.py", "digits/tracking/"),

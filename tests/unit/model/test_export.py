@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
+from digits.data.dataset import NO_DIGIT
 from digits.model.classifier import Classifier
 from digits.params import load
 from tests.imports import ROOT
@@ -34,10 +36,13 @@ def test_it_predicts_what_the_network_predicts(model, mnist_digits, tmp_path):
 
     export.save(model, tmp_path / "a.onnx")
     images = mnist_digits.images[::7]
-    expected = training.logits(model, images)
+    classes = training.logits(model, images)
+    expected = classes[:, :NO_DIGIT]
     found = Classifier(tmp_path / "a.onnx").predict(images)
     assert expected.std() > 0.1  # else every model would agree
     assert np.abs(found.logits - expected).max() < 1e-4 * np.abs(expected).max()
+    assert np.abs(found.score - (classes[:, NO_DIGIT] - logsumexp(expected, axis=1))).max() < 1e-4
+    assert found.score.dtype == np.float32 and found.accepted.all()
     assert found.probabilities.dtype == np.float32
     assert found.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert np.array_equal(found.probabilities.argmax(axis=1), found.logits.argmax(axis=1))

@@ -28,10 +28,10 @@ def images(mnist_digits):
     return mnist_digits.images[::100]
 
 
-def test_it_takes_pixel_values_and_returns_ten_logits(network, images):
+def test_it_takes_pixel_values_and_returns_eleven_logits(network, images):
     net = network.build(PARAMS, images)
     logits = np.asarray(net.inference(images[:3]))
-    assert (logits.shape, logits.dtype) == ((3, 10), np.float32)
+    assert (logits.shape, logits.dtype) == ((3, 11), np.float32)
     assert 10_000 < net.inference.count_params() < 1_000_000
 
 
@@ -70,4 +70,4 @@ def test_only_training_augments(network, sample, images):
 def test_the_convolutions_are_those_of_params_yaml(network):
     model = network.inference(PARAMS.model_copy(update={"convolutions": [[8, 5, 2], [12, 3, 1]]}))
     kernels = [weight for weight in model.trainable_weights if len(weight.shape) > 1]
-    assert [weight.shape for weight in kernels] == [(5, 5, 1, 8), (3, 3, 8, 12), (10 * 10 * 12, 10)]
+    assert [weight.shape for weight in kernels] == [(5, 5, 1, 8), (3, 3, 8, 12), (10 * 10 * 12, 11)]

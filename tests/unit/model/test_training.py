@@ -62,7 +62,7 @@ def train(folder, changes, event):
         export.save(net.inference, folder / "a.onnx")
         exported = classifier.Classifier(folder / "a.onnx").predict(validation.images).logits
         trained = training.logits(training.full_precision(net.inference, params), validation.images)
-        difference = float(np.abs(exported - trained).max())
+        difference = float(np.abs(exported - trained[:, :10]).max())
     written = {"history": history, "epochs": epochs, "difference": difference}
     (folder / "epochs.json").write_text(json.dumps(written))
 
@@ -275,7 +275,7 @@ def test_weights_trained_with_jax_predict_the_same_in_tensorflow(backends, infer
 
     folder, images = backends["jax"].plain().folder / "plain", mnist_digits.images[::50]
     found = Classifier(folder / "a.onnx").predict(images).logits
-    assert np.abs(training.logits(inference(folder / "a.weights.h5"), images) - found).max() < 1e-4
+    assert np.abs(training.logits(inference(folder / "a.weights.h5"), images)[:, :10] - found).max() < 1e-4
 
 
 def test_the_exported_file_predicts_the_same_for_the_whole_test_split(trained, inference, full_mnist):
@@ -285,4 +285,4 @@ def test_the_exported_file_predicts_the_same_for_the_whole_test_split(trained, i
     folder, images = trained.plain().folder / "plain", mnist.idx(full_mnist, "t10k").images
     assert len(images) == 10_000
     found = Classifier(folder / "a.onnx").predict(images).logits
-    assert np.abs(training.logits(inference(folder / "a.weights.h5"), images) - found).max() < 1e-4
+    assert np.abs(training.logits(inference(folder / "a.weights.h5"), images)[:, :10] - found).max() < 1e-4

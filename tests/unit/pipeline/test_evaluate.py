@@ -18,8 +18,8 @@ def test_each_source_has_its_scores_on_both_splits(workspace, constant_model, ca
         "test": ["mnist", "mnist", "folder", "folder", "mnist"],
     }
     write_processed_splits(sources, **labels)
-    paths.ONNX.parent.mkdir()
-    shutil.copy(constant_model(3), paths.ONNX)
+    paths.NETWORK.parent.mkdir()
+    shutil.copy(constant_model(3), paths.NETWORK)
     evaluate.main()
     found = {split: of["sources"] for split, of in read_json(paths.EVALUATION).items()}
     assert {
