@@ -140,6 +140,12 @@ class Validate(Section):
     expectations: Expectations
 
 
+class Preprocess(Section):
+    non_digits: Number = Field(ge=0, le=1)
+    non_digits_per_kind: int = Field(ge=10, le=10_000)
+    drawing_seed: Seed
+
+
 Convolution = Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=3, max_length=3)]
 
 
@@ -227,6 +233,7 @@ class Params(Section):
 
     ingest: Ingest
     validate_: Validate = Field(alias="validate")  # `validate` itself is a method of every pydantic model
+    preprocess: Preprocess
     train: Train
     evaluate: Evaluate
     register_: Register = Field(alias="register")

@@ -28,7 +28,9 @@ DATA_DOCS = Path("reports/data_docs")
 
 # preprocess
 PROCESSED = Path("data/processed")
+NON_DIGITS = Path("data/interim/non_digits.parquet")
 SAMPLES = Path("reports/figures/samples.png")
+NON_DIGIT_SAMPLES = Path("reports/figures/non_digits.png")
 
 # train
 WEIGHTS = Path("models/digits.weights.h5")

@@ -1,7 +1,8 @@
-"""Preprocess: convert every picture to the canonical 28 x 28 digit, in the split that ingest assigned.
+"""Preprocess: convert every picture to the canonical 28 x 28 digit, in its split, and draw some that are no digit.
 
 Reads   data/raw/, data/interim/quarantine.csv (pictures to leave out), metrics/validate.json (its success)
-Writes  data/processed/train.parquet, validation.parquet and test.parquet, reports/figures/samples.png
+Writes  data/processed/train.parquet, validation.parquet and test.parquet, data/interim/non_digits.parquet (what the
+        network learns to refuse, and what evaluate measures that on), reports/figures/samples.png and non_digits.png
 """
 
 from collections.abc import Iterator
@@ -12,12 +13,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from digits import paths
-from digits.data import dataset, pictures
+from digits.data import dataset, non_digits, pictures
 from digits.data.dataset import Block, Digits, RowGroup
 from digits.errors import UserError, printable, run
 from digits.files import read_json
+from digits.params import Preprocess, load
 from digits.processes import parallel_map
 from digits.visualization import figures
+
+DRAWN_FROM = 50  # digits of each label, for pictures of two digits
 
 
 class Selection(NamedTuple):
@@ -71,7 +75,19 @@ def canonical_digits(selected: dict[str, np.ndarray]) -> Iterator[Block]:
             yield block
 
 
+def draw_non_digits(params: Preprocess, train_rows: int) -> Iterator[tuple[str, str, np.ndarray]]:
+    """What is no digit, by split and kind: each (n, 28, 28) uint8, canonical."""
+    train, test = (dataset.read_first_processed(split, DRAWN_FROM).images for split in ("train", "test"))
+    orders = non_digits.orders(params, train, test, train_rows)
+    total = sum(order.pictures for order in orders)
+    with tqdm(desc="draw non-digits", total=total, unit=" pictures", disable=None) as progress:
+        for order, images in zip(orders, parallel_map(non_digits.draw_canonical, orders, total), strict=True):
+            progress.update(order.pictures)
+            yield order.split, order.kind, images
+
+
 def main() -> None:
+    params = load().preprocess
     if not read_json(paths.VALIDATION)["success"]:
         raise UserError(f"{paths.VALIDATION}: the data fails a critical expectation; run `dvc repro validate`")
     selected = select_rows(pd.read_csv(paths.QUARANTINE))
@@ -80,6 +96,9 @@ def main() -> None:
     figures.samples(samples, rows["train"], paths.SAMPLES)
     print("preprocessed " + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + f"; see {paths.SAMPLES}")
     dataset.print_sources(paths.PROCESSED)
+    dataset.write_non_digits(draw_non_digits(params, rows["train"]))
+    figures.non_digits(dataset.read_non_digits("test"), paths.NON_DIGIT_SAMPLES)
+    print(f"drew what is no digit: see {paths.NON_DIGIT_SAMPLES}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Train: fit the network on the training split, export it as ONNX, and compare the logits of the two.
 
-Reads   data/processed/train.parquet, data/processed/validation.parquet
+Reads   data/processed/train.parquet, data/processed/validation.parquet, data/interim/non_digits.parquet
 Writes  models/digits.weights.h5, models/network.onnx (the same network, for inference), metrics/train.json,
         reports/plots/history.csv, reports/figures/learning_curves.png
 
@@ -51,12 +51,15 @@ def fit_and_export(params: Train, on_epoch: Callable[[int, Metrics, bool], None]
     backend.select(params.backend)
     from digits.model import classifier, export, network, training  # Keras: once the tracking store is connected
 
-    train, validation = (dataset.read_processed(split) for split in ("train", "validation"))
+    train, validation = dataset.read_training(), dataset.read_processed("validation")
     with training.reproducible(params):
         net = network.build(params, train.images)
         size = net.inference.count_params()
+        digits = np.count_nonzero(train.labels != dataset.NO_DIGIT)
         print(
-            f"training {size:,} parameters on {len(train.labels):,} digits, with Keras on {params.backend}", flush=True
+            f"training {size:,} parameters on {digits:,} digits and {len(train.labels) - digits:,} pictures of no "
+            f"digit, with Keras on {params.backend}",
+            flush=True,
         )
         history = training.fit(net, train, validation, params, on_epoch, CHECKPOINT)
         training.save_weights(net.inference, WEIGHTS)

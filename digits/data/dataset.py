@@ -9,6 +9,7 @@ struct of the encoded `bytes` and a `path`, `label` an integer. Of a processed d
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -48,6 +49,10 @@ RAW_SCHEMA = pa.schema(
 PROCESSED_SCHEMA = pa.schema(
     {"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "label": pa.int64(), "sha256": pa.binary(32), "source": SOURCE}
 )
+# What is no digit: `split` is train or test, `kind` one of `non_digits.KINDS`
+NON_DIGITS_SCHEMA = pa.schema(
+    {"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "split": pa.string(), "kind": pa.dictionary(pa.int8(), pa.string())}
+)
 _RULE_KEY = b"digits_split"
 
 
@@ -67,6 +72,13 @@ class Digits(NamedTuple):
 
     images: np.ndarray
     labels: np.ndarray
+
+
+class NonDigits(NamedTuple):
+    """What is no digit: `images` (n, 28, 28) uint8, canonical, and their `kinds`, (n,) str."""
+
+    images: np.ndarray
+    kinds: np.ndarray
 
 
 class Block(NamedTuple):
@@ -182,8 +194,15 @@ def read_processed(split: str, folder: Path = paths.PROCESSED) -> Digits:
     return read_digits(folder / f"{split}.parquet")
 
 
+def read_training() -> Digits:
+    """What a network is trained on: the training split and, with the label NO_DIGIT, what is no digit."""
+    digits, others = read_processed("train"), read_non_digits("train").images
+    labels = np.concatenate([digits.labels, np.full(len(others), NO_DIGIT)])
+    return Digits(np.concatenate([digits.images, others]), labels)
+
+
 def read_digits(path: Path) -> Digits:
-    """The same of a file of processed digits."""
+    """All digits of a file of a processed split."""
     return _digits(pq.read_table(path, columns=["image", "label"]))
 
 
@@ -239,10 +258,29 @@ def read_first_processed(split: str, each: int, folder: Path = paths.PROCESSED) 
     return Digits(images=np.concatenate(images), labels=np.concatenate(labels))
 
 
+def write_non_digits(found: Iterable[tuple[str, str, np.ndarray]], path: Path = paths.NON_DIGITS) -> None:
+    """Write what is no digit: of each split and kind (n, 28, 28) uint8 canonical pictures."""
+    with atomic_write(path) as temporary, pq.ParquetWriter(temporary, NON_DIGITS_SCHEMA) as writer:
+        for split, kind, images in found:
+            columns = {"image": _binary(images), "split": [split] * len(images), "kind": [kind] * len(images)}
+            writer.write_table(pa.table(columns).cast(NON_DIGITS_SCHEMA))
+
+
+def read_non_digits(split: str, path: Path = paths.NON_DIGITS) -> NonDigits:
+    """What is no digit, of the split "train" or "test"."""
+    require(path.parent)
+    table = pq.read_table(path, filters=[("split", "==", split)])
+    return NonDigits(_images(table), table["kind"].cast(pa.string()).to_numpy().astype(str))
+
+
 def _digits(table: pa.Table) -> Digits:
+    return Digits(images=_images(table), labels=table["label"].to_numpy())
+
+
+def _images(table: pa.Table) -> np.ndarray:
     pixels = table["image"].combine_chunks()
     images = np.frombuffer(pixels.buffers()[1], np.uint8).reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
-    return Digits(images=images[pixels.offset : pixels.offset + len(pixels)], labels=table["label"].to_numpy())
+    return images[pixels.offset : pixels.offset + len(pixels)]
 
 
 def _write(
@@ -304,12 +342,13 @@ def _raw_table(examples: list[Example]) -> pa.Table:
 
 
 def _processed_table(block: Block) -> pa.Table:
-    images, digests = (
-        pa.FixedSizeBinaryArray.from_buffers(
-            pa.binary(width), len(block.digits.labels), [None, pa.py_buffer(np.ascontiguousarray(values))]
-        )
-        for values, width in ((block.digits.images, DIGIT_SIZE * DIGIT_SIZE), (block.sha256, 32))
-    )
+    images, digests = _binary(block.digits.images), _binary(block.sha256)
     names = pa.array(block.source, SOURCE)
     columns = {"image": images, "label": block.digits.labels, "sha256": digests, "source": names}
     return pa.table(columns, schema=PROCESSED_SCHEMA)
+
+
+def _binary(rows: np.ndarray) -> pa.Array:
+    """Each of n rows of uint8 as its bytes."""
+    width, values = math.prod(rows.shape[1:]), pa.py_buffer(np.ascontiguousarray(rows))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(rows), [None, values])

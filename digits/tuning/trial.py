@@ -65,7 +65,7 @@ def _train(trial: optuna.Trial, task: Task) -> float | None:
     backend.select(params.backend)
     from digits.model import export, network, training
 
-    splits = {name: dataset.read_processed(name) for name in tags.TRAINED_ON}  # no trial is chosen by the test split
+    train, validation = dataset.read_training(), dataset.read_processed("validation")
 
     def on_epoch(number: int, metrics: dict[str, float], restored: bool) -> None:
         live_run.log_epoch(number, metrics)
@@ -80,9 +80,9 @@ def _train(trial: optuna.Trial, task: Task) -> float | None:
         training.reproducible(params),
         TemporaryDirectory() as folder,
     ):
-        net = network.build(params, splits["train"].images)
+        net = network.build(params, train.images)
         try:
-            history = training.fit(net, **splits, params=params, on_epoch=on_epoch, checkpoint=None)
+            history = training.fit(net, train, validation, params, on_epoch, checkpoint=None)
         except optuna.TrialPruned:
             live_run.attempt(store.connect().set_tag, live_run.run_id, "pruned", "yes")
             return None

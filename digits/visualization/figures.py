@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from digits.data.dataset import LABELS, Digits
+from digits.data.dataset import LABELS, Digits, NonDigits
 from digits.data.stacks import DIGIT_SIZE
 from digits.files import atomic_write
 
@@ -17,19 +17,30 @@ INK, ACCENT, GRID = "#1b2a41", "#d1495b", "#d9dee7"
 
 def samples(digits: Digits, count: int, path: Path) -> None:
     """The first digits of each label, a row for each, of a split with `count` digits."""
-    sheet = np.zeros((len(LABELS), SAMPLES_PER_LABEL, DIGIT_SIZE, DIGIT_SIZE), np.uint8)
-    for label in LABELS:
-        images = digits.images[digits.labels == label][:SAMPLES_PER_LABEL]
-        sheet[label, : len(images)] = images
-    figure = Figure(figsize=(SAMPLES_PER_LABEL * 0.6, len(LABELS) * 0.6 + 0.5), dpi=100, layout="constrained")
+    rows = {str(label): digits.images[digits.labels == label] for label in LABELS}
+    _sheet(rows, f"{count:,} training digits: the first of each label", path)
+
+
+def non_digits(found: NonDigits, path: Path) -> None:
+    """The first canonical pictures of each kind of what is no digit, a row for each."""
+    kinds = {str(kind).replace("_", " "): found.images[found.kinds == kind] for kind in dict.fromkeys(found.kinds)}
+    _sheet(kinds, f"{len(found.kinds):,} pictures of no digit; blank ones are refused without the network", path)
+
+
+def _sheet(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
+    """Rows of (n, 28, 28) uint8 canonical pictures, the first of each, by their names."""
+    sheet = np.zeros((len(rows), SAMPLES_PER_LABEL, DIGIT_SIZE, DIGIT_SIZE), np.uint8)
+    for row, images in enumerate(rows.values()):
+        sheet[row, : len(images)] = images[:SAMPLES_PER_LABEL]
+    figure = Figure(figsize=(SAMPLES_PER_LABEL * 0.6, len(rows) * 0.6 + 0.5), dpi=100, layout="constrained")
     axes = figure.subplots()
-    axes.imshow(sheet.transpose(0, 2, 1, 3).reshape(len(LABELS) * DIGIT_SIZE, -1), cmap="gray_r")
-    rows = [DIGIT_SIZE * (label + 0.5) for label in LABELS]
-    axes.set_yticks(rows, labels=list(map(str, LABELS)), fontsize=12, color=INK)
+    axes.imshow(sheet.transpose(0, 2, 1, 3).reshape(len(rows) * DIGIT_SIZE, -1), cmap="gray_r", vmin=0, vmax=255)
+    middles = [DIGIT_SIZE * (row + 0.5) for row in range(len(rows))]
+    axes.set_yticks(middles, labels=list(rows), fontsize=12, color=INK)
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(f"{count:,} training digits: the first of each label", color=INK)
+    axes.set_title(title, color=INK)
     _save(figure, path)
 
 

@@ -223,6 +223,7 @@ def test_flat_gives_every_stages_parameters_by_the_names_that_dvc_takes():
     assert {name.split(".")[0] for name in flat} == {
         "ingest",
         "validate",
+        "preprocess",
         "train",
         "evaluate",
         "register",

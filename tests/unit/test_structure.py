@@ -31,8 +31,13 @@ OWNERS = {
     "requests": ("digits/data/download.py", "digits/tracking/"),
     "psutil": "digits/cli/ports.py",
     "pydantic": "digits/params.py",
-    "matplotlib": "digits/visualization/",
-    "PIL": ("digits/data/pictures.py", "digits/data/picture_files.py", "digits/data/pixel_values.py"),
+    "matplotlib": ("digits/visualization/", "digits/data/drawing.py"),  # which draws with its fonts
+    "PIL": (
+        "digits/data/drawing.py",
+        "digits/data/picture_files.py",
+        "digits/data/pictures.py",
+        "digits/data/pixel_values.py",
+    ),
     "pillow_heif": "digits/data/picture_files.py",
     "cv2": "digits/data/",
     "jinja2": "digits/visualization/",
@@ -103,7 +108,7 @@ def test_every_exempt_module_exists():
 def test_a_stage_has_its_description_its_own_parameters_and_outputs(stage):
     content = DVC[stage]
     assert content["desc"]
-    assert content.get("params", []) == ([] if stage == "preprocess" else [stage])  # which has no parameters
+    assert content.get("params", []) == [stage]
     assert content["cmd"] == f"python -m pipeline.{stage}"
     assert outputs_of(stage)
 
