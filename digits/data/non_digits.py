@@ -83,10 +83,9 @@ def orders(params: Preprocess, train: np.ndarray, test: np.ndarray, rows: int) -
     """All that is to be drawn for `rows` training digits, from some (n, 28, 28) uint8 digits of both splits."""
     counts = {("train", name): round(share * params.non_digits * rows) for name, share in SHARES.items()}
     counts |= {("test", name): params.non_digits_per_kind for name in KINDS}
+    digits = {"train": train, "test": test}
     return [
-        Order(
-            name, split, min(ORDERED, count - first), (params.drawing_seed, first), train if split == "train" else test
-        )
+        Order(name, split, min(ORDERED, count - first), (params.drawing_seed, first), digits[split])
         for (split, name), count in counts.items()
         for first in range(0, count, ORDERED)
     ]
