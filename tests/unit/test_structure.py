@@ -22,6 +22,7 @@ MODULES = [*ROOT.glob("digits/**/*.py"), *ROOT.glob("pipeline/*.py")]
 OWNERS = {
     "mlflow": "digits/tracking/",
     "great_expectations": "digits/validation/run.py",
+    "fairlearn": "digits/evaluation/slices.py",
     "keras": "digits/model/",
     "tensorflow": "digits/model/",
     "jax": "digits/model/",
