@@ -1,0 +1,55 @@
+"""The printed digits: 22 fonts that really have the digits, of which no two look the same. Takes 1 s."""
+
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.ft2font import FT2Font
+
+from digits.data import canonical
+from digits.evaluation import fonts
+
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+FOLDER = Path(matplotlib.get_data_path(), "fonts", "ttf")
+
+
+@pytest.fixture(scope="module")
+def printed():
+    return fonts.printed_digits()
+
+
+def glyphs(path: Path) -> list[str]:
+    """The names of the glyphs for 0 to 9 in a font file, as far as it has them; old-style figures like the others."""
+    font = FT2Font(path)
+    found = font.get_charmap()
+    return [font.get_glyph_name(found[ord(one)]).removesuffix("oldstyle") for one in "0123456789" if ord(one) in found]
+
+
+def test_they_are_all_fonts_of_the_package_that_have_digits():
+    with_digits = {path.stem for path in FOLDER.glob("*.ttf") if glyphs(path) == NAMES}
+    assert set(fonts.FONTS) == with_digits
+    assert len(fonts.FONTS) == 22
+
+
+def test_each_digit_is_drawn_in_each_font_size_and_tilt(printed):
+    variants = len(fonts.SIZES) * len(fonts.TILTS)
+    assert printed.pictures.shape == (22 * 10 * variants, fonts.SIDE, fonts.SIDE)
+    for name in fonts.FONTS:
+        assert np.bincount(printed.labels[printed.fonts == name]).tolist() == [variants] * 10
+    assert canonical.dark_on_light(printed.pictures).all()
+    assert (printed.pictures[:, [0, -1]] == fonts.PAPER).all()  # no digit is cut
+    assert (printed.pictures[:, :, [0, -1]] == fonts.PAPER).all()
+
+
+def test_no_two_fonts_have_the_same_digits(printed):
+    digits = canonical.canonical(printed.pictures)
+    for label in range(10):
+        by_font = [digits[(printed.labels == label) & (printed.fonts == name)] for name in fonts.FONTS]
+        for one, other in combinations(by_font, 2):
+            assert np.abs(one.astype(int) - other).mean() > 2
+
+
+def test_the_same_digits_are_drawn_each_time(printed):
+    assert np.array_equal(fonts.printed_digits().pictures, printed.pictures)
