@@ -88,7 +88,7 @@ def main() -> None:
         with atomic_write(HISTORY) as temporary:
             pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch")).to_csv(temporary)
         figures.learning_curves(history, LEARNING_CURVES)
-        live_run.set_model()
+        live_run.set_network()
         remove(CHECKPOINT)  # last: after an error before this, no epoch is repeated
     print(f"trained: validation accuracy {history[-1]['val_accuracy']:.2%}; see {LEARNING_CURVES}")
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from digits import paths
 from digits.params import Params
 from digits.tracking import causes, run_locks, runs, store, tags, values
 
@@ -20,12 +19,12 @@ class LiveRun:
     def __init__(self, run_id: str, epochs: set[int]) -> None:
         self.run_id = run_id
         self.epochs = epochs  # logged already, by the process that was interrupted
-        self.model: dict[str, str] | None = None  # tags.of_files, once the training has come to a model
+        self.network: dict[str, str] | None = None  # tags.of_network, once the training has come to its end
         self.lost = False
 
-    def set_model(self) -> None:
-        """Name the model that the training came to: the files in models/."""
-        self.model = tags.of_files(paths.NETWORK)
+    def set_network(self) -> None:
+        """Name the network that the training came to: the files in models/."""
+        self.network = tags.of_network()
 
     def log_epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Log an epoch's metrics, unless the run has them."""
@@ -58,9 +57,9 @@ def training_run(
 ) -> Iterator[LiveRun]:
     """Start a run, log system metrics while the block runs, and end it.
 
-    A run of the same task that was interrupted is resumed. The run ends FINISHED, KILLED on Ctrl-C, or FAILED. A model
-    has one run: where another run has the same one, this one is deleted. Raises UserError where the store cannot
-    be reached at the start.
+    A run of the same task that was interrupted is resumed. The run ends FINISHED, KILLED on Ctrl-C, or FAILED. Where
+    another run has the same network, this one is deleted. Raises UserError where the store cannot be reached at the
+    start.
     """
     client = store.connect()
     import mlflow
@@ -90,7 +89,7 @@ def training_run(
             status = "KILLED"
             raise
         finally:
-            duplicate = _tag_model(live)
+            duplicate = _tag_network(live)
             # Also where the store has failed: else MLflow would try again when the process exits.
             with suppress(Exception):
                 mlflow.end_run(status)
@@ -98,13 +97,13 @@ def training_run(
                 live.attempt(client.delete_run, run_id)
 
 
-def _tag_model(live: LiveRun) -> bool:
-    """Tag the run with its model; True where another run has it, which gets this run's parent and experiment."""
-    if live.model is None:
+def _tag_network(live: LiveRun) -> bool:
+    """Tag the run with its network; True where another run has it, which gets this run's parent and experiment."""
+    if live.network is None:
         return False
-    known = live.attempt(runs.find, live.model[tags.ONNX])
+    known = live.attempt(runs.find_network, live.network[tags.NETWORK])
     if known in (None, live.run_id):
-        for key, sha256 in live.model.items():
+        for key, sha256 in live.network.items():
             live.attempt(store.connect().set_tag, live.run_id, key, sha256)
         return False
     live.attempt(_copy_membership, live.run_id, known)

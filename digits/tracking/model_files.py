@@ -70,9 +70,9 @@ def is_whole(model: Any, sha256: str) -> bool:
 
 
 def options(onnx_file: Path) -> dict[str, Any]:
-    """What MLflow is told about an ONNX file of ours, for `mlflow.onnx`.
+    """What MLflow is told about an ONNX file of ours, for `mlflow.onnx`: among it the names and types of its outputs.
 
-    The model takes (n, 28, 28) uint8 canonical digits and gives what its graph does, as `classifier.Predictions` says.
+    The model takes (n, 28, 28) uint8 canonical digits.
     """
     import onnx
     from mlflow.models import ModelSignature
@@ -121,8 +121,7 @@ def _copies(version: Version) -> Iterator[Path]:
         yield here
     train = version.tags.get("train_md5")
     for revision in dvc_files.revisions_with(train) if train else ():
-        stages = dvc_files.lock(revision)
-        outs = [out for stage in ("evaluate", "train") for out in stages.get(stage, {}).get("outs", [])]
+        outs = [one for stage in dvc_files.lock(revision).values() for one in stage.get("outs", [])]
         for md5 in (one.get("md5") for one in outs if one["path"] == paths.ONNX.as_posix()):
             if (cached := dvc_files.cached_file(md5)) is not None:
                 yield cached

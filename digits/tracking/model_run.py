@@ -1,4 +1,4 @@
-"""The run of the model in models/, complete: found by its content hash, or created from the files."""
+"""The run of the model in models/, complete: found by its hash or that of its network, or created from the files."""
 
 import tempfile
 import time
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
 from digits import paths
 from digits.data import dataset
@@ -24,11 +25,10 @@ def log_model_run(params: Params) -> str:
     is created from the files, or the interrupted one completed. Raises UserError where the store fails.
     """
     store.connect()
-    model = tags.of_files()
     run_tags = {**tags.of_training(params), **tags.LATER}
     with store.wrap_store_errors():
         run_locks.end_orphans()
-        run_id = runs.find(model[tags.ONNX]) or _create(run_tags, tags.run_name(params), model)
+        run_id = _provide(run_tags, tags.run_name(params))
         runs.log_params(run_id, params.flat())
         # Of what a version's tags name, the first stays: the same model may come with other data later.
         _log_train_pictures(run_id)
@@ -38,6 +38,23 @@ def log_model_run(params: Params) -> str:
         _log_model(run_id)
         _log_evaluation(run_id)
     return run_id
+
+
+def _provide(run_tags: dict[str, str], name: str) -> str:
+    """The run of the model; else the newest of its network that is no model's yet, from now on its own; else a new one.
+
+    One process of the project at a time: else two models of one network would take the same run.
+    """
+    network, onnx = tags.of_network(), digest(paths.ONNX, "sha256")
+    with FileLock(run_locks.folder() / "register"):
+        known = runs.find(onnx)
+        if known:
+            return known
+        unevaluated = runs.find_unevaluated(network[tags.NETWORK])
+        if unevaluated is None:
+            return _create(run_tags, name, {**network, tags.ONNX: onnx})
+        store.connect().set_tag(unevaluated, tags.ONNX, onnx)
+        return unevaluated
 
 
 def _create(run_tags: dict[str, str], name: str, model: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
@@ -13,15 +14,21 @@ from digits.tracking import runs, store
 @contextmanager
 def held() -> Iterator[str]:
     """Hold a new lock file while the block runs; yields its name, which the run has as the tag LOCK from the start."""
-    name, folder = uuid4().hex, project_root() / LIVE_RUNS
-    folder.mkdir(exist_ok=True)
-    with FileLock(folder / f"{name}.lock"):
+    name = uuid4().hex
+    with FileLock(folder() / f"{name}.lock"):
         yield name
+
+
+def folder() -> Path:
+    """The folder of the project's lock files, created where it is missing."""
+    found = project_root() / LIVE_RUNS
+    found.mkdir(exist_ok=True)
+    return found
 
 
 def end_orphans() -> None:
     """Mark as KILLED the runs of this project whose process ended without saying so; remove the locks of ended runs."""
-    for path in (project_root() / LIVE_RUNS).glob("*.lock"):
+    for path in folder().glob("*.lock"):
         with suppress(Timeout), FileLock(path, blocking=False):
             found = runs.with_lock(path.stem)
             for run in found:

@@ -1,4 +1,4 @@
-"""Runs in MLflow: found by the SHA-256 of their ONNX file, read, and logged to."""
+"""Runs in MLflow: found by the SHA-256 of their model or network, read, and logged to."""
 
 import sys
 import tempfile
@@ -44,11 +44,23 @@ def find(onnx_sha256: str) -> str | None:
     return found[0].info.run_id if found else None
 
 
+def find_network(network_sha256: str) -> str | None:
+    """Id of the newest run of this network, or None."""
+    return next((run.info.run_id for run in _of_network(network_sha256)), None)
+
+
+def find_unevaluated(network_sha256: str) -> str | None:
+    """Id of the newest run of this network that is no model's yet, or None."""
+    found = _of_network(network_sha256)
+    return next((run.info.run_id for run in found if tags.ONNX not in run.data.tags), None)
+
+
 def find_interrupted(task: str) -> str | None:
-    """Id of the newest run of this task that has ended without a model, or None."""
+    """Id of the newest run of this task that has ended without a network, or None."""
     found = _search(f"tags.`{tags.TASK}` = '{task}'")
+    trained = {tags.NETWORK, tags.ONNX}  # runs of 0.2 have the latter only
     return next(
-        (run.info.run_id for run in found if tags.ONNX not in run.data.tags and run.info.status != "RUNNING"), None
+        (run.info.run_id for run in found if not trained & run.data.tags.keys() and run.info.status != "RUNNING"), None
     )
 
 
@@ -159,6 +171,10 @@ def create_parent(name: str, params: dict[str, str], known: str | None) -> str:
     log_params(run_id, params)
     client.set_terminated(run_id)
     return run_id
+
+
+def _of_network(network_sha256: str) -> list:
+    return _search(f"tags.{tags.NETWORK} = '{network_sha256}'")
 
 
 def _search(condition: str, limit: int = 1000) -> list:

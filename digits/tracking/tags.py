@@ -13,7 +13,8 @@ from digits.params import Params, flatten
 from digits.tracking import naming
 from digits.vcs import dvc_files, experiments, revisions
 
-ONNX = "onnx_sha256"  # the model's identity: what a run and a registry version are found by
+ONNX = "onnx_sha256"  # the model's identity: what a version and, once it is evaluated, its run are found by
+NETWORK = "network_sha256"  # of what a training writes; evaluated in several ways it is several models
 SPLIT_RULE = "split_rule"  # the number of the rule that assigned the splits; versions of 0.2 and earlier have none
 PICTURES = "train_pictures_sha256"  # of the pictures that a version was trained on: learned_pictures.content_hash
 VALIDATION_SPLIT, TEST_SPLIT = "validation_split_md5", "test_md5"  # of the digits that a version is compared on
@@ -54,15 +55,16 @@ def of_training(params: Params) -> dict[str, str]:
     }
 
 
-def of_files(onnx: Path = paths.ONNX, weights: Path = paths.WEIGHTS) -> dict[str, str]:
-    """The hashes of a model's two files: the ONNX file, which is its identity, and Keras's weights."""
-    return {WEIGHTS: digest(weights, "sha256"), ONNX: digest(onnx, "sha256")}
+def of_network(network: Path = paths.NETWORK, weights: Path = paths.WEIGHTS) -> dict[str, str]:
+    """The hashes of the two files of a trained network: for ONNX Runtime, and Keras's weights."""
+    return {WEIGHTS: digest(weights, "sha256"), NETWORK: digest(network, "sha256")}
 
 
 def of_model(accuracy: float) -> dict[str, str]:
     """The tags of a registry version: hashes of the model, its data and their validation, and its test accuracy."""
     return {
-        **of_files(),
+        ONNX: digest(paths.ONNX, "sha256"),
+        **of_network(),
         "train_md5": digest(paths.PROCESSED / "train.parquet", "md5"),
         VALIDATION_SPLIT: digest(paths.PROCESSED / "validation.parquet", "md5"),
         TEST_SPLIT: digest(paths.PROCESSED / "test.parquet", "md5"),

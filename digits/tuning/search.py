@@ -74,9 +74,9 @@ def _make_experiment(search: str, best: FrozenTrial, apply: bool, echo: Callable
     if name in experiments.run_dvc("exp", "list", "--name-only").split():
         experiments.run_dvc("exp", "remove", name)
     experiments.run_dvc(*command)
-    if digest(paths.NETWORK, "sha256") != best.user_attrs.get(tags.ONNX):
+    if digest(paths.NETWORK, "sha256") != best.user_attrs.get(tags.NETWORK):
         echo(
-            f"warning: {trial_name} gave another model, so the code, the libraries or the machine changed since: "
+            f"warning: {trial_name} gave another network, so the code, the libraries or the machine changed since: "
             "compare the metrics"
         )
     echo(

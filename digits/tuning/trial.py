@@ -86,9 +86,9 @@ def _train(trial: optuna.Trial, task: Task) -> float | None:
         except optuna.TrialPruned:
             live_run.attempt(store.connect().set_tag, live_run.run_id, "pruned", "yes")
             return None
-        onnx, weights = (Path(folder) / path.name for path in (paths.NETWORK, paths.WEIGHTS))
+        exported, weights = (Path(folder) / path.name for path in (paths.NETWORK, paths.WEIGHTS))
         training.save_weights(net.inference, weights)
-        export.save(net.inference, onnx)
-        live_run.model = tags.of_files(onnx, weights)
-        trial.set_user_attr(tags.ONNX, live_run.model[tags.ONNX])
+        export.save(net.inference, exported)
+        live_run.network = tags.of_network(exported, weights)
+        trial.set_user_attr(tags.NETWORK, live_run.network[tags.NETWORK])
     return history[-1][metric]

@@ -105,7 +105,7 @@ def test_the_same_command_resumes_it_and_applies_the_best(project):
     baseline, found = map(float, re.search(r"^val_loss +(\S+) +(\S+)$", printed, re.MULTILINE).groups())
     assert (baseline, found) == (pytest.approx(trials[0].value, abs=1e-5), pytest.approx(best.value, abs=1e-5))
     assert found < baseline
-    assert digest(project.root / "models" / "digits.onnx", "sha256") == best.user_attrs["onnx_sha256"]
+    assert digest(project.root / "models" / "network.onnx", "sha256") == best.user_attrs["network_sha256"]
     assert "warning" not in printed
     assert project.git("status", "--porcelain", "data") == ""
     assert project.run("dvc", "exp", "list", "--name-only").split() == ["tune-best"]
@@ -120,7 +120,7 @@ def test_each_trial_is_a_run_under_one_parent(project, client):
         if trial.state.name == "COMPLETE":
             assert run.info.status == "FINISHED"
             assert run.data.metrics["val_loss"] == trial.value
-            assert run.data.tags["onnx_sha256"] == trial.user_attrs["onnx_sha256"]
+            assert run.data.tags["network_sha256"] == trial.user_attrs["network_sha256"]
             points = client.get_metric_history(run.info.run_id, "val_loss")
             assert {point.step: point.value for point in points} == trial.intermediate_values
 
@@ -241,7 +241,7 @@ def test_a_trial_worse_than_the_median_is_pruned(project, client):
     run = nested_runs(client, "pruned")["pruned-4"]
     assert (run.info.status, run.data.tags["pruned"]) == ("FINISHED", "yes")
     assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1]
-    assert "onnx_sha256" not in run.data.tags
+    assert "network_sha256" not in run.data.tags
 
 
 def test_a_search_with_other_settings_is_refused(project):

@@ -107,6 +107,7 @@ def test_the_version_has_signature_example_and_tags(trained, client):
     }
     assert version.tags == {
         "weights_sha256": weights_of(trained),
+        "network_sha256": digest(trained.root / "models" / "network.onnx", "sha256"),
         "onnx_sha256": digest(trained.root / "models" / "digits.onnx", "sha256"),
         "validation_md5": digest(trained.root / "metrics" / "validate.json", "md5"),
         "train_md5": digest(trained.root / "data" / "processed" / "train.parquet", "md5"),

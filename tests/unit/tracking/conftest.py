@@ -35,7 +35,8 @@ def trained_project(project, constant_model) -> params.Params:
         path.write_bytes(path.name.encode())
     write_json(paths.VALIDATION, {"success": True})
     paths.VALIDATION_REPORT.write_text("report")
-    shutil.copy(constant_model(3), paths.ONNX)
+    for path in (paths.NETWORK, paths.ONNX):
+        shutil.copy(constant_model(3), path)
     paths.HISTORY.parent.mkdir()
     paths.HISTORY.write_text("epoch,loss,val_loss\n1,0.5,0.5\n2,0.25,0.25\n")
     write_json(paths.TRAINING, {"max_logit_difference": 0.0})

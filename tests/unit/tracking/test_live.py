@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from digits.files import digest
 from digits.tracking import live, run_locks, runs, tags
 from tests.imports import ROOT
 from tests.tracking_store import logged_run, runs_of
@@ -87,13 +86,22 @@ def test_an_interrupted_run_of_the_same_task_is_resumed(project, client):
     with live.training_run(project) as again:
         again.log_epoch(1, METRICS)
         again.log_epoch(2, {"loss": 0.25, "val_loss": 0.25})
-        again.model = {tags.ONNX: "a" * 64}
+        again.network = {tags.NETWORK: "a" * 64}
     assert again.run_id == first.run_id != other.run_id
     history = client.get_metric_history(again.run_id, "val_loss")
     assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.25)]
     with live.training_run(project) as next_run:
         pass
-    assert next_run.run_id != again.run_id  # that one has a model
+    assert next_run.run_id != again.run_id  # that one has a network
+
+
+def test_a_run_of_an_earlier_version_that_has_a_model_is_not_taken_for_interrupted(project, client):
+    with live.training_run(project) as first:
+        pass
+    client.set_tag(first.run_id, tags.ONNX, "a" * 64)  # and no tag of the network
+    with live.training_run(project) as again:
+        pass
+    assert again.run_id != first.run_id
 
 
 def test_a_parameter_that_changed_later_is_named_by_a_tag(project, client):
@@ -108,14 +116,16 @@ def test_a_parameter_that_changed_later_is_named_by_a_tag(project, client):
     assert data.tags[tags.LATER_PARAMS] == "register.min_accuracy=0.5"
 
 
-def test_a_model_has_one_run(project, client, constant_model):
-    known, sha256 = logged_run(constant_model(3)), digest(constant_model(3), "sha256")
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_a_network_that_was_trained_before_gets_no_second_run(project, client, constant_model, evaluated):
+    known = logged_run(constant_model(3)) if evaluated else runs.create_parent("trained", {}, known=None)
+    client.set_tag(known, tags.NETWORK, "a" * 64)
     client.set_tag(known, tags.EXPERIMENT, "none: digits tune")
     parent = runs.create_parent("search", {}, known=None)
     with live.training_run(project, parent=parent, extra_tags={tags.EXPERIMENT: "tune-best"}) as run:
-        run.model = {tags.ONNX: sha256}
+        run.network = {tags.NETWORK: "a" * 64}
     assert runs.get_run(run.run_id) is None
-    assert runs.find(sha256) == known
+    assert runs.find_network("a" * 64) == known
     assert runs.get_run(known).data.tags.items() >= {tags.EXPERIMENT: "tune-best", tags.PARENT: parent}.items()
 
 
@@ -130,9 +140,9 @@ def test_a_store_that_fails_is_reported_once_and_stops_no_training(project, clie
             run.log_epoch(2, METRICS)
             run.log_epoch(3, METRICS)
         run.log_epoch(4, METRICS)
-        run.model = {tags.ONNX: "a" * 64}
+        run.network = {tags.NETWORK: "a" * 64}
     assert runs.logged_epochs(run.run_id) == {1}
-    assert runs.find("a" * 64) is None
+    assert runs.find_network("a" * 64) is None
     printed = capsys.readouterr().err
     assert printed.count("warning: the log of this run is incomplete, since sqlite") == 1
     assert "no space left on device\n" in printed
@@ -141,11 +151,11 @@ def test_a_store_that_fails_is_reported_once_and_stops_no_training(project, clie
 
 
 def test_a_store_that_fails_at_the_end_lets_the_training_end(project, client, monkeypatch):
-    def refuse(onnx_sha256):
+    def refuse(network_sha256):
         raise OSError("gone")
 
-    monkeypatch.setattr(runs, "find", refuse)
+    monkeypatch.setattr(runs, "find_network", refuse)
     with live.training_run(project, name="a") as run:
-        run.model = {tags.ONNX: "a" * 64}
+        run.network = {tags.NETWORK: "a" * 64}
     assert run.lost
     assert statuses(client) == {"a": "FINISHED"}

@@ -5,7 +5,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from digits import params, paths
 from digits.errors import UserError
@@ -111,3 +113,15 @@ def test_no_secret_of_an_address_is_written(trained_project, workspace, register
     files = [path for path in workspace.rglob("*") if path.is_file() and (path.parts[-1] != "params.yaml")]
     assert any(path.name == "mlflow.db" for path in files)
     assert [path for path in files if b"hush-hush" in path.read_bytes()] == []
+
+
+def test_mlflow_knows_the_type_and_shape_of_each_output(constant_model):
+    path = constant_model(3)
+    model = onnx.load(path)
+    for name, kind, dtype in (("score", "Identity", TensorProto.FLOAT), ("accepted", "IsInf", TensorProto.BOOL)):
+        model.graph.node.append(helper.make_node(kind, ["sums"], [name]))
+        model.graph.output.append(helper.make_tensor_value_info(name, dtype, ["n"]))
+    onnx.save(model, path)
+    outputs = {one.name: (one.type.name, one.shape) for one in model_files.options(path)["signature"].outputs}
+    assert outputs["probabilities"] == ("float32", (-1, 10))
+    assert (outputs["score"], outputs["accepted"]) == (("float32", (-1,)), ("bool", (-1,)))

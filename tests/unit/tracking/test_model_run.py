@@ -1,6 +1,7 @@
 """The run of the model in models/ is completed or created from files, and registered, however it was interrupted."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from digits import paths
-from digits.files import read_json, write_json
+from digits.files import digest, read_json, write_json
 from digits.tracking import live, model_files, model_run, promotion, registration, registry, tags
 from tests.imports import ROOT
 from tests.tracking_store import registered_version, runs_of
@@ -47,12 +48,28 @@ def test_a_run_is_created_from_the_files_once(trained_project, client):
 def test_a_run_that_was_logged_during_training_is_completed(trained_project, client):
     with live.training_run(trained_project) as run:
         run.log_epoch(1, {"loss": 0.5, "val_loss": 0.5})
-        run.model = tags.of_files()
+        run.set_network()
     assert model_run.log_model_run(trained_project) == run.run_id
     (found,) = runs_of(client)
     assert "logged" not in found.data.tags
+    assert found.data.tags[tags.ONNX] == digest(paths.ONNX, "sha256")
     assert found.data.metrics["test_log_loss"] == 2.0
     assert len(model_run.logged_models(run.run_id)) == 1
+
+
+def test_a_network_that_is_evaluated_in_two_ways_is_two_models_with_a_run_each(trained_project, constant_model, client):
+    with live.training_run(trained_project) as run:
+        run.set_network()
+    model_run.log_model_run(trained_project)
+    shutil.copy(constant_model(5), paths.ONNX)  # of the same network
+    other = model_run.log_model_run(trained_project)
+    assert model_run.log_model_run(trained_project) == other != run.run_id
+    trained, created = (client.get_run(run_id).data.tags for run_id in (run.run_id, other))
+    assert trained[tags.NETWORK] == created[tags.NETWORK] == digest(paths.NETWORK, "sha256")
+    assert trained[tags.ONNX] != created[tags.ONNX]
+    assert created["logged"] == "later, from the files"
+    shutil.copy(constant_model(3), paths.ONNX)
+    assert model_run.log_model_run(trained_project) == run.run_id
 
 
 def test_a_process_killed_while_it_creates_the_run_leaves_one_run(trained_project, client, workspace):
