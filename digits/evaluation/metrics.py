@@ -17,10 +17,15 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Scores:
-    """`accuracy` 0 to 1; `log_loss` in nats, the mean of -ln(probability of the true label); one entry a label."""
+    """`accuracy` 0 to 1; `log_loss` in nats, the mean of -ln(probability of the true label); one entry a label.
+
+    `brier` 0 to 2: the mean of the squared differences, summed over all labels, from 1 for the true label and 0 for
+    the others (Brier 1950, scikit-learn's `brier_score_loss` without its half).
+    """
 
     accuracy: float
     log_loss: float
+    brier: float
     classes: dict[str, ClassScore]
 
 
@@ -38,6 +43,7 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
     return Scores(
         accuracy=accuracy(probabilities, labels),
         log_loss=float(metrics.log_loss(labels, exact, labels=classes)),
+        brier=float(metrics.brier_score_loss(labels, exact, labels=classes, scale_by_half=False)),
         classes={
             str(label): ClassScore(precision=float(precision), recall=float(recall), f1=float(f1), pictures=int(count))
             for label, precision, recall, f1, count in zip(classes, *by_class, strict=True)
@@ -63,6 +69,12 @@ def digit_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     total = probabilities.sum(axis=1, dtype=np.float64)
     return -np.log(np.maximum(truth / total, np.finfo(np.float32).tiny))
+
+
+def digit_briers(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) float64, 0 to 2: each digit's share of the Brier score, which is their mean; arguments as `digit_losses`."""
+    exact = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
+    return ((exact - np.eye(probabilities.shape[1])[labels]) ** 2).sum(axis=1)
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -19,6 +19,12 @@ def test_accuracy_and_log_loss():
     assert result.log_loss == pytest.approx(-(math.log(0.8) + math.log(0.7) + math.log(0.3) + math.log(0.5)) / 4)
 
 
+def test_the_brier_score_sums_over_all_labels():
+    by_hand = [0.2**2 + 2 * 0.1**2, 0.2**2 + 0.3**2 + 0.1**2, 0.6**2 + 0.7**2 + 0.1**2, 0.5**2 + 0.4**2 + 0.1**2]
+    assert metrics.digit_briers(PROBABILITIES, LABELS) == pytest.approx(by_hand)
+    assert metrics.score(PROBABILITIES, LABELS).brier == pytest.approx(np.mean(by_hand))
+
+
 def test_scores_by_class():
     classes = metrics.score(PROBABILITIES, LABELS).classes
     zero, one, two = classes["0"], classes["1"], classes["2"]
