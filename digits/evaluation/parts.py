@@ -1,0 +1,16 @@
+"""The validation split in disjoint parts, each of which chooses one thing. docs/trust.md has the table."""
+
+import numpy as np
+
+# The share of the digits that each part has
+SHARES = {"temperature": 0.4, "score_bound": 0.2, "threshold": 0.4}
+
+
+def divide(sha256: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of each part, (n,) bool by its name, of digits whose pictures have these (n, 32) uint8 SHA-256.
+
+    A digit's part is a function of its own hash: digits that are added or removed move no other.
+    """
+    drawn = np.ascontiguousarray(sha256[:, :8]).view(">u8")[:, 0] / 2**64  # uniform from 0 to 1
+    part = np.digitize(drawn, np.cumsum(list(SHARES.values()))[:-1])
+    return {name: part == number for number, name in enumerate(SHARES)}
