@@ -41,7 +41,7 @@ def _sheet(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title, color=INK)
-    _save(figure, path)
+    save(figure, path)
 
 
 def learning_curves(history: list[dict[str, float]], path: Path) -> None:
@@ -65,7 +65,7 @@ def learning_curves(history: list[dict[str, float]], path: Path) -> None:
     error.set_yscale("log")
     for axis in (error.yaxis.set_major_formatter, error.yaxis.set_minor_formatter):
         axis(LogFormatter(minor_thresholds=(3, 1)))
-    _save(figure, path)
+    save(figure, path)
 
 
 def confusion_matrix(counts: np.ndarray, path: Path) -> None:
@@ -82,7 +82,7 @@ def confusion_matrix(counts: np.ndarray, path: Path) -> None:
     axes.set(title=f"{total - right:,} of {total:,} test digits misclassified", xlabel="predicted", ylabel="true label")
     axes.set_xticks(list(LABELS))
     axes.set_yticks(list(LABELS))
-    _save(figure, path)
+    save(figure, path)
 
 
 def mistakes(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray, path: Path) -> None:
@@ -100,7 +100,7 @@ def mistakes(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, 
         axes.set_title(f"label {label}, predicted {predicted}\n{confidence}", fontsize=8, color=INK)
     title = "The worst mistakes on the test split" if len(rows) else "No mistake on the test split"
     figure.suptitle(title, color=INK)
-    _save(figure, path)
+    save(figure, path)
 
 
 def distributions(values: dict[str, np.ndarray], labels: np.ndarray, bounds: dict[str, tuple]) -> bytes:
@@ -137,6 +137,7 @@ def distributions(values: dict[str, np.ndarray], labels: np.ndarray, bounds: dic
     return buffer.getvalue()
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as a PNG without a date or a version in it."""
     with atomic_write(path) as temporary:
         figure.savefig(temporary, metadata={"Software": None})
