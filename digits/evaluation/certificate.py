@@ -66,6 +66,7 @@ def digits_needed(max_error: float, confidence: float) -> int:
 def claims(training: np.ndarray, digits: int, max_error: float, confidence: float) -> Claims:
     """The claims to test on `digits` calibration digits, from the (t,) confidences of the training digits alone.
 
+    The thresholds are some of these, in their dtype: that of the probabilities that are compared with them.
     The coverage grows from FIRST_COVERAGE, by quantiles of `training`, until all digits are accepted. The level of a
     coverage is the lowest that so many digits without an error certify, less the RESERVE, but at least `max_error`.
     Before it, the first threshold is tested at each level from WORST_LEVEL down.
