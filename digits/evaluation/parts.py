@@ -6,11 +6,11 @@ import numpy as np
 SHARES = {"temperature": 0.4, "score_bound": 0.2, "threshold": 0.4}
 
 
-def divide(sha256: np.ndarray) -> dict[str, np.ndarray]:
-    """The rows of each part, (n,) bool by its name, of digits whose pictures have these (n, 32) uint8 SHA-256.
+def divide(hashes: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of each part, (n,) bool by its name, of digits whose pictures have these (n,) 'S64' hexadecimal SHA-256.
 
     A digit's part is a function of its own hash: digits that are added or removed move no other.
     """
-    drawn = np.ascontiguousarray(sha256[:, :8]).view(">u8")[:, 0] / 2**64  # uniform from 0 to 1
+    drawn = np.array([int(one[:16], 16) / 2**64 for one in hashes])  # uniform from 0 to 1
     part = np.digitize(drawn, np.cumsum(list(SHARES.values()))[:-1])
     return {name: part == number for number, name in enumerate(SHARES)}
