@@ -14,12 +14,12 @@ from digits import paths
 from digits.data import stacks
 from digits.data.strokes import relative_stroke_width
 from digits.errors import UserError
+from digits.evaluation.intervals import wilson
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MIN_PICTURES = 50  # of the worst group: of fewer, even one without a mistake has an interval of more than 7 points
-
 HARDEST = 10  # digits of the worst group that its figure shows
 
 
@@ -102,18 +102,15 @@ def score(groups: "pd.DataFrame", right: np.ndarray) -> "pd.DataFrame":
     """
     import pandas as pd
     from fairlearn.metrics import MetricFrame, count, mean_prediction
-    from statsmodels.stats.proportion import proportion_confint
 
     metrics = {"pictures": count, "accuracy": mean_prediction}
-    parts = []
+    by_slice = {}
     for name, column in groups.items():
         frame = MetricFrame(metrics=metrics, y_true=right, y_pred=right, sensitive_features=column)
-        part = frame.by_group.loc[column.cat.remove_unused_categories().cat.categories]
-        parts.append(part.rename_axis("group").reset_index().assign(slice=name))
-    table = pd.concat(parts, ignore_index=True).astype({"pictures": int})
-    low, high = proportion_confint(table["accuracy"] * table["pictures"], table["pictures"], method="wilson")
-    table = table.assign(accuracy_low=low, accuracy_high=high)
-    return table[["slice", "group", "pictures", "accuracy", "accuracy_low", "accuracy_high"]]
+        by_slice[name] = frame.by_group.loc[column.cat.remove_unused_categories().cat.categories]
+    table = pd.concat(by_slice, names=["slice", "group"]).reset_index().astype({"pictures": int})
+    intervals = [wilson(round(row.accuracy * row.pictures), row.pictures) for row in table.itertuples()]
+    return table.join(pd.DataFrame(intervals).add_prefix("accuracy_"))
 
 
 def worst(table: "pd.DataFrame") -> "pd.Series":
