@@ -10,7 +10,7 @@ from digits.files import atomic_write
 from digits.visualization.figures import INK
 
 CELL = 0.36  # inches: the side of a digit
-MARGIN = 1.5  # inches: the names of the rows
+MARGIN = 1.9  # inches: the names of the rows
 
 
 def table(digits: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, path: Path) -> None:

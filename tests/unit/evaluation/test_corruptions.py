@@ -121,6 +121,12 @@ class TestStrengthOfMnistC:
         found = at_mnist_c(images, "canny_edges")
         assert set(np.unique(found)) == {0, 255}
         assert ((found > 0).sum(axis=(1, 2)) > 20).all()
+        for step, edges in {
+            12: 0,
+            25: 28,
+        }.items():  # the upper threshold is a slope of 0.2 by Sobel's kernel, after a blur
+            half = np.repeat([[[0, step]]], 14, axis=2).repeat(28, axis=1).astype(np.uint8)
+            assert (at_mnist_c(half, "canny_edges") > 0).sum() == edges
 
 
 def test_corrupted_digits_are_converted_like_pictures(images):
@@ -138,14 +144,14 @@ def test_a_misread_or_lost_digit_counts_at_each_strength(images):
 
     def predict(digits):
         calls.append(digits)
-        return np.array([0, 1, 2, 7 if len(calls) == 2 else 3])
+        return np.array([7 if len(calls) == 2 else 0, 1, 2, 3])
 
     blank_last = np.concatenate([some[:3], np.zeros_like(some[:1])])
     shares = corruptions.misread_shares(predict, blank_last, np.array([0, 9, 2, 3]), SEED)
     assert list(shares) == list(CORRUPTIONS) and len(calls) == len(LEVELS)
     assert shares["brightness"].tolist() == [0, 1, 0, 1]  # the second is misread, the last has no ink
     assert shares["impulse_noise"].tolist() == [0, 1, 0, 0]
-    assert shares["shot_noise"].tolist() == [0, 1, 0, 1]
+    assert shares["shot_noise"].tolist() == [0.2, 1, 0, 1]  # the first is misread at one strength
 
 
 def test_the_error_is_the_mean_of_each_corruption_and_of_all():
