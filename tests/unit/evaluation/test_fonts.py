@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.ft2font import FT2Font
+from scipy import ndimage
 
 from digits.data import canonical
 from digits.evaluation import fonts
@@ -41,6 +42,12 @@ def test_each_digit_is_drawn_in_each_font_size_and_tilt(printed):
     assert canonical.dark_on_light(printed.pictures).all()
     assert (printed.pictures[:, [0, -1]] == fonts.PAPER).all()  # no digit is cut
     assert (printed.pictures[:, :, [0, -1]] == fonts.PAPER).all()
+
+
+def test_each_picture_has_the_holes_of_its_label(printed):
+    chosen = slice(30, 60)  # the larger size of DejaVu Sans
+    paper = [ndimage.label(pixels > 138)[1] for pixels in printed.pictures[chosen]]  # the page and the holes
+    assert paper == [1 + [1, 0, 0, 0, 1, 0, 1, 0, 2, 1][label] for label in printed.labels[chosen]]
 
 
 def test_no_two_fonts_have_the_same_digits(printed):
