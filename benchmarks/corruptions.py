@@ -49,8 +49,12 @@ def table(readers: dict[str, Reader], images: np.ndarray, labels: np.ndarray) ->
     columns = [f"{name}, {form}" for name in readers for form in ("canonical", "as they are")]
 
     def misread(made_canonical: np.ndarray, as_they_are: np.ndarray, truth: np.ndarray) -> list[np.ndarray]:
-        """Which digits each column misreads, (n,) bool."""
-        return [read(digits) != truth for read in readers.values() for digits in (made_canonical, as_they_are)]
+        """Which digits each column misreads, (n,) bool; one of which no ink is left is misread."""
+        return [
+            (read(digits) != truth) | ~digits.any(axis=(1, 2))
+            for read in readers.values()
+            for digits in (made_canonical, as_they_are)
+        ]
 
     shares = defaultdict(list)  # by corruption: a (columns, n) for each strength
     for name, strength, digits in corruptions.corrupted_digits(images, SEED):
@@ -60,13 +64,12 @@ def table(readers: dict[str, Reader], images: np.ndarray, labels: np.ndarray) ->
         for column in range(len(columns))
     ]
     printed = fonts.printed_digits()
+    ready = canonical(printed.pictures)
     small = np.stack([resized(picture) for picture in printed.pictures])
     errors = {
         f"none, {len(labels):,} digits": np.mean(misread(canonical(images), images, labels), axis=1),
         **{name: [column[name] for column in by_column] for name in [*CORRUPTIONS, "mean"]},
-        f"printed in {len(fonts.FONTS)} fonts": np.mean(
-            misread(canonical(printed.pictures), small, printed.labels), axis=1
-        ),
+        f"printed in {len(fonts.FONTS)} fonts": np.mean(misread(ready, small, printed.labels), axis=1),
     }
     head = [f"| corruption | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
     return head + [f"| {name} | {' | '.join(f'{error:.1%}' for error in row)} |" for name, row in errors.items()]

@@ -20,9 +20,7 @@ MNIST_C = 3  # the strength that has MNIST-C's own parameters; the only one of a
 COST = 4  # a corrupted digit takes as long as so many small pictures: most of them are cleaned of specks
 POSITION = np.arange(DIGIT_SIZE, dtype=np.float32)
 MIDDLE = (DIGIT_SIZE - 1) / 2
-LINE_WIDTH = (
-    2.3  # pixels: at this distance from its middle a line's brightness, 1 + ln(1 - distance / width), is lowest
-)
+LINE_WIDTH = 2.3  # pixels: a line's brightness is 1 + ln(1 - distance from its middle / width), at least 0
 FOG_FIELDS, FOG_SIZE = 8, 256  # independent fields of fog, and their side in pixels; each digit lies in a part of one
 MUD = 63 / 255  # brightness of the spattered mud
 
