@@ -14,6 +14,7 @@ from digits import errors, ignored, report_ignored
 from digits.errors import UserError, printable
 
 if TYPE_CHECKING:
+    from digits.model.classifier import Classifier
     from digits.prediction.batches import Prediction
     from digits.prediction.inputs import Listing
     from digits.processes import Background
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 100  # pictures of a contact sheet
 PROGRESS_AFTER = 2  # seconds
+
+
+def _check_share(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not 0 <= value <= 1:  # click's own range accepts nan
+        raise click.BadParameter(f"{value} is not in the range 0 to 1; 0.9 is 90 %", context, parameter)
+    return value
 
 
 @click.command()
@@ -33,19 +40,30 @@ PROGRESS_AFTER = 2  # seconds
     type=click.Path(path_type=Path),
     help=f"Draw a .png file: the first {MAX_SHOWN} pictures, their canonical digits and answers.",
 )
-def predict(picture: tuple[str, ...], as_json: bool, out: Path | None, show: Path | None) -> None:
+@click.option(
+    "--min-probability",
+    metavar="SHARE",
+    type=float,
+    default=0.0,
+    callback=_check_share,
+    help="Refuse what is less probable, 0 to 1, too: a value below the model's own changes nothing.",
+)
+def predict(
+    picture: tuple[str, ...], as_json: bool, out: Path | None, show: Path | None, min_probability: float
+) -> None:
     """Print the predicted label and all probabilities of each PICTURE: one digit in a PNG, JPEG, HEIC, … of any size.
 
     PICTURE is a file, a folder (all pictures in it and below), a glob pattern, a Parquet file with a column `image` or
     `bytes`, or `-` for standard input: one picture, or a list of files, one a line.
 
-    A picture that can't be read has its error in its row, and the exit status is then 1. A run with --out that was
-    interrupted goes on where it stopped when the same command is given again.
+    What is no digit, or not clear enough, is refused: its row has the reason and the best guess. A picture that can't
+    be read has its error in its row, and the exit status is then 1. A run with --out that was interrupted goes on where
+    it stopped when the same command is given again.
 
     \b
     Examples:
       digits predict seven.png photos/*.jpg
-      digits predict scans --out scans.csv --show scans.png
+      digits predict scans --out scans.csv --show scans.png --min-probability 0.99
       digits predict data/raw/test.parquet --out test.jsonl
       find . -name '*.heic' | digits predict - --json
     """
@@ -66,7 +84,10 @@ def predict(picture: tuple[str, ...], as_json: bool, out: Path | None, show: Pat
     if show:
         files.check(show, [".png"])
     listing = Listing(picture, [path for path in (out, show) if path])
-    first, failed = _write(listing, champion, out) if out else _print(listing, champion, as_json)
+    if out:
+        first, failed = _write(listing, champion, min_probability, out)
+    else:
+        first, failed = _print(listing, champion, min_probability, as_json)
     if show:
         _draw(listing, first, show)
     if failed:
@@ -81,13 +102,15 @@ def _checked_champion() -> tuple["Version", Path]:
     return version, version_checks.checked_file(version)
 
 
-def _print(listing: "Listing", champion: "Background", as_json: bool) -> tuple[list["Prediction"], int]:
+def _print(
+    listing: "Listing", champion: "Background", min_probability: float, as_json: bool
+) -> tuple[list["Prediction"], int]:
     """Print each picture's row; returns the first predictions, and how many are errors."""
     from digits.prediction import batches
 
     first: list[Prediction] = []
     failed = 0
-    classified = _classified(batches.decode_batches(listing, champion.done), champion)
+    classified = _classified(batches.decode_batches(listing, champion.done), champion, min_probability)
     for batch in _progress(classified, listing.count, hidden=sys.stdout.isatty()):
         for prediction in batch:
             print(_as_json(prediction) if as_json else _as_text(prediction))
@@ -96,14 +119,20 @@ def _print(listing: "Listing", champion: "Background", as_json: bool) -> tuple[l
     return first, failed
 
 
-def _write(listing: "Listing", champion: "Background", out: Path) -> tuple[list["Prediction"], int]:
+def _write(
+    listing: "Listing", champion: "Background", min_probability: float, out: Path
+) -> tuple[list["Prediction"], int]:
     """Write all rows to a file, after those that an interrupted run has left; returns the same as `_print`."""
     from digits.files import digest
     from digits.prediction import batches, files
 
     # Where there is no log nothing is skipped, so that the first pictures need not wait for the champion.
     ahead = None if files.log_path(out).exists() else batches.decode_batches(listing, champion.done)
-    origin = {"champion": digest(champion.result()[1], "sha256"), "pictures": listing.digest}
+    origin = {
+        "champion": digest(champion.result()[1], "sha256"),
+        "pictures": listing.digest,
+        "--min-probability": min_probability,
+    }
     log = files.PredictionLog(out, origin)
     if log.changed:
         changed = " and ".join(log.changed)
@@ -112,23 +141,44 @@ def _write(listing: "Listing", champion: "Background", out: Path) -> tuple[list[
         print(f"{printable(out)}: going on after {log.pictures:,} pictures of an interrupted run", file=sys.stderr)
     decoded = ahead or batches.decode_batches(listing, champion.done, log.batches)
     try:
-        for batch in _progress(_classified(decoded, champion), listing.count, log.pictures):
+        for batch in _progress(_classified(decoded, champion, min_probability), listing.count, log.pictures):
             log.append(batch)
     except KeyboardInterrupt:
         raise errors.Interrupted("interrupted: the same command goes on where it stopped") from None
-    failed = files.write(out, log.predictions())
+    counts = files.write(out, log.predictions())
     first = list(islice(log.predictions(), MAX_SHOWN))
     log.remove()
-    print(f"{listing.count:,} pictures: {listing.count - failed:,} read, {failed:,} failed; see {printable(out)}")
-    return first, failed
+    counted = ", ".join(f"{counts[name]:,} {name}" for name in ("read", "refused", "failed"))
+    print(f"{listing.count:,} pictures: {counted}; see {printable(out)}")
+    return first, counts["failed"]
 
 
-def _classified(decoded: Iterator, champion: "Background") -> Iterator[list["Prediction"]]:
+def _classified(decoded: Iterator, champion: "Background", min_probability: float) -> Iterator[list["Prediction"]]:
     from digits.prediction import batches
+
+    classifier = cache(lambda: _load(champion, min_probability))
+    return (batches.classify(batch, classifier, min_probability) for batch in decoded)
+
+
+def _load(champion: "Background", min_probability: float) -> "Classifier":
+    """The champion's classifier; a champion that refuses nothing, and an option without effect, are reported."""
     from digits.tracking import version_checks
 
-    classifier = cache(lambda: version_checks.load_checked(*champion.result()))
-    return (batches.classify(batch, classifier) for batch in decoded)
+    version, path = champion.result()
+    classifier = version_checks.load_checked(version, path)
+    if classifier.acceptance is None:
+        print(
+            f"version {version.number} refuses nothing by itself: an earlier version of this project trained "
+            "it; `dvc repro` trains one that does",
+            file=sys.stderr,
+        )
+    elif 0 < min_probability < classifier.acceptance.min_probability:
+        print(
+            f"--min-probability {min_probability} changes nothing: version {version.number} refuses what is below "
+            f"{classifier.acceptance.min_probability} itself",
+            file=sys.stderr,
+        )
+    return classifier
 
 
 def _progress(
@@ -151,14 +201,16 @@ def _draw(listing: "Listing", predictions: list["Prediction"], path: Path) -> No
 
     cells = []
     for (name, content), prediction in zip(listing, predictions, strict=False):
-        decoded, error = decode(content), prediction.error
-        answer = "no digit" if error else f"is {prediction.label}  ({prediction.probability:.1%})"
-        cells.append(contact_sheet.Cell(name, decoded.pixels, decoded.digit, answer, error))
+        decoded, note = decode(content), prediction.error or prediction.reason
+        cells.append(
+            contact_sheet.Cell(name, decoded.pixels, decoded.digit, _short(prediction), prediction.accepted, note)
+        )
     contact_sheet.write(cells, listing.count, path)
 
 
 def _as_json(prediction: "Prediction") -> str:
-    row = {"picture": prediction.path, "label": prediction.label, "probabilities": prediction.probabilities}
+    row = {"picture": prediction.path}
+    row |= {name: getattr(prediction, name) for name in ("label", "accepted", "reason", "probabilities")}
     return json.dumps({"picture": prediction.path, "error": prediction.error} if prediction.error is not None else row)
 
 
@@ -166,5 +218,21 @@ def _as_text(prediction: "Prediction") -> str:
     name = printable(prediction.path)
     if prediction.error is not None:
         return f"{name}  error: {prediction.error}"
-    others = "  ".join(f"{label}: {share:.1%}" for label, share in enumerate(prediction.probabilities or ()))
-    return f"{name}  is {prediction.label}  ({prediction.probability:.1%})\n  {others}"
+    if prediction.probabilities is None:
+        return f"{name}  refused: {prediction.reason}"
+    others = "  ".join(f"{label}: {share:.1%}" for label, share in enumerate(prediction.probabilities))
+    if prediction.accepted:
+        return f"{name}  {_short(prediction)}\n  {others}"
+    guess = f"best guess {prediction.label} ({prediction.probability:.1%})"
+    return f"{name}  refused: {prediction.reason}; {guess}\n  {others}"
+
+
+def _short(prediction: "Prediction") -> str:
+    """The answer in a few words."""
+    if prediction.error is not None:
+        return "no digit"
+    if prediction.accepted:
+        return f"is {prediction.label}  ({prediction.probability:.1%})"
+    if prediction.label is None:
+        return "refused"
+    return f"refused, guess {prediction.label} ({prediction.probability:.1%})"

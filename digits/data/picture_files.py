@@ -39,6 +39,10 @@ class PictureError(ValueError):
     """The reason why a picture can't be decoded, or has no digit."""
 
 
+class BlankPictureError(PictureError):
+    """A picture that is decoded and has no ink."""
+
+
 class PictureFile:
     """An encoded picture whose header has been read. Raises PictureError where it is no picture, or far too large.
 

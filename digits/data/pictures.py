@@ -11,11 +11,11 @@ from PIL import Image
 from digits.data import picture_files, pixel_values
 from digits.data.canonical import canonical
 from digits.data.paper import MIN_CONTRAST
-from digits.data.picture_files import PNG_SIGNATURE, SUFFIXES, PictureError, PictureFile
+from digits.data.picture_files import PNG_SIGNATURE, SUFFIXES, BlankPictureError, PictureError, PictureFile
 from digits.data.pixel_values import MAX_SIDE
 from digits.data.stacks import DIGIT_SIZE, MAX_STACK_PIXELS, by_shape, contrast
 
-__all__ = ["SUFFIXES", "Picture", "PictureError", "decode", "pixel_digest"]
+__all__ = ["SUFFIXES", "BlankPictureError", "Picture", "PictureError", "decode", "pixel_digest"]
 DIGEST_BAND = 1 << 18  # pixels hashed at a time
 
 
@@ -106,11 +106,12 @@ def decode_canonical(data: bytes) -> np.ndarray:
 
 
 def canonical_digit(pixels: np.ndarray) -> np.ndarray:
-    """The canonical digit, (28, 28) uint8, of (height, width) uint8 pixel values. PictureError for a blank picture."""
+    """The canonical digit, (28, 28) uint8, of (height, width) uint8 pixel values. Raises BlankPictureError."""
     stack = pixels[None]
     digit = canonical(stack)[0]
     if not digit.any():
-        raise PictureError(f"blank: contrast {contrast(stack)[0]} of 255, and no stroke with at least {MIN_CONTRAST}")
+        found = contrast(stack)[0]
+        raise BlankPictureError(f"blank: contrast {found} of 255, and no stroke with at least {MIN_CONTRAST}")
     return digit
 
 

@@ -22,8 +22,8 @@ class Predictions(NamedTuple):
     """What the model predicts for n digits.
 
     `probabilities`, (n, 10) float32, rows that sum to 1; `logits`, (n, 10) float32, whose softmax they are; `score`,
-    (n,) float32, the outlier score: higher is less like a digit; `accepted`, (n,) bool. A model of version 0.2 or
-    earlier has no outlier score, nan, and refuses nothing.
+    (n,) float32, the outlier score: higher is less like a digit; `accepted`, (n,) bool. Of a file of contract 1 the
+    score is nan, and all is accepted.
     """
 
     probabilities: np.ndarray
@@ -35,7 +35,7 @@ class Predictions(NamedTuple):
 class Classifier:
     """An ONNX file in one session on the CPU. Raises UserError where the file is missing or is no model.
 
-    `acceptance` is what the file accepts; None where it refuses nothing, as files of version 0.2 and earlier.
+    `acceptance` is what the file accepts; None for a file of contract 1, which has no such outputs.
     """
 
     def __init__(self, path: Path) -> None:

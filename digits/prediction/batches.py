@@ -19,30 +19,41 @@ MAX_BATCHES_AHEAD = 100  # that are decoded before the first is classified: boun
 class Prediction(NamedTuple):
     """The predicted label of a picture, 0 to 9, and its probability, 0 to 1; or the error where it can't be read.
 
-    `path` is the picture's name; `probabilities` are those of all ten labels, and sum to 1.
+    `path` is the picture's name; `probabilities` are those of all ten labels, and sum to 1. Where `accepted` is False
+    `reason` says why, and label and probability are the best guess: a blank picture has none.
     """
 
     path: str
     label: int | None = None
     probability: float | None = None
+    accepted: bool | None = None
+    reason: str | None = None
     error: str | None = None
     probabilities: list[float] | None = None
 
 
 class DecodedBatch(NamedTuple):
-    """The names of n pictures, their canonical digits, (n, 28, 28) uint8, and the error of each that has none."""
+    """The names of n pictures and their canonical digits, (n, 28, 28) uint8.
+
+    `errors` has why a picture can't be read, and `blank` why it has no ink, by their positions: these have no digit.
+    """
 
     names: list[str]
     digits: np.ndarray
     errors: dict[int, str]
+    blank: dict[int, str]
 
 
 class DecodedPicture(NamedTuple):
-    """A picture's pixel values, (height, width) uint8, and canonical digit, (28, 28) uint8; or the error."""
+    """A picture's pixel values, (height, width) uint8, and canonical digit, (28, 28) uint8.
 
-    pixels: np.ndarray | None
-    digit: np.ndarray | None
-    error: str | None
+    Without a digit either `error` says why it can't be read, or `blank` why it has no ink.
+    """
+
+    pixels: np.ndarray | None = None
+    digit: np.ndarray | None = None
+    error: str | None = None
+    blank: str | None = None
 
 
 def decode_batches(listing: Listing, is_ready: Callable[[], bool], skip: int = 0) -> Iterator[DecodedBatch]:
@@ -59,47 +70,61 @@ def decode_batches(listing: Listing, is_ready: Callable[[], bool], skip: int = 0
     return chain(ahead, decoded)
 
 
-def classify(batch: DecodedBatch, classifier: Callable[[], Classifier]) -> list[Prediction]:
-    """The predictions of a batch. `classifier` gives the model; it is not called where the batch has no digit."""
-    readable = [position for position in range(len(batch.names)) if position not in batch.errors]
-    probabilities = np.zeros((len(batch.names), 10))
-    if readable:
-        probabilities[readable] = classifier().predict(batch.digits[readable]).probabilities
-    return [
-        Prediction(name, error=batch.errors[position])
-        if position in batch.errors
-        else _prediction(name, probabilities[position])
-        for position, name in enumerate(batch.names)
-    ]
+def classify(
+    batch: DecodedBatch, classifier: Callable[[], Classifier], min_probability: float = 0.0
+) -> list[Prediction]:
+    """The predictions of a batch. `classifier` gives the model; it is not called where the batch has no digit.
+
+    `min_probability` refuses more than the model does, as in `Classifier.predict`.
+    """
+    names = batch.names
+    found = {position: Prediction(names[position], error=error) for position, error in batch.errors.items()}
+    for position, why in batch.blank.items():
+        found[position] = Prediction(names[position], accepted=False, reason=why)
+    digits = [position for position in range(len(names)) if position not in found]
+    if digits:
+        model = classifier()
+        predicted = model.predict(batch.digits[digits], min_probability)
+        reasons = model.refusal_reasons(predicted, min_probability)
+        for position, probabilities, reason in zip(digits, predicted.probabilities, reasons, strict=True):
+            found[position] = _prediction(names[position], probabilities, reason)
+    return [found[position] for position in range(len(names))]
 
 
 def decode(content: Path | bytes | np.ndarray | None) -> DecodedPicture:
-    """Decode the content of one `PictureInput`; where it has no digit, the error says why."""
-    if isinstance(content, np.ndarray):
-        return DecodedPicture(content, content, None)
+    """Decode the content of one `PictureInput`; where it has no digit, `error` or `blank` says why."""
     if content is None:
-        return DecodedPicture(None, None, "has no picture: its bytes are null")
+        return DecodedPicture(error="has no picture: its bytes are null")
+    if isinstance(content, np.ndarray):
+        return DecodedPicture(content, content) if content.any() else DecodedPicture(content, blank="blank: no ink")
     pixels = None
     try:
         pixels = pictures.decode(content.read_bytes() if isinstance(content, Path) else content).pixels
-        return DecodedPicture(pixels, pictures.canonical_digit(pixels), None)
+        return DecodedPicture(pixels, pictures.canonical_digit(pixels))
+    except pictures.BlankPictureError as error:
+        return DecodedPicture(pixels, blank=str(error))
     except OSError as error:
-        return DecodedPicture(None, None, f"can't be read: {error.strerror or error}")
+        return DecodedPicture(error=f"can't be read: {error.strerror or error}")
     except ValueError as error:  # PictureError, or a null byte in a path
-        return DecodedPicture(pixels, None, str(error))
+        return DecodedPicture(error=str(error))
 
 
 def _decode_batch(batch: list[PictureInput]) -> DecodedBatch:
-    """Pictures of one size are converted together; one that gives no digit is decoded again, for its error."""
+    """Pictures of one size are converted together; one that gives no digit is decoded again, to know why."""
     names, contents = zip(*batch, strict=True)
     digits = pictures.decode_canonical_batch(map(_encoded, contents))
-    errors = {}
+    errors, blank = {}, {}
     for position, content in enumerate(contents):
         if isinstance(content, np.ndarray):
             digits[position] = content
-        elif not digits[position].any():
-            errors[position] = decode(content).error or "blank"
-    return DecodedBatch(list(names), digits, errors)
+        if digits[position].any():
+            continue
+        decoded = decode(content)
+        if decoded.error is not None:
+            errors[position] = decoded.error
+        else:
+            blank[position] = decoded.blank or "blank"
+    return DecodedBatch(list(names), digits, errors, blank)
 
 
 def _encoded(content: Path | bytes | np.ndarray | None) -> bytes:
@@ -110,6 +135,6 @@ def _encoded(content: Path | bytes | np.ndarray | None) -> bytes:
         return b""
 
 
-def _prediction(name: str, probabilities: np.ndarray) -> Prediction:
-    label, rounded = int(probabilities.argmax()), probabilities.round(DECIMALS).tolist()
-    return Prediction(name, label, rounded[label], None, rounded)
+def _prediction(name: str, probabilities: np.ndarray, reason: str | None) -> Prediction:
+    label, rounded = int(probabilities.argmax()), probabilities.astype(float).round(DECIMALS).tolist()
+    return Prediction(name, label, rounded[label], reason is None, reason, None, rounded)

@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,13 +16,15 @@ from digits.errors import UserError, printable
 from digits.files import atomic_write
 from digits.prediction.batches import Prediction
 
-CSV_COLUMNS = ("path", "label", "probability", "error")
+CSV_COLUMNS = ("path", "label", "probability", "accepted", "reason", "error")
 COLUMNS = (*CSV_COLUMNS, "probabilities")
 SCHEMA = pa.schema(
     {
         "path": pa.string(),
         "label": pa.int8(),
         "probability": pa.float64(),
+        "accepted": pa.bool_(),
+        "reason": pa.string(),
         "error": pa.string(),
         "probabilities": pa.list_(pa.float64()),
     }
@@ -37,19 +40,18 @@ def check(path: Path, suffixes: Iterable[str]) -> None:
         raise UserError(f"{printable(path)} is a folder; expected the name of a file to write")
 
 
-def write(path: Path, predictions: Iterable[Prediction]) -> int:
-    """Write the predictions in the format of the path's suffix; returns how many of them are errors."""
-    failed = 0
+def write(path: Path, predictions: Iterable[Prediction]) -> Counter[str]:
+    """Write the predictions in the format of the path's suffix; returns how many are `read`, `refused` and `failed`."""
+    counts: Counter[str] = Counter()
 
     def counted() -> Iterator[Prediction]:
-        nonlocal failed
         for prediction in predictions:
-            failed += prediction.error is not None
+            counts["failed" if prediction.error is not None else "read" if prediction.accepted else "refused"] += 1
             yield prediction
 
     with atomic_write(path) as temporary:
         WRITERS[path.suffix.lower()](temporary, counted())
-    return failed
+    return counts
 
 
 def log_path(out: Path) -> Path:

@@ -18,25 +18,29 @@ from digits.visualization.figures import ACCENT, INK
 COLUMNS = 5
 SIDE = 4 * DIGIT_SIZE  # pixels: of a canonical digit, and the longest of a picture
 GAP = 12  # pixels between two cells, and around all
-CELL_WIDTH, CELL_HEIGHT = 2 * SIDE + GAP // 2, SIDE + 44  # two lines below the pictures
+CELL_WIDTH, CELL_HEIGHT = 2 * SIDE + GAP // 2, SIDE + 66  # four lines below the pictures: name, answer, note
 TITLE_HEIGHT = 30
 NAME_CHARACTERS = 33
-ERROR_CHARACTERS, ERROR_LINES = 19, 8
+NOTE_CHARACTERS, NOTE_LINES = 46, 2  # below the answer
+BESIDE_CHARACTERS, BESIDE_LINES = 19, 8  # in the digit's place
 BACKGROUND = "#e8e8e8"  # white paper stands out from it
+COLOURS = {True: INK, False: "#a35c00", None: ACCENT}  # accepted, refused (amber), error
 DPI = 100
 
 
 class Cell(NamedTuple):
     """One picture: `pixels` (height, width) uint8 and `digit` (28, 28) uint8, each None where there is none.
 
-    `answer` is the line below; `error` says why there is no digit.
+    `answer` is the line below, in a colour by `accepted`: None for an error. `note` says why it is not accepted: below
+    the answer, or in the digit's place where there is none.
     """
 
     name: str
     pixels: np.ndarray | None
     digit: np.ndarray | None
     answer: str
-    error: str | None = None
+    accepted: bool | None = True
+    note: str | None = None
 
 
 def write(cells: Sequence[Cell], total: int, path: Path) -> None:
@@ -71,10 +75,20 @@ def _draw(axes: Axes, cell: Cell, top: int, left: int) -> None:
             height, width = (SIDE * side / max(image.shape) for side in image.shape)
             extent = (start, start + width, top + height, top)
             axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent)
-    if cell.error is not None:
-        lines = textwrap.wrap(printable(cell.error), ERROR_CHARACTERS, max_lines=ERROR_LINES, placeholder=" …")
-        axes.text(middle, top, "\n".join(lines), color=ACCENT, fontsize=7, va="top", parse_math=False)
+    colour = COLOURS[cell.accepted]
     name = printable(cell.name)
     short = name if len(name) <= NAME_CHARACTERS else "…" + name[1 - NAME_CHARACTERS :]
     axes.text(left, top + SIDE + 13, short, color=INK, fontsize=7, parse_math=False)
-    axes.text(left, top + SIDE + 31, cell.answer, color=ACCENT if cell.error else INK, fontsize=10, weight="bold")
+    axes.text(left, top + SIDE + 31, cell.answer, color=colour, fontsize=10, weight="bold")
+    if cell.note is None:
+        return
+    if cell.digit is None:
+        lines = _wrapped(cell.note, BESIDE_CHARACTERS, BESIDE_LINES)
+        axes.text(middle, top, lines, color=colour, fontsize=7, va="top", parse_math=False)
+    else:
+        lines = _wrapped(cell.note, NOTE_CHARACTERS, NOTE_LINES)
+        axes.text(left, top + SIDE + 37, lines, color=colour, fontsize=6, va="top", parse_math=False)
+
+
+def _wrapped(note: str, characters: int, lines: int) -> str:
+    return "\n".join(textwrap.wrap(printable(note), characters, max_lines=lines, placeholder=" …"))

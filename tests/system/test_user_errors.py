@@ -2,10 +2,8 @@
 
 import sqlite3
 
-import numpy as np
 import pytest
 
-from digits.data import pictures
 from digits.files import digest
 from tests.loopback import free_port
 
@@ -80,13 +78,12 @@ def test_a_new_store_is_filled_from_the_files(trained, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"seven", "not a picture (5 bytes)"), (None, "No such file"), ("blank", "blank: contrast 0 of 255")],
+    [(b"seven", "not a picture (5 bytes)"), (None, "No such file")],
 )
-def test_a_picture_without_a_digit(trained, tmp_path, content, words):
+def test_a_picture_that_can_not_be_read(trained, tmp_path, content, words):
     picture = tmp_path / "picture.png"
     if content is not None:
-        blank = pictures.encode_png(np.full((40, 40), 255, np.uint8))
-        picture.write_bytes(blank if content == "blank" else content)
+        picture.write_bytes(content)
     printed = trained.run("digits", "predict", str(picture), fails=True)
     assert words in printed
     assert str(picture) in printed

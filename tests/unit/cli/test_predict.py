@@ -21,6 +21,7 @@ from PIL import Image
 
 from digits.cli import commands
 from digits.data import pictures
+from digits.model.acceptance import Acceptance
 from digits.tracking import registry
 from tests.imports import ROOT
 from tests.tracking_store import registered_version
@@ -58,13 +59,19 @@ def test_each_picture_has_its_row_and_one_failure_fails_the_command(champion, fi
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.exit_code == 1
     assert [row["picture"] for row in rows] == [files[name] for name in names]
-    assert [row.get("label") for row in rows] == [None, 3, None, None, 3]
-    assert [row.get("error", "").split(":")[0] for row in rows] == [
+    assert [(row.get("label"), row.get("accepted")) for row in rows] == [
+        (None, None),
+        (3, True),
+        (None, None),
+        (None, False),
+        (3, True),
+    ]
+    assert [str(row.get("error") or row.get("reason")).split(":")[0] for row in rows] == [
         "not a picture (5 bytes); supported",
-        "",
+        "None",
         "can't be read",
         "blank",
-        "",
+        "None",
     ]
     assert sum(rows[1]["probabilities"]) == pytest.approx(1, abs=1e-4)
 
@@ -76,6 +83,41 @@ def test_the_text_has_the_same_answers(champion, files):
     assert missing == f"{files['missing']}  error: can't be read: No such file or directory"
     assert good == f"{files['good']}  is 3  (91.0%)"
     assert probabilities.startswith("  0: 1.0%  1: 1.0%")
+
+
+def test_a_refusal_is_an_answer_with_a_reason_and_the_best_guess(champion, files):
+    done = predict(files["good"], files["blank"], "--min-probability", "0.95")
+    good, probabilities, blank = done.stdout.splitlines()
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert good == f"{files['good']}  refused: probability 91.0% is below 95.0%; best guess 3 (91.0%)"
+    assert probabilities.startswith("  0: 1.0%  1: 1.0%")
+    assert blank == f"{files['blank']}  refused: blank: contrast 0 of 255, and no stroke with at least 16"
+
+
+@pytest.mark.parametrize("share", ["0", "0.5", "0.9"])
+def test_min_probability_loosens_nothing(store, files, constant_model, share):
+    version = registered_version(constant_model(3, Acceptance(1, 0.9, -1)))
+    registry.set_alias(registry.CHAMPION, version)
+    done = predict(files["good"], "--min-probability", share)
+    assert "refused: looks like no digit: outlier score -0.7 is above -1.0; best guess 3 (91.0%)" in done.stdout
+    nothing = "--min-probability 0.5 changes nothing: version 1 refuses what is below 0.9 itself\n"
+    assert done.stderr == (nothing if share == "0.5" else "")
+
+
+def test_a_champion_of_contract_1_refuses_nothing_and_says_so_once(store, files, constant_model, workspace):
+    registry.set_alias(registry.CHAMPION, registered_version(constant_model(3, None)))
+    done = predict(*[files["good"]] * 70, "--json")  # two batches
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {(row["label"], row["accepted"], row["reason"]) for row in rows} == {(3, True, None)}
+    assert done.stderr.startswith("version 1 refuses nothing by itself: an earlier version of this project trained it")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.1", "90", "nan", "much"])
+def test_a_share_out_of_range_is_a_wrong_argument(files, share):
+    done = predict(files["good"], "--min-probability", share)
+    assert done.exit_code == 2
+    assert "Invalid value for '--min-probability'" in done.output
 
 
 def test_readable_pictures_succeed(champion, files):
@@ -100,14 +142,14 @@ def test_standard_input_and_parquet_are_read_too(champion, files, workspace):
 def test_a_file_is_written_and_a_contact_sheet_drawn(champion, files, workspace):
     done = predict(files["good"], files["text"], files["blank"], "--out", "new/a.csv", "--show", "new/a.png")
     assert done.exit_code == 1
-    assert done.stdout == "3 pictures: 1 read, 2 failed; see new/a.csv\n"
+    assert done.stdout == "3 pictures: 1 read, 1 refused, 1 failed; see new/a.csv\n"
     with Path("new/a.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["path"] for row in rows] == [files[name] for name in ("good", "text", "blank")]
-    assert [(row["label"], row["probability"], bool(row["error"])) for row in rows] == [
-        ("3", "0.91", False),
-        ("", "", True),
-        ("", "", True),
+    assert [(row["label"], row["probability"], row["accepted"], bool(row["error"])) for row in rows] == [
+        ("3", "0.91", "True", False),
+        ("", "", "", True),
+        ("", "", "False", False),
     ]
     assert Image.open("new/a.png").size[0] > 3 * 28 * 8
     assert sorted(path.name for path in Path("new").iterdir()) == ["a.csv", "a.png"]
@@ -198,12 +240,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, wo
     assert not (workspace / f"a.{suffix}").exists()
     with start("a") as resumed, start("b") as whole:
         assert resumed.communicate()[1].startswith(f"a.{suffix}: going on after {2 * kept} pictures")
-        assert whole.communicate()[0] == f"1,000 pictures: 980 read, 20 failed; see b.{suffix}\n"
+        assert whole.communicate()[0] == f"1,000 pictures: 980 read, 0 refused, 20 failed; see b.{suffix}\n"
     assert not log.exists()
     assert (workspace / f"a.{suffix}").read_bytes() == (workspace / f"b.{suffix}").read_bytes()
     log.write_bytes(b'{"champion": "another", "pictures": "others"}\n[[]]\n')
     with start("a") as afresh:
         messages = afresh.communicate()[1]
-    assert messages.startswith(
-        f"a.{suffix}: the champion and pictures changed since the interrupted run: starting afresh"
-    )
+    changed = "the champion and pictures and --min-probability"
+    assert messages.startswith(f"a.{suffix}: {changed} changed since the interrupted run: starting afresh")

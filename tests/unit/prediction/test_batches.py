@@ -28,14 +28,16 @@ def test_a_batch_has_the_digits_and_errors_of_its_pictures(folder, monkeypatch, 
     listing = Listing([str(folder)])
     decoded = list(batches.decode_batches(listing, lambda: True))
     assert [len(batch.names) for batch in decoded] == [8, 8, 4]
-    assert [list(batch.errors) for batch in decoded] == [[3, 5], [], [3]]
+    assert [list(batch.errors) for batch in decoded] == [[3], [], [3]]
+    assert [list(batch.blank) for batch in decoded] == [[5], [], []]
     one_by_one = [batches.decode(picture.content) for picture in listing]
     digits = np.concatenate([batch.digits for batch in decoded])
     for number, one in enumerate(one_by_one):
         assert decoded[number // 8].errors.get(number % 8) == one.error
+        assert decoded[number // 8].blank.get(number % 8) == one.blank
         assert one.digit is None or np.array_equal(one.digit, digits[number])
     assert one_by_one[3].error.startswith("not a picture (4 bytes)")
-    assert one_by_one[5].error.startswith("blank")
+    assert one_by_one[5].blank.startswith("blank")
 
 
 def test_skipped_batches_are_not_decoded(folder, monkeypatch):
@@ -58,18 +60,33 @@ def test_predictions_are_those_of_the_model_in_order(folder, constant_model):
     (batch,) = batches.decode_batches(Listing([str(folder)]), lambda: True)
     predictions = batches.classify(batch, lambda: Classifier(constant_model(3)))
     assert [one.path for one in predictions] == batch.names
-    assert [number for number, one in enumerate(predictions) if one.error] == [3, 5, 19]
-    assert predictions[0] == (batch.names[0], 3, 0.91, None, [0.01] * 3 + [0.91] + [0.01] * 6)
+    assert [number for number, one in enumerate(predictions) if one.error] == [3, 19]
+    assert predictions[0] == (batch.names[0], 3, 0.91, True, None, None, [0.01] * 3 + [0.91] + [0.01] * 6)
+    assert predictions[5] == (batch.names[5], None, None, False, batch.blank[5], None, None)
     assert [one.label for one in predictions] == [None if number in (3, 5, 19) else 3 for number in range(20)]
 
 
+def test_a_refused_digit_has_its_reason_and_the_best_guess(folder, constant_model):
+    (batch,) = batches.decode_batches(Listing([str(folder)]), lambda: True)
+    found = batches.classify(batch, lambda: Classifier(constant_model(3)), min_probability=0.95)
+    assert found[0][1:5] == (3, 0.91, False, "probability 91.0% is below 95.0%")
+    assert {one.accepted for one in found if one.error is None} == {False}
+    assert [number for number, one in enumerate(found) if one.error] == [3, 19]
+
+
 def test_a_batch_without_a_digit_needs_no_model(folder):
-    (batch,) = batches.decode_batches(Listing([str(folder / "03.png"), str(folder / "no.png")]), lambda: True)
+    paths = [str(folder / name) for name in ("03.png", "05.png", "no.png")]
+    (batch,) = batches.decode_batches(Listing(paths), lambda: True)
     found = batches.classify(batch, lambda: pytest.fail("the model was asked for"))
-    assert [one.error.split(":")[0][:13] for one in found] == ["not a picture", "can't be read"]
+    assert [(one.error or one.reason).split(":")[0][:13] for one in found] == [
+        "not a picture",
+        "blank",
+        "can't be read",
+    ]
 
 
 def test_canonical_digits_and_missing_bytes(mnist_digits):
     digit = mnist_digits.images[0]
     assert batches.decode(digit).digit is digit
     assert batches.decode(None).error == "has no picture: its bytes are null"
+    assert batches.decode(np.zeros_like(digit))[1:] == (None, None, "blank: no ink")

@@ -11,35 +11,34 @@ from digits.prediction import files
 from digits.prediction.batches import Prediction
 
 TEN = [0.01] * 7 + [0.91] + [0.01] * 2
-ROWS = [Prediction('a "b",\n7.png', 7, 0.91, None, TEN), Prediction("é.png", error="blank: contrast 0")]
-ORIGIN = {"champion": "a", "pictures": "b"}
+ROWS = [
+    Prediction('a "b",\n7.png', 7, 0.91, True, None, None, TEN),
+    Prediction("é.png", error="not a picture"),
+    Prediction("6.png", 6, 0.5, False, "probability 50.0% is below 90.0%", None, TEN),
+]
+ORIGIN = {"champion": "a", "pictures": "b", "--min-probability": 0.9}
 
 
-def test_csv_has_exactly_its_four_columns(tmp_path):
-    assert files.write(tmp_path / "new" / "a.csv", ROWS) == 1
+def test_csv_has_exactly_its_six_columns(tmp_path):
+    assert files.write(tmp_path / "new" / "a.csv", ROWS) == {"read": 1, "refused": 1, "failed": 1}
     assert (tmp_path / "new" / "a.csv").read_text(encoding="utf-8") == (
-        'path,label,probability,error\n"a ""b"",\n7.png",7,0.91,\né.png,,,blank: contrast 0\n'
+        'path,label,probability,accepted,reason,error\n"a ""b"",\n7.png",7,0.91,True,,\n'
+        "é.png,,,,,not a picture\n6.png,6,0.5,False,probability 50.0% is below 90.0%,\n"
     )
 
 
 def test_json_lines_have_all_probabilities(tmp_path):
     files.write(tmp_path / "a.jsonl", ROWS)
-    first, second = map(json.loads, (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines())
-    assert first == {"path": 'a "b",\n7.png', "label": 7, "probability": 0.91, "error": None, "probabilities": TEN}
-    assert second == {
-        "path": "é.png",
-        "label": None,
-        "probability": None,
-        "error": "blank: contrast 0",
-        "probabilities": None,
-    }
+    found = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert found == [one._asdict() for one in ROWS]
 
 
 def test_parquet_has_types_and_nulls(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ROWS_PER_GROUP", 2)
-    assert files.write(tmp_path / "a.parquet", ROWS * 2 + ROWS[:1]) == 2
+    assert files.write(tmp_path / "a.parquet", ROWS * 2 + ROWS[:1])["failed"] == 2
     table = pq.read_table(tmp_path / "a.parquet")
-    assert table.schema.types == [pa.string(), pa.int8(), pa.float64(), pa.string(), pa.list_(pa.float64())]
+    text, numbers = pa.string(), pa.float64()
+    assert table.schema.types == [text, pa.int8(), numbers, pa.bool_(), text, text, pa.list_(numbers)]
     assert [tuple(row[name] for name in Prediction._fields) for row in table.to_pylist()] == ROWS * 2 + ROWS[:1]
 
 
@@ -58,7 +57,7 @@ def test_the_log_of_a_killed_run_is_kept(tmp_path):
     with files.log_path(out).open("ab") as file:
         file.write(b'[["half of a li')
     log = files.PredictionLog(out, ORIGIN)
-    assert (log.batches, log.pictures, log.changed) == (2, 3, [])
+    assert (log.batches, log.pictures, log.changed) == (2, 4, [])
     log.append(ROWS[1:])
     assert list(log.predictions()) == [*ROWS, *ROWS]
     log.remove()

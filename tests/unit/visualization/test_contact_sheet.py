@@ -15,7 +15,7 @@ def sheet(path, cells: list[Cell], total: int) -> np.ndarray:
 def test_pictures_and_digits_are_in_their_places(tmp_path, mnist_digits):
     digit = mnist_digits.images[0]
     wide = np.full((50, 100), 77, np.uint8)
-    error = Cell("日本 $x$_\x1b.png", None, None, "no digit", "not a picture; supported: $PNG$" + " more" * 30)
+    error = Cell("日本 $x$_\x1b.png", None, None, "no digit", None, "not a picture; supported: $PNG$" + " more" * 30)
     cells = [Cell("a" * 100, wide, digit, "is 0  (99.0%)"), error, *[Cell("b", wide, digit, "is 0")] * 4]
     found = sheet(tmp_path / "a.png", cells, 1000)
     assert found.shape == (TITLE_HEIGHT + 2 * (CELL_HEIGHT + GAP), GAP + 5 * (CELL_WIDTH + GAP))
