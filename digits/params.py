@@ -34,6 +34,7 @@ RENAMED = {
 
 Number = Annotated[float, BeforeValidator(_number)]
 Fraction = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_number)]
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -198,7 +199,13 @@ class Evaluate(Section):
 
 
 class Register(Section):
-    min_accuracy: Number = Field(ge=0, le=1)
+    min_accuracy: Share
+    max_ece: Share
+    min_coverage: Share
+    min_auroc: Share
+    max_corruption_error: Share
+    min_font_accuracy: Share
+    min_worst_slice: Share
     confidence: Number = Field(ge=0, lt=1)
     min_compared: int = Field(ge=2)
 

@@ -1,27 +1,25 @@
 """Register: log the model in MLflow, register it, and make it champion if it is the best.
 
-Reads   models/digits.onnx, models/digits.weights.h5, data/processed/, and the metrics, figures and reports of the other
-        stages, which are logged in the run
+Reads   models/digits.onnx, network.onnx and digits.weights.h5, data/processed/, and the metrics, figures and reports of
+        the other stages, which are logged in the run
 Writes  models/registered.json (what was registered, not whether it is champion)
 """
 
 from digits.errors import run
-from digits.files import read_json, write_json
+from digits.files import write_json
 from digits.params import load
-from digits.paths import EVALUATION, PROFILE, REFERENCE_PROFILE, REGISTERED
+from digits.paths import PROFILE, REFERENCE_PROFILE, REGISTERED
 from digits.tracking import registration, registry, tags
 
 
 def main() -> None:
     params = load()
-    accuracy = read_json(EVALUATION)["test"]["accuracy"]
-    content = tags.of_model(accuracy)
-    if registration.is_registered(
-        content, params.register_
-    ):  # DVC runs this stage each time, since it cannot know what a store holds
+    content = tags.of_model()
+    # DVC runs this stage each time, since it cannot know what a store holds
+    if registration.is_registered(content, params.register_):
         print("registered: the registry holds this model already")
     else:
-        decision = registration.register(params, content, accuracy)
+        decision = registration.register(params, content)
         print(f"registered: {decision.reason}")
         if decision.champion and REFERENCE_PROFILE.read_bytes() != PROFILE.read_bytes():
             print(
@@ -29,8 +27,7 @@ def main() -> None:
                 "updates it"
             )
         print("next: `digits predict PICTURE` to use the champion, `make ui` to compare runs")
-    meets_floor = accuracy >= params.register_.min_accuracy
-    write_json(REGISTERED, {"name": registry.NAME, **content, "accuracy": accuracy, "meets_floor": meets_floor})
+    write_json(REGISTERED, {"name": registry.NAME, **content, "accuracy": float(content["accuracy"])})
 
 
 if __name__ == "__main__":

@@ -115,6 +115,8 @@ def worker(folder: Path, barrier, tasks, results) -> None:
     prepare(folder)
     from digits.params import Register
     from digits.tracking import promotion, store
+    from tests.scratch import NO_FLOORS
+    from tests.tracking_store import METRICS
 
     client = store.connect()
     for model_name, rank, seed in iter(tasks.get, None):
@@ -123,7 +125,7 @@ def worker(folder: Path, barrier, tasks, results) -> None:
         barrier.wait()
         try:
             version = register(rank)
-            promotion.promote(version, 0.9, Register(min_accuracy=0.0, confidence=0, min_compared=2))
+            promotion.promote(version, METRICS, Register(**NO_FLOORS, confidence=0, min_compared=2))
             results.put(None)
         except Exception as error:  # reported by the main process
             results.put(f"{type(error).__name__}: {error}")

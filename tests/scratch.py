@@ -17,12 +17,16 @@ from filelock import FileLock
 from digits.data import pictures
 from tests.imports import ROOT
 
+NO_FLOORS = {
+    **dict.fromkeys(("min_accuracy", "min_coverage", "min_auroc", "min_font_accuracy", "min_worst_slice"), 0.0),
+    **dict.fromkeys(("max_ece", "max_corruption_error"), 1.0),
+}
 TINY = {
     # With these, 200 digits give each split three or more of each label.
     "ingest": {"sources": ["folder"], "validation_fraction": 0.3, "seed": 45},
     "preprocess": {"non_digits_per_kind": 10},
     "train": {"convolutions": [[4, 5, 2], [8, 3, 2]], "epochs": 2, "batch_size": 20},
-    "register": {"min_accuracy": 0.0, "min_compared": 10},
+    "register": {**NO_FLOORS, "min_compared": 10},
 }
 _IDENTITY = {"NAME": "Scratch", "EMAIL": "scratch@localhost"}
 

@@ -19,10 +19,15 @@ from digits.tracking.scores import Scores
 class Gate(NamedTuple):
     """The champion and a candidate on some test digits that neither was trained on."""
 
+    name: str  # of the digits, in the metric's name
     digits: str  # which they are
     only_champion: int  # those that only the champion classifies correctly
     only_candidate: int
     chance: float  # McNemar's: that two equally good models differ so much
+
+    @property
+    def metric(self) -> str:
+        return f"mcnemar_p_{self.name}"
 
     def __str__(self) -> str:
         return (
@@ -40,7 +45,7 @@ class Comparison:
     left_out: list[str] = field(default_factory=list)  # what has too few digits for a gate
     unknown: str = ""  # why a gate that is needed can't be tried
 
-    def add(self, digits: str, champion_right: np.ndarray, right: np.ndarray, params: Register) -> None:
+    def add(self, name: str, digits: str, champion_right: np.ndarray, right: np.ndarray, params: Register) -> None:
         """Add a gate on some digits, by which of them, (n,) bool, each model classifies correctly."""
         if len(right) < params.min_compared:
             few = f"fewer than register.min_compared = {params.min_compared:,}"
@@ -49,7 +54,7 @@ class Comparison:
         only_champion, only_candidate = (
             int((one & ~other).sum()) for one, other in ((champion_right, right), (right, champion_right))
         )
-        self.gates.append(Gate(digits, only_champion, only_candidate, comparison.mcnemar(champion_right, right)))
+        self.gates.append(Gate(name, digits, only_champion, only_candidate, comparison.mcnemar(champion_right, right)))
 
 
 def compare(version: Version, champion: Version | None, params: Register, scored: Scores) -> Comparison:
@@ -87,11 +92,11 @@ def _compare_today(found: Comparison, version: Version, champion: Version, param
     theirs, ours = (scored.of(one, "validation").losses[rows["validation"]] for one in (champion, version))
     found.loss = comparison.loss_difference(theirs, ours, params.confidence)
     their_right, right = (one[rows["test"]] for one in (scored.of(champion, "test").right, scores.evaluated()))
-    found.add("the test digits", their_right, right, params)
+    found.add("test", "the test digits", their_right, right, params)
     sources = scored.sources("test")
     for name in np.unique(sources).tolist() if len(np.unique(sources)) > 1 else ():
         of = sources[rows["test"]] == name
-        found.add(f"the test digits of {name}", their_right[of], right[of], params)
+        found.add(f"test_{name}", f"the test digits of {name}", their_right[of], right[of], params)
 
 
 def _compare_elsewhere(
@@ -121,4 +126,5 @@ def _compare_elsewhere(
         if rows.any():
             digits = Digits(former.digits.images[rows], former.digits.labels[rows])
             right, their_right = (scores.score(one, digits).right for one in (version, champion))
-            found.add(f"the champion's test digits of {name}, which today's data lack,", their_right, right, params)
+            which = f"the champion's test digits of {name}, which today's data lack,"
+            found.add(f"former_{name}", which, their_right, right, params)

@@ -12,7 +12,7 @@ from digits import paths
 from digits.data import dataset
 from digits.files import digest, read_json
 from digits.params import Params
-from digits.tracking import learned_pictures, model_files, record, run_locks, runs, store, tags, values
+from digits.tracking import flat_metrics, learned_pictures, model_files, record, run_locks, runs, store, tags, values
 
 MODEL = "model"  # the model's name within its run
 
@@ -116,26 +116,10 @@ def logged_models(run_id: str) -> list[Any]:
 
 
 def _log_evaluation(run_id: str) -> None:
-    """The scores on the validation and the test split, unless the run has them."""
+    """All numbers of the evaluation, unless the run has them."""
     client, md5 = store.connect(), digest(paths.EVALUATION, "md5")
     if client.get_run(run_id).data.tags.get(tags.EVALUATION) == md5:
         return
-    test = read_json(paths.EVALUATION)["test"]
-    validation = read_json(paths.EVALUATION)["validation"]
-    scores = {
-        "validation_accuracy": validation["accuracy"],
-        "validation_log_loss": validation["log_loss"],
-        "test_accuracy": test["accuracy"],
-        "test_log_loss": test["log_loss"],
-        "max_logit_difference": read_json(paths.TRAINING)["max_logit_difference"],
-        **{f"test_f1_{label}": one["f1"] for label, one in test["classes"].items()},
-        **{
-            f"{split}_{name}_{source}": value
-            for split, of_split in (("validation", validation), ("test", test))
-            for source, of_source in of_split["sources"].items()
-            for name, value in of_source.items()
-        },
-    }
-    for key, value in scores.items():
-        client.log_metric(run_id, key, value)
+    difference = {"max_logit_difference": read_json(paths.TRAINING)["max_logit_difference"]}
+    runs.log_metrics(run_id, {**flat_metrics.flatten(read_json(paths.EVALUATION)), **difference})
     client.set_tag(run_id, tags.EVALUATION, md5)

@@ -1,18 +1,15 @@
-"""Promotion of a version to champion: selection on the validation split, gates on test digits, source by source."""
+"""Promotion of a version to champion: its gates first, then the selection by the loss on the validation split."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from digits.params import Register
-from digits.tracking import alias_writes, registry
+from digits.tracking import alias_writes, gates, registry, runs
 from digits.tracking.alias_writes import AliasWrites
 from digits.tracking.challenge import Comparison, compare
 from digits.tracking.registry import CHALLENGER, UnusableVersionError, Version
 from digits.tracking.scores import Scores
-
-ALREADY, BELOW = "it was champion before", ", though its test accuracy is below register.min_accuracy"
-GATE = 0.05  # level of McNemar's test: a candidate that is as good as the champion is refused once in twenty times
 
 
 @dataclass(frozen=True)
@@ -22,37 +19,35 @@ class Decision:
     champion: bool
     reason: str
     final: bool = True
+    missed: list[str] = field(default_factory=list)  # the gates, each as a reason in text
 
 
-def decide(accuracy: float, params: Register, found: Comparison) -> Decision:
-    """Decide about a candidate by its test accuracy, 0 to 1, and its comparison with the champion.
+def decide(metrics: dict[str, float], params: Register, found: Comparison) -> Decision:
+    """Decide about a candidate by its metrics, as flat_metrics names them, and its comparison with the champion.
 
-    Where their losses can't be compared, the floor and the gates that there are decide.
+    Where their losses can't be compared, the gates decide.
     """
-    floor = f"register.min_accuracy = {params.min_accuracy:.2%}"
-    if accuracy < params.min_accuracy:
-        return Decision(False, f"its test accuracy of {accuracy:.2%} is below {floor}")
+    missed = gates.missed(metrics, found.gates, params)
+    if missed:
+        return Decision(False, "; ".join(missed), missed=missed)
     if found.unknown:
         return Decision(False, found.unknown, final=False)
-    worse = next((gate for gate in found.gates if gate.chance < GATE), None)
     notes = "".join(f"; {note}" for note in (*found.gates, *found.left_out))
     loss = found.loss
     if isinstance(loss, str):
-        meets = f"its test accuracy of {accuracy:.2%} meets {floor}"
-        return Decision(False, f"{meets}, but {worse}") if worse else Decision(True, f"{meets}, and {loss}{notes}")
+        passes = f"it passes every gate, with a test accuracy of {metrics['test_accuracy']:.2%}"
+        return Decision(True, f"{passes}, and {loss}{notes}")
     where = f"champion's less its own on {loss.digits:,} validation digits: {loss}"
     if loss.mean <= 0:
         word = "equals" if loss.mean == 0 else "is above"
         return Decision(False, f"its log loss {word} the champion's ({where})")
     if params.confidence and loss.low <= 0:
         return Decision(False, f"its log loss is below the champion's, but not surely by register.confidence ({where})")
-    if worse:
-        return Decision(False, f"its log loss is below the champion's ({where}), but {worse}")
     return Decision(True, f"its log loss is below the champion's ({where}){notes}")
 
 
-def promote(version: Version, accuracy: float, params: Register) -> Decision:
-    """Make the version, the one of models/ with this test accuracy, champion if it is the best, else challenger."""
+def promote(version: Version, metrics: dict[str, float], params: Register) -> Decision:
+    """Make the version, the one of models/ with these metrics, champion if it is the best, else challenger."""
     scored = Scores()
     with alias_writes.opened(version) as writes:
         while True:
@@ -60,9 +55,13 @@ def promote(version: Version, accuracy: float, params: Register) -> Decision:
             if before is not None and before.number == version.number:
                 if writes.unfinished:
                     _correct(writes, scored)
-                decision = Decision(True, ALREADY + ("" if accuracy >= params.min_accuracy else BELOW))
+                missed = gates.missed(metrics, [], params)
+                though = f", though {'; '.join(missed)}" if missed else ""
+                decision = Decision(True, f"it was champion before{though}", missed=missed)
                 break
-            decision = decide(accuracy, params, compare(version, before, params, scored))
+            found = compare(version, before, params, scored)
+            runs.log_metrics(version.run_id, {gate.metric: gate.chance for gate in found.gates})
+            decision = decide(metrics, params, found)
             if decision.champion and writes.make_champion(version, before):
                 _correct(writes, scored)
                 break
@@ -112,7 +111,7 @@ def _settled(version: Version, decision: Decision) -> Decision:
     version = registry.get_version(version.number)
     if _number(now) == version.number:
         registry.delete_alias(CHALLENGER, version)
-        return Decision(True, f"version {version.number} is champion: {decision.reason}")
+        return replace(decision, champion=True, reason=f"version {version.number} is champion: {decision.reason}")
     registry.set_alias(CHALLENGER, version)
     if decision.champion:
         other = f"version {now.number} is champion" if now else "the alias was removed"

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from digits import paths
-from digits.files import digest
+from digits.files import digest, read_json
 from digits.params import Params, Register
-from digits.tracking import record, registry, store, tags
+from digits.tracking import flat_metrics, record, registry, store, tags, values
 from digits.vcs import revisions
 
 if TYPE_CHECKING:
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 INPUTS = "registration_sha256"  # all that was logged, set when that is done
 DECIDED = "promotion_sha256"  # all that was decided by: the same question is not asked again
 DECISION = "promotion"  # what was decided, and why
+GATES_MISSED = "gates_missed"  # every reason, also on the version; or NO_GATE
+NO_GATE = "none"
 
 
-def register(params: Params, content: dict[str, str], accuracy: float) -> "Decision":
+def register(params: Params, content: dict[str, str]) -> "Decision":
     """Log the run of the model in models/, register it with `content` as tags; returns what is decided.
 
-    `accuracy` is that of the test split, 0 to 1. What was decided before by the same figures stays, unless there is no
-    champion: a person may have chosen another one since. Raises UserError where the tracking store fails.
+    What was decided before by the same figures stays, unless there is no champion: a person may have chosen another
+    one since. Raises UserError where the tracking store fails.
     """
     from digits.tracking import model_run
 
@@ -34,7 +36,7 @@ def register(params: Params, content: dict[str, str], accuracy: float) -> "Decis
         model, *_ = model_run.logged_models(run_id)
         more = {**tags.of_splits(), "git_commit": revisions.head_or_no_git()}
         version = find_or_create(run_id, model, {**content, **more})
-        decision = _decision(version, params.register_, content, accuracy)
+        decision = _decision(version, params.register_, content)
         if decision.final:  # last: a registration that was interrupted is repeated by the next
             store.connect().set_tag(run_id, INPUTS, _inputs(content, params.register_))
         return decision
@@ -71,11 +73,13 @@ def _is_usable(version: "Version") -> bool:
     return runs.get_run(version.run_id) is not None and version_checks.is_intact(version)
 
 
-def _decision(version: "Version", params: Register, content: dict[str, str], accuracy: float) -> "Decision":
-    from digits.tracking import promotion, version_checks
+def _decision(version: "Version", params: Register, content: dict[str, str]) -> "Decision":
+    from digits.tracking import gates, promotion, version_checks
 
     client, champion = store.connect(), registry.champion()
-    decided = hashlib.sha256(json.dumps([_compared(content), params.model_dump()]).encode()).hexdigest()
+    metrics = flat_metrics.flatten(read_json(paths.EVALUATION))
+    asked = [_compared(content), params.model_dump(), gates.floor_metrics(metrics)]
+    decided = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
     known = client.get_run(version.run_id).data.tags
     if known.get(DECIDED) == decided and champion is not None and version_checks.is_intact(champion):
         if champion.number == version.number:
@@ -85,8 +89,11 @@ def _decision(version: "Version", params: Register, content: dict[str, str], acc
             f"version {version.number} was decided about before, and champion is version {champion.number}; "
             f"`make ui` changes that by hand. Then: {known[DECISION]}",
         )
-    decision = promotion.promote(version, accuracy, params)
-    client.set_tag(version.run_id, DECISION, decision.reason)
+    decision = promotion.promote(version, metrics, params)
+    texts = values.tag_values({DECISION: decision.reason, GATES_MISSED: "; ".join(decision.missed) or NO_GATE})
+    for key, text in texts.items():
+        client.set_tag(version.run_id, key, text)
+    client.set_model_version_tag(registry.NAME, version.number, GATES_MISSED, texts[GATES_MISSED])
     if decision.final:
         client.set_tag(version.run_id, DECIDED, decided)
     return decision

@@ -34,6 +34,7 @@ QUIET = ("--uvicorn-opts", "--log-level warning")
 LOG_LEVELS = {
     "alembic": logging.WARNING,
     "mlflow.tracking.fluent": logging.WARNING,
+    "mlflow.models.evaluation.validation": logging.WARNING,
     "mlflow.system_metrics": logging.CRITICAL,
     "mlflow.store.db.utils": logging.CRITICAL,
 }

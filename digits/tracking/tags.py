@@ -8,7 +8,7 @@ import yaml
 
 from digits import paths
 from digits.errors import printable
-from digits.files import digest
+from digits.files import digest, read_json
 from digits.params import Params, flatten
 from digits.tracking import naming
 from digits.vcs import dvc_files, experiments, revisions
@@ -60,7 +60,7 @@ def of_network(network: Path = paths.NETWORK, weights: Path = paths.WEIGHTS) -> 
     return {WEIGHTS: digest(weights, "sha256"), NETWORK: digest(network, "sha256")}
 
 
-def of_model(accuracy: float) -> dict[str, str]:
+def of_model() -> dict[str, str]:
     """The tags of a registry version: hashes of the model, its data and their validation, and its test accuracy."""
     return {
         ONNX: digest(paths.ONNX, "sha256"),
@@ -69,7 +69,7 @@ def of_model(accuracy: float) -> dict[str, str]:
         VALIDATION_SPLIT: digest(paths.PROCESSED / "validation.parquet", "md5"),
         TEST_SPLIT: digest(paths.PROCESSED / "test.parquet", "md5"),
         "validation_md5": digest(paths.VALIDATION, "md5"),
-        "accuracy": str(accuracy),
+        "accuracy": str(read_json(paths.EVALUATION)["test"]["accuracy"]),
     }
 
 

@@ -41,12 +41,18 @@ def trained_project(project, constant_model) -> params.Params:
     paths.HISTORY.write_text("epoch,loss,val_loss\n1,0.5,0.5\n2,0.25,0.25\n")
     write_json(paths.TRAINING, {"max_logit_difference": 0.0})
     scores = {"accuracy": 0.1, "log_loss": 2.0}
+    calibrated = {"ece": 0.01, "coverage": 0.95, "worst_slice": {"accuracy": 0.1}}
     by_source = {"sources": {"mnist-5k": {"pictures": 20, **scores}}}
     pd.DataFrame({"label": dataset.read_processed("test").labels, "predicted": 3}).to_csv(
         paths.PREDICTIONS, index=False
     )
-    write_json(
-        paths.EVALUATION,
-        {"validation": {**scores, **by_source}, "test": {**scores, "classes": {"0": {"f1": 0.5}}, **by_source}},
-    )
+    evaluation = {
+        "validation": {**scores, **by_source},
+        "test": {**scores, **calibrated, "classes": {"0": {"f1": 0.5}}, **by_source},
+        "acceptance": {"certified_error": 0.02, "certified_at": 0.9, "certificate_digits": 168},
+        "auroc": {"letters": 0.97, "worst": 0.97},
+        "corruption_error": {"fog": 0.2, "mean": 0.2},
+        "font_accuracy": 0.8,
+    }
+    write_json(paths.EVALUATION, evaluation)
     return project

@@ -9,7 +9,7 @@ import pytest
 from digits.tracking import alias_writes, promotion, registry, store
 from digits.tracking.alias_writes import AliasWrites
 from digits.tracking.registry import CHAMPION
-from tests.tracking_store import registered_version
+from tests.tracking_store import METRICS, registered_version
 from tests.unit.tracking.test_promotion import NOTHING, PARAMS, splits
 
 
@@ -61,10 +61,10 @@ def test_two_that_register_at_once_leave_the_better_one(versions, monkeypatch, s
     decisions = {}
 
     def other() -> None:
-        decisions[fast] = promotion.promote(versions[fast], 0.5, PARAMS)
+        decisions[fast] = promotion.promote(versions[fast], METRICS, PARAMS)
 
     paused(monkeypatch, step, other)
-    decisions[slow] = promotion.promote(versions[slow], 0.5, PARAMS)
+    decisions[slow] = promotion.promote(versions[slow], METRICS, PARAMS)
     best = max(slow, fast)
     assert registry.champion().number == versions[best].number
     assert decisions[slow].champion is (slow == best)
@@ -73,9 +73,9 @@ def test_two_that_register_at_once_leave_the_better_one(versions, monkeypatch, s
 
 def test_three_at_once_leave_the_best(versions, monkeypatch):
     first, second, third = versions
-    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, METRICS, PARAMS))
     with alias_writes.opened(second):  # one that is about to write, too
-        promotion.promote(first, 0.5, PARAMS)
+        promotion.promote(first, METRICS, PARAMS)
         assert registry.champion().number == "3"
         assert len(records()) == 3  # an open record keeps the closed ones, which it may have to correct by
 
@@ -92,7 +92,7 @@ def test_what_a_person_sets_during_the_comparison_is_compared_too(versions, monk
         return found
 
     monkeypatch.setattr(promotion, "compare", meanwhile)
-    decision = promotion.promote(second, 0.5, PARAMS)
+    decision = promotion.promote(second, METRICS, PARAMS)
     assert "version 2 stays a challenger: its log loss is above" in decision.reason
     assert registry.champion().number == "3"
 
@@ -101,7 +101,7 @@ def test_what_a_person_sets_after_the_write_is_not_undone(versions, monkeypatch)
     _, second, third = versions
     registry.set_alias(CHAMPION, second)
     before_look(monkeypatch, 1, lambda: registry.set_alias(CHAMPION, second))
-    decision = promotion.promote(third, 0.5, PARAMS)
+    decision = promotion.promote(third, METRICS, PARAMS)
     assert registry.champion().number == "2"
     assert not decision.champion
     assert "at the same time version 2 is champion" in decision.reason
@@ -111,8 +111,8 @@ def test_what_a_person_sets_is_kept_though_a_version_that_was_overwritten_is_bet
     first, second, third = versions
     # The third looks first, then the first, which has overwritten it.
     before_look(monkeypatch, 2, lambda: registry.set_alias(CHAMPION, second))
-    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
-    promotion.promote(first, 0.5, PARAMS)
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, METRICS, PARAMS))
+    promotion.promote(first, METRICS, PARAMS)
     assert registry.champion().number == "2"
 
 
@@ -122,11 +122,11 @@ def test_a_rollback_to_what_a_process_has_written_is_not_undone(versions, monkey
     registry.set_alias(CHAMPION, first)
 
     def promote_and_go_back() -> None:
-        assert promotion.promote(third, 0.5, PARAMS).champion
+        assert promotion.promote(third, METRICS, PARAMS).champion
         registry.set_alias(CHAMPION, second)
 
     before_look(monkeypatch, 1, promote_and_go_back)
-    assert promotion.promote(second, 0.5, PARAMS).champion
+    assert promotion.promote(second, METRICS, PARAMS).champion
     assert registry.champion().number == "2"
 
 
@@ -136,19 +136,19 @@ def test_what_a_killed_process_wrote_does_not_come_back(versions, monkeypatch):
     registry.set_alias(CHAMPION, first)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         before_look(patch, 1, killed)
-        promotion.promote(third, 0.5, PARAMS)
+        promotion.promote(third, METRICS, PARAMS)
     assert registry.champion().number == "3"
     registry.set_alias(CHAMPION, first)
-    assert promotion.promote(second, 0.5, PARAMS).champion
+    assert promotion.promote(second, METRICS, PARAMS).champion
     assert registry.champion().number == "2"
 
 
 def test_a_version_overwritten_by_a_process_that_was_overwritten_too_comes_back(versions, monkeypatch):
     """The best is overwritten by the worst, that by the second before it has looked: it looks, and corrects both."""
     first, second, third = versions
-    before_look(monkeypatch, 2, lambda: promotion.promote(second, 0.5, PARAMS))  # the look of the first version
-    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
-    promotion.promote(first, 0.5, PARAMS)
+    before_look(monkeypatch, 2, lambda: promotion.promote(second, METRICS, PARAMS))  # the look of the first version
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, METRICS, PARAMS))
+    promotion.promote(first, METRICS, PARAMS)
     assert registry.champion().number == "3"
 
 
@@ -156,21 +156,21 @@ def test_an_earlier_champion_is_not_brought_back(versions):
     """Version 3 was the best, and a person went back to 1: what is registered now is compared with 1 only."""
     first, second, third = versions
     with alias_writes.opened(first):  # keeps the records of the past
-        promotion.promote(third, 0.5, PARAMS)
+        promotion.promote(third, METRICS, PARAMS)
         registry.set_alias(CHAMPION, first)
-        assert promotion.promote(second, 0.5, PARAMS).champion
+        assert promotion.promote(second, METRICS, PARAMS).champion
     assert registry.champion().number == "2"
 
 
 def test_a_process_killed_after_its_write_is_completed_by_the_next(versions, monkeypatch):
     """Version 1 was written over version 3, and its process was killed before it looked: its next run corrects that."""
     first, _, third = versions
-    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, 0.5, PARAMS))
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, METRICS, PARAMS))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         before_look(patch, 2, killed)  # the look of the first version
-        promotion.promote(first, 0.5, PARAMS)
+        promotion.promote(first, METRICS, PARAMS)
     assert registry.champion().number == "1"
-    promotion.promote(first, 0.5, PARAMS)
+    promotion.promote(first, METRICS, PARAMS)
     assert registry.champion().number == "3"
     assert records() == {}
 
@@ -190,8 +190,8 @@ def test_old_records_of_killed_processes_are_removed(versions, monkeypatch):
 def test_equal_rivals_leave_the_older_one(store, constant_model, monkeypatch):
     splits([1, 2], [1, 2])
     versions = [registered_version(constant_model(label), learned=np.array([], "S64")) for label in (1, 2)]
-    paused(monkeypatch, "set_alias", lambda: promotion.promote(versions[0], 0.5, PARAMS))
-    promotion.promote(versions[1], 0.5, PARAMS)
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(versions[0], METRICS, PARAMS))
+    promotion.promote(versions[1], METRICS, PARAMS)
     assert registry.champion().number == "1"
 
 

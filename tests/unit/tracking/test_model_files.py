@@ -13,8 +13,9 @@ from digits import params, paths
 from digits.errors import UserError
 from digits.files import digest
 from digits.tracking import model_files, model_run, record, registration, registry, runs, tags, version_checks
+from tests.scratch import NO_FLOORS
 
-ACCURACY, BOUNDS = 0.1, {"min_accuracy": 0.0, "min_compared": 2}
+BOUNDS = {**NO_FLOORS, "min_compared": 2}
 pytestmark = pytest.mark.slow  # each registers a model
 
 
@@ -24,7 +25,7 @@ def register(trained_project):
     known = trained_project.model_copy(update={"register_": trained_project.register_.model_copy(update=BOUNDS)})
 
     def call():
-        registration.register(known, tags.of_model(ACCURACY), ACCURACY)
+        registration.register(known, tags.of_model())
         return registry.champion()
 
     return call
@@ -32,7 +33,7 @@ def register(trained_project):
 
 def is_registered() -> bool:
     bounds = params.load().register_.model_copy(update=BOUNDS)
-    return registration.is_registered(tags.of_model(ACCURACY), bounds)
+    return registration.is_registered(tags.of_model(), bounds)
 
 
 def damage_model(folder: Path) -> None:

@@ -12,10 +12,10 @@ from digits import paths
 from digits.files import digest, read_json, write_json
 from digits.tracking import live, model_files, model_run, promotion, registration, registry, tags
 from tests.imports import ROOT
+from tests.scratch import NO_FLOORS
 from tests.tracking_store import registered_version, runs_of
 
-ACCURACY = 0.1
-BOUNDS = {"min_accuracy": 0.0, "min_compared": 2}
+BOUNDS = {**NO_FLOORS, "min_compared": 2}
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_registration_interrupted_before_the_decision_is_repeated(
 ):
     """Else a better model would never become champion: its version would be there, so nothing would be done."""
     registry.set_alias(registry.CHAMPION, registered_version(constant_model(7), learned=np.array([], "S64")))
-    content = tags.of_model(ACCURACY)
+    content = tags.of_model()
     params = trained_project.model_copy(update={"register_": trained_project.register_.model_copy(update=BOUNDS)})
 
     def interrupt(*arguments):
@@ -100,20 +100,20 @@ def test_a_registration_interrupted_before_the_decision_is_repeated(
 
     with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
         interrupted.setattr(promotion, "promote", interrupt)
-        registration.register(params, content, ACCURACY)
+        registration.register(params, content)
     assert len(registry.find_all(content[tags.ONNX])) == 1
     assert not registration.is_registered(content, params.register_)
-    decision = registration.register(params, content, ACCURACY)
+    decision = registration.register(params, content)
     assert "version 2 stays a challenger" in decision.reason  # as good as the champion: each reads one digit of ten
     assert not decision.champion
     assert registration.is_registered(content, params.register_)
 
 
 def test_a_registered_model_is_found_without_mlflow(trained_project, client):
-    content = tags.of_model(ACCURACY)
+    content = tags.of_model()
     params = trained_project.model_copy(update={"register_": trained_project.register_.model_copy(update=BOUNDS)})
     assert not registration.is_registered(content, params.register_)
-    assert registration.register(params, content, ACCURACY).champion
+    assert registration.register(params, content).champion
     assert registration.is_registered(content, params.register_)
     assert not registration.is_registered(content, params.register_.model_copy(update={"min_accuracy": 0.5}))
 
@@ -123,7 +123,7 @@ def test_a_registered_model_is_found_without_mlflow(trained_project, client):
     registry.set_alias(registry.CHAMPION, version)
     registration.forget(content[tags.ONNX])
     assert not registration.is_registered(content, params.register_)
-    registration.register(params, content, ACCURACY)
+    registration.register(params, content)
     client.delete_run(version.run_id)
     assert not registration.is_registered(content, params.register_)
     client.restore_run(version.run_id)
@@ -136,40 +136,40 @@ def test_what_was_decided_is_not_decided_again(trained_project, constant_model):
     """A person went back to another version: `digits sync`, or a server, which is queried each time, keeps that."""
     bounds = trained_project.register_.model_copy(update=BOUNDS)
     params = trained_project.model_copy(update={"register_": bounds})
-    content = tags.of_model(ACCURACY)
-    assert "is champion: " in registration.register(params, content, ACCURACY).reason
+    content = tags.of_model()
+    assert "is champion: " in registration.register(params, content).reason
     other = registered_version(constant_model(7), learned=np.array([], "S64"))
     registry.set_alias(registry.CHAMPION, other)
     registration.forget(content[tags.ONNX])
-    decision = registration.register(params, content, ACCURACY)
+    decision = registration.register(params, content)
     assert not decision.champion
     assert "version 1 was decided about before, and champion is version 2" in decision.reason
-    assert "Then: version 1 is champion: its test accuracy of 10.00% meets" in decision.reason
+    assert "Then: version 1 is champion: it passes every gate, with a test accuracy of 10.00%" in decision.reason
     registry.delete_alias(registry.CHAMPION, registry.champion())
-    assert registration.register(params, content, ACCURACY).champion  # there is none
+    assert registration.register(params, content).champion  # there is none
     broken = registered_version(constant_model(8), learned=np.array([], "S64"))
     registry.set_alias(registry.CHAMPION, broken)
     model_files.stored(broken.uri).write_bytes(b"broken")
-    assert registration.register(params, content, ACCURACY).champion  # the other one cannot be used
+    assert registration.register(params, content).champion  # the other one cannot be used
     registry.set_alias(registry.CHAMPION, other)
     lower = params.model_copy(update={"register_": bounds.model_copy(update={"min_accuracy": 0.05})})
-    assert "equals the champion's" in registration.register(lower, content, ACCURACY).reason  # another question
+    assert "equals the champion's" in registration.register(lower, content).reason  # another question
 
 
 def test_where_the_champions_digits_are_gone_each_registration_tries_again(trained_project, constant_model, client):
     learned = np.array([b"f" * 64], "S64")  # a picture that today's data lack
     given = {tags.SOURCES: "folder", tags.TEST_SPLIT: "0" * 32}
     registry.set_alias(registry.CHAMPION, registered_version(constant_model(7), learned=learned, **given))
-    content = tags.of_model(ACCURACY)
+    content = tags.of_model()
     params = trained_project.model_copy(update={"register_": trained_project.register_.model_copy(update=BOUNDS)})
     for _ in range(2):
-        assert "its data lack the source folder" in registration.register(params, content, ACCURACY).reason
+        assert "its data lack the source folder" in registration.register(params, content).reason
         assert not registration.is_registered(content, params.register_)
     registry.set_alias(registry.CHAMPION, registry.get_version("2"))  # a person decides
-    assert "it was champion before" in registration.register(params, content, ACCURACY).reason
+    assert "it was champion before" in registration.register(params, content).reason
     assert registration.is_registered(content, params.register_)
 
 
 def test_a_server_is_not_queried_without_mlflow(trained_project, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    assert not registration.is_registered(tags.of_model(ACCURACY), trained_project.register_)
+    assert not registration.is_registered(tags.of_model(), trained_project.register_)

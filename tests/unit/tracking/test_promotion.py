@@ -14,15 +14,16 @@ from digits.paths import PREDICTIONS, PROCESSED
 from digits.tracking import held_out, learned_pictures, promotion, registry, runs, tags, version_checks
 from digits.tracking.challenge import Comparison, Gate
 from tests.raw import write_processed_splits
-from tests.tracking_store import registered_version
+from tests.scratch import NO_FLOORS
+from tests.tracking_store import METRICS, registered_version
 
-PARAMS = Register(min_accuracy=0.1, confidence=0, min_compared=2)
+PARAMS = Register(**{**NO_FLOORS, "min_accuracy": 0.1}, confidence=0, min_compared=2)
 NOTHING = np.array([], "S64")  # what a model was trained on
 NO_CHAMPION = Comparison("there was no champion")
 
 
 def comparison(mean: float, low: float = -1, chance: float = 1.0) -> Comparison:
-    return Comparison(Difference(mean, low, mean + 1, 0.95, 400), [Gate("the test digits", 5, 3, chance)])
+    return Comparison(Difference(mean, low, mean + 1, 0.95, 400), [Gate("test", "the test digits", 5, 3, chance)])
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def comparison(mean: float, low: float = -1, chance: float = 1.0) -> Comparison:
             False,
             "its test accuracy of 98.00% is below register.min_accuracy = 98.50%",
         ),
-        (0.985, 0, NO_CHAMPION, True, "meets register.min_accuracy = 98.50%, and there was no champion"),
+        (0.985, 0, NO_CHAMPION, True, "passes every gate, with a test accuracy of 98.50%, and there was no"),
         (0.98, 0, comparison(0.1), False, "is below register.min_accuracy"),
         (
             0.99,
@@ -54,8 +55,8 @@ def comparison(mean: float, low: float = -1, chance: float = 1.0) -> Comparison:
     ],
 )
 def test_the_decision_and_its_reason(accuracy, confidence, champion, promoted, words):
-    params = Register(min_accuracy=0.985, confidence=confidence, min_compared=2)
-    decision = promotion.decide(accuracy, params, champion)
+    params = PARAMS.model_copy(update={"min_accuracy": 0.985, "confidence": confidence})
+    decision = promotion.decide({**METRICS, "test_accuracy": accuracy}, params, champion)
     assert decision.champion is promoted
     assert words in decision.reason
 
@@ -80,7 +81,7 @@ def splits(validation: list[int], test: list[int], predicted: int = 0, sources: 
 
 
 def champion_after(version, accuracy: float = 0.5, params: Register = PARAMS) -> tuple[str, str]:
-    reason = promotion.promote(version, accuracy, params).reason
+    reason = promotion.promote(version, {**METRICS, "test_accuracy": accuracy}, params).reason
     return registry.champion().number, reason
 
 
@@ -118,7 +119,8 @@ def test_better_on_validation_but_worse_on_test_is_refused(versions):
     splits([1, 2, 2], [1] * 5, predicted=2)  # p 1/32
     number, reason = champion_after(versions[1])
     assert number == "1"
-    assert "5 are classified correctly only by the champion, 0 only by it (McNemar's p 0.031)" in reason
+    assert "5 are classified correctly only by the champion, 0 only by it (McNemar's p 0.031), below 0.05" in reason
+    assert runs.get_run(versions[1].run_id).data.metrics["mcnemar_p_test"] == pytest.approx(1 / 32)
 
 
 def test_a_champion_is_not_compared_on_what_it_was_trained_on(store, constant_model):
@@ -203,7 +205,7 @@ def test_a_failure_of_the_store_decides_nothing(versions, monkeypatch):
 
     monkeypatch.setattr("mlflow.artifacts.download_artifacts", fail)
     with pytest.raises(Exception, match="the network is down"):
-        promotion.promote(versions[1], 0.5, PARAMS)
+        promotion.promote(versions[1], METRICS, PARAMS)
     assert registry.champion().number == "1"
 
 
@@ -214,8 +216,7 @@ def test_a_candidate_that_is_worse_on_one_source_is_refused(versions):
     registry.set_alias(registry.CHAMPION, versions[0])
     number, reason = champion_after(versions[1])
     assert number == "1"
-    assert "its log loss is below the champion's" in reason
-    assert "but of the test digits of folder 6 are classified correctly only by the champion, 0 only by it" in reason
+    assert "challenger: of the test digits of folder 6 are classified correctly only by the champion, 0 only" in reason
 
     splits([1, 2, 2], test, predicted=2)  # of one source
     number, reason = champion_after(versions[1])
@@ -271,10 +272,7 @@ def test_a_model_of_another_source_alone_is_compared_on_the_champions_test_digit
     splits([2, 2], [2] * 6, predicted=2, sources="folder")
     number, reason = champion_after(candidate)
     assert number == "1"
-    assert "its log loss is below the champion's" in reason
-    assert (
-        "but of the champion's test digits of mnist, which today's data lack, 6 are classified correctly only" in reason
-    )
+    assert "of the champion's test digits of mnist, which today's data lack, 6 are classified correctly only" in reason
 
 
 def test_a_model_of_another_source_alone_that_reads_the_champions_digits_as_well_is_promoted(champion, constant_model):
@@ -292,7 +290,7 @@ def test_a_source_that_is_left_away_is_compared_though_the_rest_is_too_little_to
     splits([2], [2] * 6, predicted=2, sources="mnist")  # one validation digit
     number, reason = champion_after(candidate)
     assert number == "1"
-    assert "meets register.min_accuracy = 10.00%, but of the champion's test digits of folder, which" in reason
+    assert "challenger: of the champion's test digits of folder, which" in reason
 
 
 def test_digits_of_the_champion_that_todays_data_hold_in_another_split_are_not_lacking(champion, constant_model):
@@ -326,7 +324,7 @@ def test_where_the_champions_test_digits_are_gone_it_stays_and_the_next_register
     test = (PROCESSED / "test.parquet").read_bytes()
     candidate = registered_version(constant_model(2), learned=NOTHING)
     splits([2, 2], [2] * 6, predicted=2, sources="folder")
-    decision = promotion.promote(candidate, 0.5, PARAMS)
+    decision = promotion.promote(candidate, METRICS, PARAMS)
     assert (registry.champion().number, decision.champion, decision.final) == ("1", False, False)
     md5 = version.tags[tags.TEST_SPLIT]
     assert (
@@ -338,7 +336,7 @@ def test_where_the_champions_test_digits_are_gone_it_stays_and_the_next_register
     cached.parent.mkdir(parents=True, exist_ok=True)
     cached.write_bytes(test)
     assert len(held_out.of_version(version).sources) == 6
-    decision = promotion.promote(candidate, 0.5, PARAMS)
+    decision = promotion.promote(candidate, METRICS, PARAMS)
     assert "6 are classified correctly only by the champion" in decision.reason
     assert decision.final
 
