@@ -21,16 +21,20 @@ RUN_FILES = {
     "validation": (paths.VALIDATION, paths.VALIDATION_REPORT, paths.PROFILE),
     "weights": (paths.WEIGHTS,),
 }
-# Of the version whose run has a tag, and of the one with an alias: what each points to. A deleted one gives no row.
+# Of the version whose run has a tag, and of the one with an alias: what each points to, and whether the latter has a
+# tag too. A deleted one gives no row.
 _VERSIONS = """
-    SELECT model.artifact_location, hash.value, runs.artifact_uri, tag.value IS NOT NULL, alias.alias IS NOT NULL
+    SELECT model.artifact_location, hash.value, runs.artifact_uri, tag.value IS NOT NULL,
+        alias.alias IS NOT NULL AND checked.value IS NOT NULL
     FROM model_versions AS version
     JOIN runs ON runs.run_uuid = version.run_id AND runs.lifecycle_stage = 'active'
     JOIN experiments ON experiments.experiment_id = runs.experiment_id AND experiments.lifecycle_stage = 'active'
     JOIN logged_models AS model ON 'models:/' || model.model_id = version.source AND model.lifecycle_stage = 'active'
     LEFT JOIN model_version_tags AS hash
         ON hash.name = version.name AND hash.version = version.version AND hash.key = :hash
-    LEFT JOIN tags AS tag ON tag.run_uuid = version.run_id AND tag.key = :key AND tag.value = :value
+    LEFT JOIN model_version_tags AS checked ON checked.name = version.name AND checked.version = version.version
+        AND checked.key = :version_key AND checked.value = :version_value
+    LEFT JOIN tags AS tag ON tag.run_uuid = version.run_id AND tag.key = :run_key AND tag.value = :run_value
     LEFT JOIN registered_model_aliases AS alias
         ON alias.name = version.name AND alias.version = version.version AND alias.alias = :alias
     WHERE version.name = :name AND version.current_stage != 'Deleted_Internal'
@@ -38,13 +42,14 @@ _VERSIONS = """
 """
 
 
-def is_whole(database: Path, name: str, key: str, value: str, alias: str) -> bool:
-    """Whether the model `name` has a version whose run has this tag, and one with this alias, and the files of both.
+def is_whole(database: Path, name: str, run_tag: tuple[str, str], alias: str, version_tag: tuple[str, str]) -> bool:
+    """Whether the model `name` has a version whose run has a tag, one with an alias and a tag, and the files of both.
 
-    The ONNX file of each must have the hash that is recorded; of the first's run each file must exist. False means
-    that MLflow has to be queried.
+    A tag is a key and its value. The ONNX file of each must have the hash that is recorded; of the first's run each
+    file must exist. False means that MLflow has to be queried.
     """
-    values = {"name": name, "key": key, "value": value, "alias": alias, "hash": tags.ONNX}
+    values = {"name": name, "alias": alias, "hash": tags.ONNX}
+    values |= dict(zip(("run_key", "run_value", "version_key", "version_value"), run_tag + version_tag, strict=True))
     try:
         if relocation.former_places(database, paths.project_root()):
             return False

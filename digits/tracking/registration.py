@@ -3,12 +3,13 @@
 import hashlib
 import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from digits import paths
 from digits.files import digest, read_json
 from digits.params import Params, Register
-from digits.tracking import flat_metrics, record, registry, store, tags, values
+from digits.tracking import certificate, flat_metrics, record, registry, store, tags, values
 from digits.vcs import revisions
 
 if TYPE_CHECKING:
@@ -36,10 +37,13 @@ def register(params: Params, content: dict[str, str]) -> "Decision":
         model, *_ = model_run.logged_models(run_id)
         more = {**tags.of_splits(), "git_commit": revisions.head_or_no_git()}
         version = find_or_create(run_id, model, {**content, **more})
+        notes = [certificate.issue(version)]
         decision = _decision(version, params.register_, content)
+        if (champion := registry.champion()) is not None:
+            notes.append(certificate.check(champion))
         if decision.final:  # last: a registration that was interrupted is repeated by the next
             store.connect().set_tag(run_id, INPUTS, _inputs(content, params.register_))
-        return decision
+        return replace(decision, reason="; ".join([decision.reason, *filter(None, notes)]))
 
 
 def find_or_create(run_id: str, model: Any, version_tags: dict[str, str]) -> "Version":
@@ -104,7 +108,9 @@ def _compared(content: dict[str, str]) -> list[str]:
 
 
 def is_registered(content: dict[str, str], params: Register) -> bool:
-    """Whether a database of this machine has a champion, and a version that was registered from these files.
+    """Whether a database of this machine has a version that was registered from these files, and a champion.
+
+    The champion's certificate must have been checked by today's data.
 
     MLflow's tables are read directly: importing MLflow would double the time of a `dvc repro` with nothing to do.
     False means that MLflow has to be queried.
@@ -112,8 +118,8 @@ def is_registered(content: dict[str, str], params: Register) -> bool:
     path = store.database()
     if path is None or not path.exists():
         return False
-    key = (registry.NAME, INPUTS, _inputs(content, params), registry.CHAMPION)
-    return record.is_whole(path, *key)
+    run_tag, version_tag = (INPUTS, _inputs(content, params)), (certificate.CHECKED, certificate.todays_data())
+    return record.is_whole(path, registry.NAME, run_tag, registry.CHAMPION, version_tag)
 
 
 def forget(onnx_sha256: str) -> None:

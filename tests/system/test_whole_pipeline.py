@@ -96,6 +96,7 @@ def test_the_run_has_parameters_tags_and_artifacts(trained, client):
 def test_the_version_has_signature_example_and_tags(trained, client):
     version = client.get_model_version_by_alias("digits", "champion")
     registered = json.loads((trained.root / "models" / "registered.json").read_text())
+    acceptance = json.loads((trained.root / "metrics" / "evaluate.json").read_text())["acceptance"]
     (run,) = runs_of(client)
     assert len(run.data.tags["registration_sha256"]) == 64  # of all that was logged
     assert run.data.tags["promotion"].startswith("version 1 is champion: ")
@@ -119,6 +120,10 @@ def test_the_version_has_signature_example_and_tags(trained, client):
         **{f"split_{key}": str(value) for key, value in rule.items()},
         "git_commit": trained.git("rev-parse", "HEAD~1").strip(),
         "gates_missed": "none",
+        **{key: str(acceptance[key]) for key in ("certified_error", "certified_at", "certificate_digits")},
+        "certificate": "valid",
+        "certified_on": digest(trained.root / "data" / "processed" / "validation.parquet", "md5"),
+        "certificate_checked": version.tags["certificate_checked"],
     }
     model = Path(champion_of(client))
     content = yaml.safe_load((model / "MLmodel").read_text())

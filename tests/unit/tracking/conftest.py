@@ -33,7 +33,7 @@ def trained_project(project, constant_model) -> params.Params:
     for path in (paths.WEIGHTS, paths.LEARNING_CURVES, paths.CONFUSION_MATRIX, paths.MISTAKES, paths.PROFILE):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(path.name.encode())
-    write_json(paths.VALIDATION, {"success": True})
+    write_json(paths.VALIDATION, {"success": True, "sources": {"mnist-5k": {"test": 20}}, "expectations": {}})
     paths.VALIDATION_REPORT.write_text("report")
     for path in (paths.NETWORK, paths.ONNX):
         shutil.copy(constant_model(3), path)

@@ -1,0 +1,94 @@
+"""The certificate of a version: how often its accepted answers are wrong at most, and whether that still holds.
+
+`evaluate` certifies it on the validation digits, for digits like these. It is withdrawn from the champion where drift
+or a new source changes what comes in, and is valid again where the data have neither any more.
+"""
+
+import hashlib
+import json
+
+from digits.files import digest, read_json
+from digits.paths import EVALUATION, PROCESSED, REFERENCE_PROFILE, VALIDATION
+from digits.tracking import registry, store
+from digits.tracking.registry import Version
+
+# Tags of a version
+STATE = "certificate"  # VALID, or WITHDRAWN and the reason
+FIGURES = ("certified_error", "certified_at", "certificate_digits")  # of metrics/evaluate.json, section `acceptance`
+CERTIFIED_ON = "certified_on"  # MD5 of the validation split
+CHECKED = "certificate_checked"  # todays_data() when the state was decided
+VALID, WITHDRAWN = "valid", "withdrawn: "
+DRIFT = "drift of "  # with a statistic's name: the expectations on drift in metrics/validate.json
+
+
+def state(version: Version) -> str:
+    """What is certified of a version's accepted answers, or why nothing is; for a reader."""
+    if STATE not in version.tags:
+        return "none: this version was registered before certificates"
+    if version.tags[STATE] != VALID:
+        return f"certificate {version.tags[STATE]}"
+    error, confidence, digits = (float(version.tags[key]) for key in FIGURES)
+    if not error < 1:
+        return f"none: {digits:,.0f} validation digits are too few to certify any error"
+    return (
+        f"accepted answers are wrong in at most {error:.2%} "
+        f"(certified at {confidence:.0%} on {digits:,.0f} validation digits; holds for digits like these)"
+    )
+
+
+def issue(version: Version) -> str:
+    """Give the version of models/, which `evaluate` has scored on today's data, a certificate; returns what to say."""
+    figures = read_json(EVALUATION).get("acceptance")
+    if figures is None:
+        return ""
+    certified = {key: str(figures[key]) for key in FIGURES}
+    _set(version, {**certified, CERTIFIED_ON: _validation_split(), STATE: VALID})
+    return "" if version.tags.get(STATE, VALID) == VALID else "its certificate is valid again"
+
+
+def check(champion: Version) -> str:
+    """Withdraw the champion's certificate, or make it valid again, by today's data; returns what to say."""
+    before = now = champion.tags.get(STATE)
+    if before is not None:
+        now = _state_today(champion, before)
+        _set(champion, {STATE: now})
+    _set(champion, {CHECKED: todays_data()})
+    if now in (None, VALID) and now == before:
+        return ""
+    return f"the certificate of the champion, version {champion.number}, is {'valid again' if now == VALID else now}"
+
+
+def todays_data() -> str:
+    """A hash of all that the state of a certificate depends on, apart from the version."""
+    return hashlib.sha256(json.dumps([digest(VALIDATION, "md5"), _validation_split()]).encode()).hexdigest()
+
+
+def _state_today(champion: Version, before: str) -> str:
+    why = "" if champion.tags[CERTIFIED_ON] == _validation_split() else _changes(champion)
+    if not why:
+        return VALID
+    known = before.startswith(f"{WITHDRAWN}{why}; since ")
+    return before if known else f"{WITHDRAWN}{why}; since {VALIDATION} of MD5 {digest(VALIDATION, 'md5')}"
+
+
+def _changes(champion: Version) -> str:
+    """How today's data differ from those that the champion was certified on; empty where they don't."""
+    from digits.tracking import held_out
+
+    validated = read_json(VALIDATION)
+    new = sorted(set(validated["sources"]) - held_out.source_names(champion))
+    drifted = [name for name, one in validated["expectations"].items() if name.startswith(DRIFT) and not one["success"]]
+    found = [f"it was not certified on pictures of {name}" for name in new]
+    if drifted:
+        found.append(f"{', '.join(drifted)} from {REFERENCE_PROFILE}")
+    return "; ".join(found)
+
+
+def _validation_split() -> str:
+    return digest(PROCESSED / "validation.parquet", "md5")
+
+
+def _set(version: Version, texts: dict[str, str]) -> None:
+    for key, text in texts.items():
+        if version.tags.get(key) != text:
+            store.connect().set_model_version_tag(registry.NAME, version.number, key, text)
