@@ -230,7 +230,7 @@ def _as_text(prediction: "Prediction") -> str:
 def _short(prediction: "Prediction") -> str:
     """The answer in a few words."""
     if prediction.error is not None:
-        return "no digit"
+        return "error"
     if prediction.accepted:
         return f"is {prediction.label}  ({prediction.probability:.1%})"
     if prediction.label is None:

@@ -1,17 +1,22 @@
 """The record's files are checked before each use, and put back from models/ or DVC's cache; else the loss is named."""
 
+import io
+import json
 import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import mlflow
 import onnx
 import pytest
+from mlflow.pyfunc import scoring_server
 from onnx import TensorProto, helper
 
 from digits import params, paths
 from digits.errors import UserError
 from digits.files import digest
+from digits.model.acceptance import Acceptance
 from digits.tracking import model_files, model_run, record, registration, registry, runs, tags, version_checks
 from tests.scratch import NO_FLOORS
 
@@ -73,6 +78,24 @@ def test_predicting_puts_the_file_back_or_names_what_is_missing(register, consta
     file.write_bytes(b"altered")
     with pytest.raises(UserError, match=r"model\.onnx of version 1 of digits was altered.*`git checkout .*dvc repro`"):
         version_checks.load_classifier(version)
+
+
+def test_mlflow_loads_and_serves_all_four_outputs(constant_model, tmp_path, mnist_digits):
+    options = model_files.options(constant_model(3, Acceptance(1, 0.95, 0)))
+    mlflow.onnx.save_model(path=tmp_path / "model", **options)
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    found = loaded.predict(mnist_digits.images[:2])
+    assert {name: (one.shape, one.dtype.name) for name, one in found.items()} == {
+        "probabilities": ((2, 10), "float32"),
+        "logits": ((2, 10), "float32"),
+        "score": ((2,), "float32"),
+        "accepted": ((2,), "bool"),
+    }
+    declared = {one.name: (one.shape, one.type.name) for one in loaded.metadata.signature.outputs}
+    assert declared == {name: ((-1, *one.shape[1:]), one.dtype.name) for name, one in found.items()}
+    served = io.StringIO()
+    scoring_server.predictions_to_json(found, served)
+    assert json.loads(served.getvalue())["predictions"]["accepted"] == [False, False]
 
 
 def test_a_deleted_run_is_logged_anew_and_the_champion_is_its_version(register, store):

@@ -1,6 +1,7 @@
 """The contact sheet: every picture and digit is on it, in its place; the same pictures give the same bytes."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from digits.visualization import contact_sheet
@@ -26,6 +27,23 @@ def test_pictures_and_digits_are_in_their_places(tmp_path, mnist_digits):
     assert np.abs(enlarged.astype(int) - digit).max() <= 1
     below = found[TITLE_HEIGHT + CELL_HEIGHT + GAP :, GAP : GAP + CELL_WIDTH]
     assert abs(int(below[9, 9]) - 77) <= 1
+
+
+@pytest.mark.parametrize(("accepted", "colour"), [(True, "#1b2a41"), (False, "#a35c00"), (None, "#d1495b")])
+def test_the_answer_has_the_colour_of_its_kind(tmp_path, mnist_digits, accepted, colour):
+    contact_sheet.write([Cell("", None, mnist_digits.images[0], "is 0", accepted)], 1, tmp_path / "a.png")
+    answer = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))[TITLE_HEIGHT + SIDE + 5 :]
+    assert (answer == [int(colour[at : at + 2], 16) for at in (1, 3, 5)]).all(axis=2).any()
+
+
+def test_a_note_is_below_the_answer_or_in_the_place_of_the_digit(tmp_path, mnist_digits):
+    for digit in (mnist_digits.images[0], None):
+        without, found = (
+            sheet(tmp_path / "a.png", [Cell("a.png", None, digit, "refused", False, note)], 1)
+            for note in (None, "blank: no ink")
+        )
+        rows = np.flatnonzero((without != found).any(axis=1))
+        assert len(rows) and (rows > TITLE_HEIGHT + SIDE + 31).all() == (digit is not None)
 
 
 def test_the_same_pictures_give_the_same_bytes(tmp_path, mnist_digits):
