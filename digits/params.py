@@ -195,6 +195,10 @@ class Train(Section):
 
 
 class Evaluate(Section):
+    max_error_when_accepted: Fraction
+    certificate_confidence: Number = Field(ge=0.5, lt=1)
+    max_digits_refused: Fraction
+    corrupted_digits: int = Field(ge=1)
     worst_mistakes: int = Field(ge=1, le=100)
 
 

@@ -46,6 +46,9 @@ EVALUATION = Path("metrics/evaluate.json")
 PREDICTIONS = Path("reports/plots/predictions.csv")
 CONFUSION_MATRIX = Path("reports/figures/confusion_matrix.png")
 MISTAKES = Path("reports/figures/mistakes.png")
+RELIABILITY = Path("reports/figures/reliability.png")
+RISK_COVERAGE = Path("reports/figures/risk_coverage.png")
+SLICES = Path("reports/figures/slices.png")
 
 # register
 REGISTERED = Path("models/registered.json")

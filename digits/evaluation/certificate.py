@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 WORST_LEVEL = 0.1  # a higher error is not worth a certificate
-FIRST_COVERAGE = 0.5  # of the claims that accept least
+LEAST_COVERAGE = 0.5  # of the claims that accept least
+USEFUL_COVERAGE = 0.97  # likewise, where the digits are too few for the error asked for: to refuse more gains nothing
 RESERVE = 1.25  # how many times the digits that a claim needs it accepts: fewer may be as confident as expected
 STEPS = 100
 
@@ -67,11 +68,14 @@ def claims(training: np.ndarray, digits: int, max_error: float, confidence: floa
     """The claims to test on `digits` calibration digits, from the (t,) confidences of the training digits alone.
 
     The thresholds are some of these, in their dtype: that of the probabilities that are compared with them.
-    The coverage grows from FIRST_COVERAGE, by quantiles of `training`, until all digits are accepted. The level of a
+    The coverage grows, by quantiles of `training`, until all digits are accepted. It begins where RESERVE times the
+    digits needed for `max_error` are accepted, from LEAST_COVERAGE to USEFUL_COVERAGE. The level of a
     coverage is the lowest that so many digits without an error certify, less the RESERVE, but at least `max_error`.
     Before it, the first threshold is tested at each level from WORST_LEVEL down.
     """
-    coverage = np.linspace(FIRST_COVERAGE, RESERVE, STEPS)  # above 1 all are accepted, and the reserve shrinks
+    needed = RESERVE * digits_needed(max_error, confidence) / digits
+    first = min(max(needed, LEAST_COVERAGE), USEFUL_COVERAGE)
+    coverage = np.linspace(first, RESERVE, STEPS)  # above 1 all are accepted, and the reserve shrinks
     levels = np.maximum(max_error, _lowest_level(digits * coverage / RESERVE, confidence))
     thresholds = np.quantile(training, np.clip(1 - coverage, 0, 1), method="lower")
     thresholds[coverage >= 1] = 0

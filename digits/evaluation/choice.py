@@ -1,0 +1,57 @@
+"""What a model accepts, chosen on disjoint parts of the validation split: nothing is fitted on test digits."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.data.dataset import Digits
+from digits.errors import UserError
+from digits.evaluation import calibration, certificate, parts, refusal
+from digits.evaluation.certificate import Certificate
+from digits.model import acceptance
+from digits.model.acceptance import Acceptance
+from digits.model.classifier import Classifier
+from digits.params import Evaluate
+
+MAX_TRAINING_DIGITS = 10_000  # for the thresholds that are tried: more make them no finer
+
+
+class Choice(NamedTuple):
+    """The acceptance that a model file has, and what is certified of what it accepts."""
+
+    acceptance: Acceptance
+    certificate: Certificate
+
+
+def choose(
+    network: Path, validation: Digits, hashes: np.ndarray, training: np.ndarray, params: Evaluate, path: Path
+) -> Choice:
+    """Write the model file `path`: `network` with a temperature, a bound of the outlier score and a threshold.
+
+    Takes the validation split, its (n,) 'S64' hashes, and (t, 28, 28) uint8 training digits, of which the thresholds
+    that are tried come. Raises UserError where a part of the validation split has too few digits.
+    """
+    rows = parts.divide(hashes)
+    smallest = min(int(of_part.sum()) for of_part in rows.values())
+    if smallest < 2:
+        raise UserError(
+            f"the validation split has {len(hashes):,} digits, which leave {smallest} for a part of it that chooses "
+            "what the model accepts; expected 2 or more: add pictures, or raise ingest.validation_fraction"
+        )
+    plain = Classifier(network).predict(validation.images)
+    calibrated, bounded, tested = (rows[name] for name in parts.SHARES)
+    temperature = calibration.fit_temperature(plain.logits[calibrated], validation.labels[calibrated])
+    chosen = Acceptance(temperature, 0.0, refusal.max_score(plain.score[bounded], params.max_digits_refused))
+    acceptance.apply(network, chosen, path)
+
+    classifier = Classifier(path)  # as it will be used: its probabilities are those that the threshold is for
+    sample = np.random.default_rng(0).permutation(len(training))[:MAX_TRAINING_DIGITS]
+    confidences = classifier.predict(training[np.sort(sample)]).probabilities.max(axis=1)
+    found = classifier.predict(validation.images[tested])
+    asked = params.max_error_when_accepted, params.certificate_confidence
+    claims = certificate.claims(confidences, int(tested.sum()), *asked)
+    certified = certificate.certify(found.probabilities, validation.labels[tested], found.accepted, claims)
+    chosen = chosen._replace(min_probability=certified.threshold)
+    acceptance.apply(network, chosen, path)
+    return Choice(chosen, certified)

@@ -1,0 +1,112 @@
+"""The sections of metrics/evaluate.json, from arrays: each with its 95 % interval; docs/trust.md explains them."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+
+from digits.evaluation import calibration, corruptions, intervals, metrics, refusal
+from digits.evaluation.choice import Choice
+from digits.evaluation.intervals import Interval, wilson
+from digits.model.classifier import Predictions
+
+Metrics = dict[str, float]
+
+
+def with_interval(name: str, value: float, interval: Interval) -> Metrics:
+    """A metric and the ends of its interval, by their names."""
+    return {name: value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def rate(name: str, rows: np.ndarray) -> Metrics:
+    """The share of (n,) bool that is True, with Wilson's interval; for n = 0 it is 0, with the interval 0 to 1."""
+    return with_interval(name, float(rows.mean()) if len(rows) else 0.0, wilson(int(rows.sum()), len(rows)))
+
+
+def split_scores(found: Predictions, labels: np.ndarray, sources: np.ndarray) -> dict:
+    """`accuracy`, `log_loss` and `brier` of a whole split, and of each source."""
+    scores, by_source = metrics.score(found.probabilities, labels), {}
+    right = found.probabilities.argmax(axis=1) == labels
+    for name, values in metrics.score_groups(found.probabilities, labels, sources).items():
+        by_source[name] = {**values, **rate("accuracy", right[sources == name])}
+    losses = intervals.bootstrap(np.mean, metrics.digit_losses(found.probabilities, labels))
+    briers = intervals.bootstrap(np.mean, metrics.digit_briers(found.probabilities, labels))
+    return {
+        **rate("accuracy", right),
+        **with_interval("log_loss", scores.log_loss, losses),
+        **with_interval("brier", scores.brier, briers),
+        "classes": asdict(scores)["classes"],
+        "sources": by_source,
+    }
+
+
+def confidence(found: Predictions, labels: np.ndarray) -> Metrics:
+    """`ece` of the test digits, and beside it what a perfectly calibrated model would show."""
+    ideal = calibration.ideal_ece(found.probabilities)
+    return {
+        **with_interval(
+            "ece",
+            calibration.ece(found.probabilities, labels),
+            calibration.ece_interval(found.probabilities, labels),
+        ),
+        "ece_if_calibrated_low": ideal.low,
+        "ece_if_calibrated_high": ideal.high,
+    }
+
+
+def accepted(found: Predictions, labels: np.ndarray) -> Metrics:
+    """`coverage`, the share of the test digits that is accepted, `error_when_accepted`, and the area `aurc`."""
+    wrong = found.probabilities.argmax(axis=1) != labels
+    return {
+        **rate("coverage", found.accepted),
+        **rate("error_when_accepted", wrong[found.accepted]),
+        "aurc": refusal.risk_coverage(found.probabilities, labels).area,
+    }
+
+
+def acceptance(choice: Choice) -> Metrics:
+    """What was chosen and certified on the validation split; `met` is 1 where that is what was asked for."""
+    chosen, certified = choice
+    return {
+        "temperature": chosen.temperature,
+        "min_probability": chosen.min_probability,
+        "max_score": chosen.max_score,
+        "certified_error": certified.certified_error,
+        "certified_at": certified.confidence,
+        "certificate_digits": certified.digits,
+        "certificate_accepted": certified.accepted,
+        "certificate_errors": certified.errors,
+        "max_error_when_accepted": certified.max_error,
+        "met": int(certified.met),
+    }
+
+
+def non_digits(digits: Predictions, others: Predictions, kinds: np.ndarray, blank: np.ndarray) -> dict[str, Metrics]:
+    """By kind of what is no digit: `auroc` of the outlier score against the test digits, and the share `refused`.
+
+    `kinds` (m,) str and `blank` (m,) bool are of the pictures. A blank one is refused before the network sees it, so it
+    counts as refused, and has no score.
+    """
+    auroc: Metrics = {}
+    refused: Metrics = {}
+    for kind in dict.fromkeys(kinds.tolist()):
+        rows = kinds == kind
+        scored = others.score[rows & ~blank]
+        if len(scored) >= 2:
+            auroc |= with_interval(kind, *refusal.auroc(digits.score, scored))
+        refused |= rate(kind, (~others.accepted | blank)[rows])
+    auroc["worst"] = min(auroc[kind] for kind in dict.fromkeys(kinds.tolist()) if kind in auroc)
+    return {"auroc": auroc, "refused": refused}
+
+
+def corruption_error(predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, labels: np.ndarray) -> Metrics:
+    """The share of corrupted digits that is misread, by corruption over its strengths, and their `mean`.
+
+    `predict` gives (n,) labels for (n, 28, 28) uint8 canonical digits.
+    """
+    shares = corruptions.misread_shares(predict, images, labels, seed=0)
+    shares["mean"] = np.mean([*shares.values()], axis=0)
+    found: Metrics = {}
+    for name, share in shares.items():
+        found |= with_interval(name, float(share.mean()), intervals.bootstrap(np.mean, share))
+    return found
