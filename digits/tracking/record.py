@@ -16,7 +16,14 @@ FILE, DESCRIPTION = "model.onnx", "MLmodel"  # as MLflow names them, in a model'
 # The files of a run, by their folders
 RUN_FILES = {
     "data": (Path("train_pictures.parquet"),),
-    "figures": (paths.LEARNING_CURVES, paths.CONFUSION_MATRIX, paths.MISTAKES),
+    "figures": (
+        paths.LEARNING_CURVES,
+        paths.CONFUSION_MATRIX,
+        paths.MISTAKES,
+        paths.RELIABILITY,
+        paths.RISK_COVERAGE,
+        paths.SLICES,
+    ),
     "metrics": (paths.EVALUATION,),
     "validation": (paths.VALIDATION, paths.VALIDATION_REPORT, paths.PROFILE),
     "weights": (paths.WEIGHTS,),

@@ -19,6 +19,7 @@ import yaml
 from digits.data import dataset, pictures
 from digits.files import digest
 from digits.tracking import learned_pictures
+from digits.tracking.record import RUN_FILES
 from tests.loopback import free_port, wait_for
 from tests.tracking_store import client_of, runs_of
 
@@ -81,7 +82,7 @@ def test_the_run_has_parameters_tags_and_artifacts(trained, client):
         (md5,) = {out["md5"] for stage in lock.values() for out in stage["outs"] if out["path"] == path}
         assert run.data.tags[f"dvc.{path}"] == md5
     kept = {
-        "figures": {"learning_curves.png", "confusion_matrix.png", "mistakes.png"},
+        "figures": {path.name for path in RUN_FILES["figures"]},
         "metrics": {"evaluate.json"},
         "validation": {"validate.json", "validation.html", "profile.json"},
         "environment": {"requirements.txt", "installed.txt"},

@@ -9,6 +9,7 @@ from digits import params, paths
 from digits.data import dataset
 from digits.data.dataset import Digits
 from digits.files import write_json
+from digits.tracking import record
 from tests.raw import RULE, block
 
 
@@ -30,7 +31,7 @@ def changed(project: params.Params, **train: object) -> params.Params:
 @pytest.fixture
 def trained_project(project, constant_model) -> params.Params:
     """The same with what the stages before `register` write, for a model that always predicts 3."""
-    for path in (paths.WEIGHTS, paths.LEARNING_CURVES, paths.CONFUSION_MATRIX, paths.MISTAKES, paths.PROFILE):
+    for path in (paths.WEIGHTS, *record.RUN_FILES["figures"], paths.PROFILE):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(path.name.encode())
     write_json(paths.VALIDATION, {"success": True, "sources": {"mnist-5k": {"test": 20}}, "expectations": {}})

@@ -40,7 +40,8 @@ def test_a_run_is_created_from_the_files_once(trained_project, client):
     assert len(model_run.logged_models(run_id)) == 1
     logged = {one.path for folder in ("figures", "validation") for one in client.list_artifacts(run_id, folder)}
     assert {path.rpartition("/")[2] for path in logged} == {
-        *("learning_curves.png", "confusion_matrix.png", "mistakes.png"),
+        *("confusion_matrix.png", "learning_curves.png", "mistakes.png"),
+        *("reliability.png", "risk_coverage.png", "slices.png"),
         *("validate.json", "validation.html", "profile.json"),
     }
 
