@@ -185,36 +185,12 @@ def constant_model(tmp_path):
 
     It accepts what `acceptance` says, and its outlier score is log(0.5) = -0.69; None makes a file of contract 1.
     """
-    import onnx
-    from onnx import helper, numpy_helper
-
-    from digits.model.acceptance import Acceptance, add_outputs, set_constants
+    from digits.model.acceptance import Acceptance
+    from tests.linear_model import write
 
     def make(label: int, acceptance: Acceptance | None = Acceptance()) -> Path:  # noqa: B008 - it is immutable
-        classes = np.full((1, 11), 0.01, np.float32)
-        classes[0, [label, 10]] = 0.91, 0.5
-        constants = {"constant": np.log(classes), "axes": np.array([1, 2]), "one": np.array([1]), "zero": np.float32(0)}
-        graph = helper.make_graph(
-            [
-                helper.make_node("Cast", ["images"], ["floats"], to=onnx.TensorProto.FLOAT),
-                helper.make_node("ReduceSum", ["floats", "axes"], ["sums"], keepdims=0),
-                helper.make_node("Unsqueeze", ["sums", "one"], ["column"]),
-                helper.make_node("Mul", ["column", "zero"], ["zeros"]),
-                helper.make_node("Add", ["zeros", "constant"], ["classes"]),
-            ],
-            "constant",
-            [helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, ["n", 28, 28])],
-            [],
-            [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
-        )
-        add_outputs(graph, "classes")
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-        set_constants(model, acceptance or Acceptance())
-        if acceptance is None:
-            del model.metadata_props[:], model.graph.output[2:]
-        onnx.checker.check_model(model)
-        path = tmp_path / f"always_{label}.onnx"
-        onnx.save(model, path)
-        return path
+        classes = np.full(11, 0.01)
+        classes[[label, 10]] = 0.91, 0.5
+        return write(tmp_path / f"always_{label}.onnx", np.zeros((28 * 28, 11)), np.log(classes), acceptance)
 
     return make

@@ -77,3 +77,28 @@ def write_processed_splits(source: str | dict[str, list[str]] = "mnist-5k", **la
             "source": pa.array(names, dataset.SOURCE),
         }
         pq.write_table(pa.table(columns), paths.PROCESSED / f"{split}.parquet")
+
+
+def write_evaluable(
+    digits: dict[str, Digits], others: np.ndarray, sources: dict[str, np.ndarray] | None = None
+) -> None:
+    """Write what evaluate reads, apart from the network: canonical digits by split, and what is no digit.
+
+    `others` are (n, 28, 28) uint8 pictures, of the kind "signs"; `sources` are the names of the digits' by split. The
+    hashes of the digits are those of their pixels.
+    """
+    import hashlib
+
+    import pandas as pd
+
+    blocks, statistics = [], []
+    for split, of in digits.items():
+        names = sources[split].tolist() if sources else ["mnist-5k"] * len(of.labels)
+        hashes = b"".join(hashlib.sha256(image.tobytes()).digest() for image in of.images)
+        blocks.append(Block(split, of, np.frombuffer(hashes, np.uint8).reshape(-1, 32), names))
+        rows = {"split": split, "row": range(len(of.labels)), "label": of.labels, "extent": 0.7, "contrast": 255}
+        statistics.append(pd.DataFrame(rows))
+    dataset.write_processed(blocks, RULE)
+    dataset.write_non_digits([("test", "signs", others)])
+    pd.concat(statistics, ignore_index=True).to_parquet(paths.STATISTICS)
+    paths.QUARANTINE.write_text("split,row,path,label,reasons\n")

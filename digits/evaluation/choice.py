@@ -9,6 +9,7 @@ from digits.data.dataset import Digits
 from digits.errors import UserError
 from digits.evaluation import calibration, certificate, parts, refusal
 from digits.evaluation.certificate import Certificate
+from digits.files import atomic_write
 from digits.model import acceptance
 from digits.model.acceptance import Acceptance
 from digits.model.classifier import Classifier
@@ -43,15 +44,15 @@ def choose(
     calibrated, bounded, tested = (rows[name] for name in parts.SHARES)
     temperature = calibration.fit_temperature(plain.logits[calibrated], validation.labels[calibrated])
     chosen = Acceptance(temperature, 0.0, refusal.max_score(plain.score[bounded], params.max_digits_refused))
-    acceptance.apply(network, chosen, path)
-
-    classifier = Classifier(path)  # as it will be used: its probabilities are those that the threshold is for
-    sample = np.random.default_rng(0).permutation(len(training))[:MAX_TRAINING_DIGITS]
-    confidences = classifier.predict(training[np.sort(sample)]).probabilities.max(axis=1)
-    found = classifier.predict(validation.images[tested])
-    asked = params.max_error_when_accepted, params.certificate_confidence
-    claims = certificate.claims(confidences, int(tested.sum()), *asked)
-    certified = certificate.certify(found.probabilities, validation.labels[tested], found.accepted, claims)
-    chosen = chosen._replace(min_probability=certified.threshold)
-    acceptance.apply(network, chosen, path)
+    with atomic_write(path) as temporary:
+        acceptance.apply(network, chosen, temporary)
+        classifier = Classifier(temporary)  # as it will be used: the threshold is for its probabilities
+        sample = np.random.default_rng(0).permutation(len(training))[:MAX_TRAINING_DIGITS]
+        confidences = classifier.predict(training[np.sort(sample)]).probabilities.max(axis=1)
+        found = classifier.predict(validation.images[tested])
+        asked = params.max_error_when_accepted, params.certificate_confidence
+        claims = certificate.claims(confidences, int(tested.sum()), *asked)
+        certified = certificate.certify(found.probabilities, validation.labels[tested], found.accepted, claims)
+        chosen = chosen._replace(min_probability=certified.threshold)
+        acceptance.apply(network, chosen, temporary)
     return Choice(chosen, certified)

@@ -24,7 +24,8 @@ def wilson(count: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     if n == 0:
         return Interval(0.0, 1.0)
     low, high = proportion_confint(count, n, alpha=1 - confidence, method="wilson")
-    return Interval(float(low), float(high))
+    share = count / n  # rounding must not leave it outside
+    return Interval(min(float(low), share), max(float(high), share))
 
 
 def bootstrap(

@@ -1,14 +1,17 @@
-"""The sections of metrics/evaluate.json, from arrays: each with its 95 % interval; docs/trust.md explains them."""
+"""The sections of metrics/evaluate.json: each rate with its 95 % interval; docs/trust.md explains them."""
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
-from digits.evaluation import calibration, corruptions, intervals, metrics, refusal
+from digits.data.canonical import canonical
+from digits.data.dataset import Digits, NonDigits
+from digits.evaluation import calibration, corruptions, fonts, intervals, metrics, refusal
 from digits.evaluation.choice import Choice
 from digits.evaluation.intervals import Interval, wilson
-from digits.model.classifier import Predictions
+from digits.model.classifier import Classifier, Predictions
 
 Metrics = dict[str, float]
 
@@ -23,8 +26,8 @@ def rate(name: str, rows: np.ndarray) -> Metrics:
     return with_interval(name, float(rows.mean()) if len(rows) else 0.0, wilson(int(rows.sum()), len(rows)))
 
 
-def split_scores(found: Predictions, labels: np.ndarray, sources: np.ndarray) -> dict:
-    """`accuracy`, `log_loss` and `brier` of a whole split, and of each source."""
+def split_scores(found: Predictions, labels: np.ndarray, sources: np.ndarray) -> dict[str, Any]:
+    """`accuracy`, `log_loss` and `brier` of a whole split, and the first two of each source."""
     scores, by_source = metrics.score(found.probabilities, labels), {}
     right = found.probabilities.argmax(axis=1) == labels
     for name, values in metrics.score_groups(found.probabilities, labels, sources).items():
@@ -32,6 +35,7 @@ def split_scores(found: Predictions, labels: np.ndarray, sources: np.ndarray) ->
     losses = intervals.bootstrap(np.mean, metrics.digit_losses(found.probabilities, labels))
     briers = intervals.bootstrap(np.mean, metrics.digit_briers(found.probabilities, labels))
     return {
+        "pictures": len(labels),
         **rate("accuracy", right),
         **with_interval("log_loss", scores.log_loss, losses),
         **with_interval("brier", scores.brier, briers),
@@ -81,32 +85,48 @@ def acceptance(choice: Choice) -> Metrics:
     }
 
 
-def non_digits(digits: Predictions, others: Predictions, kinds: np.ndarray, blank: np.ndarray) -> dict[str, Metrics]:
+def non_digits(digits: Predictions, found: Predictions, others: NonDigits) -> dict[str, Metrics]:
     """By kind of what is no digit: `auroc` of the outlier score against the test digits, and the share `refused`.
 
-    `kinds` (m,) str and `blank` (m,) bool are of the pictures. A blank one is refused before the network sees it, so it
-    counts as refused, and has no score.
+    `found` is of the pictures in `others`. A blank one is refused before the network sees it, so it counts as refused,
+    and has no score.
     """
-    auroc: Metrics = {}
+    blank = ~others.images.any(axis=(1, 2))
+    areas: dict[str, tuple[float, Interval]] = {}
     refused: Metrics = {}
-    for kind in dict.fromkeys(kinds.tolist()):
-        rows = kinds == kind
-        scored = others.score[rows & ~blank]
+    for kind in dict.fromkeys(others.kinds.tolist()):
+        rows = others.kinds == kind
+        scored = found.score[rows & ~blank]
         if len(scored) >= 2:
-            auroc |= with_interval(kind, *refusal.auroc(digits.score, scored))
-        refused |= rate(kind, (~others.accepted | blank)[rows])
-    auroc["worst"] = min(auroc[kind] for kind in dict.fromkeys(kinds.tolist()) if kind in auroc)
+            areas[kind] = refusal.auroc(digits.score, scored)
+        refused |= rate(kind, (~found.accepted | blank)[rows])
+    areas["worst"] = min(areas.values())
+    auroc: Metrics = {}
+    for kind, area in areas.items():
+        auroc |= with_interval(kind, *area)
     return {"auroc": auroc, "refused": refused}
 
 
-def corruption_error(predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, labels: np.ndarray) -> Metrics:
-    """The share of corrupted digits that is misread, by corruption over its strengths, and their `mean`.
+def robustness(classifier: Classifier, digits: Digits, count: int) -> dict[str, Any]:
+    """`corruption_error` of `count` test digits, drawn with a fixed seed, and `font_accuracy`."""
 
-    `predict` gives (n,) labels for (n, 28, 28) uint8 canonical digits.
-    """
+    def predict(images: np.ndarray) -> np.ndarray:
+        return classifier.predict(images).probabilities.argmax(axis=1)
+
+    rows = np.random.default_rng(0).permutation(len(digits.labels))[:count]
+    printed = fonts.printed_digits()
+    return {
+        "corruption_error": _corruption_error(predict, digits.images[rows], digits.labels[rows]),
+        **rate("font_accuracy", predict(canonical(printed.pictures)) == printed.labels),
+    }
+
+
+def _corruption_error(predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, labels: np.ndarray) -> Metrics:
+    """The share of corrupted digits that is misread, by corruption over its strengths, and their `mean`."""
     shares = corruptions.misread_shares(predict, images, labels, seed=0)
+    errors = corruptions.corruption_error(shares)
     shares["mean"] = np.mean([*shares.values()], axis=0)
     found: Metrics = {}
-    for name, share in shares.items():
-        found |= with_interval(name, float(share.mean()), intervals.bootstrap(np.mean, share))
+    for name, error in errors.items():
+        found |= with_interval(name, error, intervals.bootstrap(np.mean, shares[name]))
     return found

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from digits.files import atomic_write
-from digits.visualization.figures import INK
+from digits.visualization.figures import INK, save
 
 CELL = 0.36  # inches: the side of a digit
 MARGIN = 1.9  # inches: the names of the rows
@@ -26,5 +25,4 @@ def table(digits: np.ndarray, rows: Sequence[str], columns: Sequence[str], title
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=9, color=INK)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, metadata={"Software": None})
+    save(figure, path)

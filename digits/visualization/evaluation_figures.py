@@ -14,21 +14,23 @@ BAR_WIDTH = 0.04
 def reliability(
     confidence: np.ndarray,
     accuracy: np.ndarray,
-    interval: tuple[np.ndarray, np.ndarray],
-    ideal: tuple[np.ndarray, np.ndarray],
+    low: np.ndarray,
+    high: np.ndarray,
+    ideal_low: np.ndarray,
+    ideal_high: np.ndarray,
     digits: np.ndarray,
     path: Path,
 ) -> None:
     """The reliability diagram of (m,) bins: accuracy by mean confidence, 0 to 1, and their numbers of digits.
 
-    `interval` is that of each accuracy, `ideal` what a perfectly calibrated model shows; both are (lowest, highest).
+    `low` to `high` is the interval of each accuracy, `ideal_low` to `ideal_high` that of a perfectly calibrated model.
     """
     figure = Figure(figsize=(7, 7), dpi=100, layout="constrained")
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
     label = "95 % of samples of a perfectly calibrated model"
-    axes.bar(confidence, ideal[1] - ideal[0], BAR_WIDTH, ideal[0], color=GRID, label=label)
-    lengths = np.abs(np.stack(interval) - accuracy)
+    axes.bar(confidence, ideal_high - ideal_low, BAR_WIDTH, ideal_low, color=GRID, label=label)
+    lengths = np.abs(np.stack([low, high]) - accuracy)
     axes.errorbar(confidence, accuracy, lengths, fmt="o", color=ACCENT, capsize=3, label="accuracy, Wilson's interval")
     last = f"the last bin, {digits[-1]:,} of them: confidence {confidence[-1]:.2%}, accuracy {accuracy[-1]:.2%}"
     axes.set_title(f"Reliability on {digits.sum():,} test digits\n{last}", fontsize=11, color=INK)

@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from digits.data.dataset import Digits
-from digits.files import atomic_write
-from digits.visualization.figures import ACCENT, GRID, INK
+from digits.visualization.figures import ACCENT, GRID, INK, save
 
 ACROSS = 2  # columns of digits
 GAP = 0.6  # of a row, between two slices
@@ -27,8 +26,7 @@ def slices(table: pd.DataFrame, worst: pd.Series, hardest: Digits, probabilities
     _digits(right, hardest, probabilities)
     title = f"The hardest digits of {worst['slice']}: {worst['group']}"
     right.suptitle(title, color=INK, fontsize=10, parse_math=False)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, metadata={"Software": None})
+    save(figure, path)
 
 
 def _accuracies(axes: Axes, table: pd.DataFrame, worst: pd.Series) -> None:

@@ -73,8 +73,8 @@ def test_one_run_has_the_training_the_evaluation_and_the_data(trained, client):
 
 def test_the_run_has_parameters_tags_and_artifacts(trained, client):
     (run,) = runs_of(client)
-    stages = ("ingest", "validate", "train", "evaluate", "register")  # which have parameters
-    assert {key.split(".")[0] for key in run.data.params} == set(stages)
+    stages = {"ingest", "validate", "preprocess", "train", "evaluate", "register"}
+    assert {key.split(".")[0] for key in run.data.params} == stages
     assert run.data.tags["git_dirty"] == "no"
     assert run.data.tags["dvc_experiment"] == "none: dvc repro"
     lock = yaml.safe_load((trained.root / "dvc.lock").read_text())["stages"]
@@ -130,8 +130,9 @@ def test_the_version_has_signature_example_and_tags(trained, client):
     content = yaml.safe_load((model / "MLmodel").read_text())
     (accepted,), returned = (json.loads(content["signature"][side]) for side in ("inputs", "outputs"))
     assert accepted["tensor-spec"] == {"dtype": "uint8", "shape": [-1, 28, 28]}
-    assert [one["name"] for one in returned] == ["probabilities", "logits"]
-    assert all(one["tensor-spec"] == {"dtype": "float32", "shape": [-1, 10]} for one in returned)
+    expected = {"probabilities": ("float32", [-1, 10]), "logits": ("float32", [-1, 10])}
+    expected |= {"score": ("float32", [-1]), "accepted": ("bool", [-1])}
+    assert {one["name"]: tuple(one["tensor-spec"].values()) for one in returned} == expected
     assert (model / content["saved_input_example_info"]["artifact_path"]).is_file()
 
 
@@ -300,7 +301,10 @@ def test_a_picture_is_classified_by_the_champion(trained, client):
     assert line["label"] == int(expected.argmax())
     assert line["probabilities"] == pytest.approx(expected.tolist(), abs=1e-5)
     printed = trained.run("digits", "predict", str(picture), cwd=trained.root / "data")
-    assert f"{picture}  is {line['label']}" in printed
+    answer = (
+        f"is {line['label']}  (" if line["accepted"] else f"refused: {line['reason']}; best guess {line['label']} ("
+    )
+    assert f"{picture}  {answer}" in printed
     assert all(f"{digit}: " in printed for digit in range(10))
 
 

@@ -14,6 +14,10 @@ def test_wilson_gives_the_published_interval():
     assert wilson(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
 
 
+def test_a_share_is_in_its_interval():
+    assert all(wilson(count, n).low <= count / n <= wilson(count, n).high for n in range(1, 40) for count in (0, n))
+
+
 def test_nothing_is_known_of_a_share_of_none():
     assert wilson(0, 0) == (0, 1)
 

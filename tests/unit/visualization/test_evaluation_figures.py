@@ -13,7 +13,7 @@ MANY = np.linspace(0.1, 1, 10)
 def reliability(accuracy: np.ndarray, path) -> bytes:
     interval = np.maximum(accuracy - 0.1, 0), np.minimum(accuracy + 0.1, 1)
     counts = np.arange(1, len(accuracy) + 1) ** 4
-    evaluation_figures.reliability(MANY[-len(accuracy) :], accuracy, interval, interval, counts, path)
+    evaluation_figures.reliability(MANY[-len(accuracy) :], accuracy, *interval, *interval, counts, path)
     return path.read_bytes()
 
 

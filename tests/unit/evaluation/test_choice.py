@@ -1,0 +1,68 @@
+"""What a model accepts, chosen on 200 digits that a constant network reads. One second, most of it for imports."""
+
+import numpy as np
+import pytest
+
+from digits.data.dataset import Digits
+from digits.errors import UserError
+from digits.evaluation import choice, parts
+from digits.evaluation.choice import Choice
+from digits.model.classifier import Classifier
+from digits.params import Evaluate
+
+PARAMS = Evaluate(
+    max_error_when_accepted=0.1,
+    certificate_confidence=0.9,
+    max_digits_refused=0.005,
+    corrupted_digits=1,
+    worst_mistakes=1,
+)
+HASHES = np.array([f"{number:02x}" * 32 for number in range(200)], "S64")  # 64, 64 and 72 of the three parts
+IMAGES = np.zeros((200, 28, 28), np.uint8)
+
+
+def choose(network, labels: np.ndarray, path) -> Choice:
+    return choice.choose(network, Digits(IMAGES[: len(labels)], labels), HASHES[: len(labels)], IMAGES, PARAMS, path)
+
+
+def test_a_network_that_is_always_right_has_all_it_accepts_certified(constant_model, tmp_path):
+    chosen, certificate = choose(constant_model(3), np.full(200, 3), tmp_path / "a.onnx")
+    assert (certificate.digits, certificate.accepted, certificate.errors, certificate.met) == (72, 72, 0, True)
+    assert certificate.certified_error == 0.1  # 22 without an error certify it
+    assert 0 < chosen.temperature < 1  # it is right more often than it says
+    assert chosen.max_score == pytest.approx(np.log(0.5))
+    assert chosen.min_probability == certificate.threshold == 0
+    assert Classifier(tmp_path / "a.onnx").acceptance.texts() == chosen.texts()
+
+
+def test_the_temperature_is_that_of_the_share_that_is_right(constant_model, tmp_path):
+    """Right in 16 of 64 digits, and in the quarter of an error that is added, which count for nine labels alike."""
+    labels = np.where(np.arange(200) % 4, 2, 3)
+    temperature = choose(constant_model(3), labels, tmp_path / "a.onnx").acceptance.temperature
+    share = Classifier(tmp_path / "a.onnx").predict(IMAGES[:1]).probabilities.max()
+    assert parts.divide(HASHES)["temperature"].sum() == 64
+    assert share == pytest.approx(16 / 64.25, abs=0.003)
+    assert temperature > 1
+
+
+def test_where_nothing_is_certified_all_probabilities_are_accepted(constant_model, tmp_path):
+    chosen, certificate = choose(constant_model(3), np.full(200, 2), tmp_path / "a.onnx")
+    assert (certificate.certified_error, certificate.met, chosen.min_probability) == (1, False, 0)
+
+
+def test_too_few_digits_are_named_and_nothing_is_written(constant_model, tmp_path):
+    with pytest.raises(
+        UserError, match=r"has 66 digits, which leave 0 for a part of it .* raise ingest\.validation_fr"
+    ):
+        choose(constant_model(3), np.full(66, 3), tmp_path / "a.onnx")
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_an_error_leaves_the_file_that_is_there(constant_model, tmp_path, monkeypatch):
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"before")
+    monkeypatch.setattr(choice.certificate, "certify", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        choose(constant_model(3), np.full(200, 3), path)
+    assert path.read_bytes() == b"before"
+    assert [one.name for one in tmp_path.glob(".*")] == []
