@@ -2,14 +2,17 @@
 
 import gzip
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from digits.data import pictures, sources, splits
-from digits.data.dataset import Digits
-from digits.params import Ingest, Params
+from digits.data import non_digits, pictures, sources, splits
+from digits.data.dataset import LABELS, NO_DIGIT, Digits, NonDigits
+from digits.params import Ingest, Params, Preprocess
+from digits.processes import parallel_map
+from pipeline.preprocess import DRAWN_FROM
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist"))
@@ -45,6 +48,26 @@ def little(folder: Path, params: Params) -> Splits:
     return _split(learned, idx(folder, "t10k"), params.ingest)
 
 
+def with_non_digits(found: Splits, params: Preprocess) -> Digits:
+    """The training split and, with the label NO_DIGIT, what is no digit: what the train stage learns from."""
+    others = draw_non_digits(found, params, "train").images
+    labels = np.concatenate([found.train.labels, np.full(len(others), NO_DIGIT)])
+    return Digits(np.concatenate([found.train.images, others]), labels)
+
+
+def draw_non_digits(found: Splits, params: Preprocess, split: str) -> NonDigits:
+    """What is no digit, as the preprocess stage draws it for the split "train" or "test"."""
+    train, test = (_first_of_each_label(digits) for digits in (found.train, found.test))
+    orders = [one for one in non_digits.orders(params, train, test, len(found.train.labels)) if one.split == split]
+    drawn = [*parallel_map(non_digits.draw_canonical, orders, sum(one.pictures for one in orders))]
+    kinds = np.repeat([one.kind for one in orders], [len(images) for images in drawn])
+    return NonDigits(np.concatenate([found.train.images[:0], *drawn]), kinds)
+
+
+def _first_of_each_label(digits: Digits) -> np.ndarray:
+    return np.concatenate([digits.images[digits.labels == label][:DRAWN_FROM] for label in LABELS])
+
+
 def _split(learned: Digits, test: Digits, params: Ingest) -> Splits:
     drawn = _draw(learned, params, splits.TRAIN)
     chosen = (drawn == split for split in (splits.TRAIN, splits.VALIDATION))
@@ -54,6 +77,10 @@ def _split(learned: Digits, test: Digits, params: Ingest) -> Splits:
 
 def _draw(digits: Digits, params: Ingest, published: int) -> np.ndarray:
     """(n,) splits of MNIST's digits, which have no near duplicates."""
-    digests = (pictures.pixel_digest(pictures.encode_png(image)) for image in digits.images)
     fractions = params.test_fraction, params.validation_fraction
-    return np.array([splits.draw(digest, params.seed, *fractions, published) for digest in digests])
+    return np.array([splits.draw(digest, params.seed, *fractions, published) for digest in digests(digits.images)])
+
+
+def digests(images: np.ndarray) -> Iterator[bytes]:
+    """The SHA-256 of each of (n, 28, 28) uint8 digits, as that of its picture."""
+    return (pictures.pixel_digest(pictures.encode_png(image)) for image in images)

@@ -1,6 +1,6 @@
 """Train one recipe with one seed; the last line printed is the result, as JSON.
 
-    python -m benchmarks.recipes RECIPE SEED [--mnist FOLDER]
+    python -m benchmarks.recipes RECIPE SEED [--non-digits 0.11] [--mnist FOLDER]
 
 RECIPE is a preset of params.yaml, `default`, `little` (the default on the default's 4,000 digits), or a peer:
 `keras`, `pytorch`. The time is that of training, with the validation of the recipe, without scoring the test split. Our
@@ -39,22 +39,33 @@ class Clock:
         self._since = time.perf_counter()
 
 
-def ours(name: str, seed: int, folder: Path, params: Params) -> dict:
-    """The network of digits/model/network.py, trained as in the train stage."""
-    backend.select(params.train.backend)
-    from digits.model import network, training
+def with_share(params: Params, non_digits: float) -> Params:
+    """The parameters with another `preprocess.non_digits`."""
+    drawn = params.preprocess.model_copy(update={"non_digits": non_digits})
+    return params.model_copy(update={"preprocess": drawn})
 
-    little = name == "little"
+
+def splits_of(name: str, folder: Path, params: Params) -> mnist.Splits:
+    """The splits that a recipe of ours is trained on."""
+    return (mnist.little if name == "little" else mnist.full)(folder, params)
+
+
+def ours(name: str, seed: int, folder: Path, params: Params, path: Path | None = None) -> dict:
+    """The network of digits/model/network.py, trained and, to `path`, exported as in the train stage."""
+    backend.select(params.train.backend)
+    from digits.model import export, network, training
+
     chosen = params.train if name in ("default", "little") else params.preset(name)
     chosen = chosen.model_copy(update={"seed": seed})
-    splits = (mnist.little if little else mnist.full)(folder, params)
+    splits = splits_of(name, folder, params)
+    learned = mnist.with_non_digits(splits, params.preprocess)
     with training.reproducible(chosen), tempfile.TemporaryDirectory() as state:
-        net = network.build(chosen, splits.train.images)
+        net = network.build(chosen, learned.images)
         clock = Clock()
-        history = training.fit(
-            net, splits.train, splits.validation, chosen, lambda *_: None, Path(state) / "checkpoint.npz"
-        )
+        history = training.fit(net, learned, splits.validation, chosen, lambda *_: None, Path(state) / "checkpoint.npz")
         clock.stop()
+        if path:
+            export.save(net.inference, path)
         clock.scored(
             float((training.logits(net.inference, splits.test.images)[:, :10].argmax(1) == splits.test.labels).mean())
         )
@@ -177,12 +188,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe")
     parser.add_argument("seed", type=int)
+    parser.add_argument("--non-digits", type=float, help="in place of preprocess.non_digits")
     parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
     given = parser.parse_args()
+    params = load(mnist.ROOT / "params.yaml")
+    if given.non_digits is not None:
+        params = with_share(params, given.non_digits)
     if given.recipe in PEERS:
         result = PEERS[given.recipe](given.seed, given.mnist)
     else:
-        result = ours(given.recipe, given.seed, given.mnist, load(mnist.ROOT / "params.yaml"))
+        result = ours(given.recipe, given.seed, given.mnist, params)
     print(json.dumps(result))
 
 
