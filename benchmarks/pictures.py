@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks import mnist
 from digits.data import canonical, pictures, stacks
+from digits.data.dataset import NO_DIGIT
 from digits.data.picture_files import PictureError
 from digits.data.sources import mnist_5k
 from digits.model.classifier import Classifier
@@ -35,14 +36,18 @@ class Labelled(NamedTuple):
     pixels: np.ndarray  # (height, width) uint8
 
 
-def collections(folder: Path) -> Iterator[Labelled]:
-    """The pictures of `folder/<collection>/<label>/`; one that can't be decoded is blank."""
-    for path in sorted(folder.glob("*/[0-9]/*")):
+def collections(folder: Path, labels: str = "[0-9]") -> Iterator[Labelled]:
+    """The pictures of `folder/<collection>/<label>/`; one that can't be decoded is blank.
+
+    Of the labels that match the glob pattern; one that is no number is given as NO_DIGIT.
+    """
+    for path in sorted(folder.glob(f"*/{labels}/*")):
         try:
             pixels = pictures.decode(path.read_bytes()).pixels
         except PictureError:
             pixels = np.zeros((28, 28), np.uint8)
-        yield Labelled(path.parts[-3], path.name, int(path.parts[-2]), pixels)
+        label = int(path.parts[-2]) if path.parts[-2].isdigit() else NO_DIGIT
+        yield Labelled(path.parts[-3], path.name, label, pixels)
 
 
 def drawn_digits(count: int) -> Iterator[Labelled]:
