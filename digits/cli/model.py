@@ -161,8 +161,8 @@ def _classified(decoded: Iterator, champion: "Background", min_probability: floa
 
 
 def _load(champion: "Background", min_probability: float) -> "Classifier":
-    """The champion's classifier; a champion that refuses nothing, and an option without effect, are reported."""
-    from digits.tracking import version_checks
+    """The champion's classifier; what is certified of its answers, and an option without effect, are reported."""
+    from digits.tracking import certificate, version_checks
 
     version, path = champion.result()
     classifier = version_checks.load_checked(version, path)
@@ -172,12 +172,14 @@ def _load(champion: "Background", min_probability: float) -> "Classifier":
             "it; `dvc repro` trains one that does",
             file=sys.stderr,
         )
-    elif 0 < min_probability < classifier.acceptance.min_probability:
+        return classifier
+    if 0 < min_probability < classifier.acceptance.min_probability:
         print(
             f"--min-probability {min_probability} changes nothing: version {version.number} refuses what is below "
             f"{classifier.acceptance.min_probability} itself",
             file=sys.stderr,
         )
+    print(f"certificate of version {version.number}: {certificate.state(version)}", file=sys.stderr)
     return classifier
 
 
@@ -218,13 +220,10 @@ def _as_text(prediction: "Prediction") -> str:
     name = printable(prediction.path)
     if prediction.error is not None:
         return f"{name}  error: {prediction.error}"
-    if prediction.probabilities is None:
-        return f"{name}  refused: {prediction.reason}"
-    others = "  ".join(f"{label}: {share:.1%}" for label, share in enumerate(prediction.probabilities))
-    if prediction.accepted:
-        return f"{name}  {_short(prediction)}\n  {others}"
-    guess = f"best guess {prediction.label} ({prediction.probability:.1%})"
-    return f"{name}  refused: {prediction.reason}; {guess}\n  {others}"
+    lines = [f"{name}  {_short(prediction)}", prediction.reason]
+    if prediction.probabilities is not None:
+        lines.append("  ".join(f"{label}: {share:.1%}" for label, share in enumerate(prediction.probabilities)))
+    return "\n  ".join(filter(None, lines))
 
 
 def _short(prediction: "Prediction") -> str:

@@ -26,13 +26,13 @@ def state(version: Version) -> str:
     if STATE not in version.tags:
         return "none: this version was registered before certificates"
     if version.tags[STATE] != VALID:
-        return f"certificate {version.tags[STATE]}"
+        return version.tags[STATE]
     error, confidence, digits = (float(version.tags[key]) for key in FIGURES)
     if not error < 1:
         return f"none: {digits:,.0f} validation digits are too few to certify any error"
     return (
-        f"accepted answers are wrong in at most {error:.2%} "
-        f"(certified at {confidence:.0%} on {digits:,.0f} validation digits; holds for digits like these)"
+        f"at most {error:.2%} of accepted answers are wrong, at {confidence:.0%} confidence: for digits like the "
+        f"{digits:,.0f} validation digits, not for other pictures, such as photographs"
     )
 
 

@@ -26,11 +26,17 @@ from digits.tracking import registry
 from tests.imports import ROOT
 from tests.tracking_store import registered_version
 
+CERTIFICATE = {"certificate": "valid", "certified_error": "0.02", "certified_at": "0.9", "certificate_digits": "204"}
+CERTIFIED = (
+    "certificate of version 1: at most 2.00% of accepted answers are wrong, at 90% confidence: for digits like the 204 "
+    "validation digits, not for other pictures, such as photographs\n"
+)
+
 
 @pytest.fixture
 def champion(store, constant_model):
     """A champion that always predicts 3."""
-    version = registered_version(constant_model(3))
+    version = registered_version(constant_model(3), **CERTIFICATE)
     registry.set_alias(registry.CHAMPION, version)
 
 
@@ -87,11 +93,13 @@ def test_the_text_has_the_same_answers(champion, files):
 
 def test_a_refusal_is_an_answer_with_a_reason_and_the_best_guess(champion, files):
     done = predict(files["good"], files["blank"], "--min-probability", "0.95")
-    good, probabilities, blank = done.stdout.splitlines()
-    assert (done.exit_code, done.stderr) == (0, "")
-    assert good == f"{files['good']}  refused: probability 91.0% is below 95.0%; best guess 3 (91.0%)"
+    good, reason, probabilities, blank, no_stroke = done.stdout.splitlines()
+    assert (done.exit_code, done.stderr) == (0, CERTIFIED)
+    assert good == f"{files['good']}  refused, guess 3 (91.0%)"
+    assert reason == "  probability 91.0% is below 95.0%"
     assert probabilities.startswith("  0: 1.0%  1: 1.0%")
-    assert blank == f"{files['blank']}  refused: blank: contrast 0 of 255, and no stroke with at least 16"
+    assert blank == f"{files['blank']}  refused"
+    assert no_stroke == "  blank: contrast 0 of 255, and no stroke with at least 16"
 
 
 @pytest.mark.parametrize("share", ["0", "0.5", "0.9"])
@@ -99,9 +107,10 @@ def test_min_probability_loosens_nothing(store, files, constant_model, share):
     version = registered_version(constant_model(3, Acceptance(1, 0.9, -1)))
     registry.set_alias(registry.CHAMPION, version)
     done = predict(files["good"], "--min-probability", share)
-    assert "refused: looks like no digit: outlier score -0.7 is above -1.0; best guess 3 (91.0%)" in done.stdout
+    assert "refused, guess 3 (91.0%)\n  looks like no digit: outlier score -0.7 is above -1.0\n" in done.stdout
     nothing = "--min-probability 0.5 changes nothing: version 1 refuses what is below 0.9 itself\n"
-    assert done.stderr == (nothing if share == "0.5" else "")
+    certificate = "certificate of version 1: none: this version was registered before certificates\n"
+    assert done.stderr == (nothing if share == "0.5" else "") + certificate
 
 
 def test_a_champion_of_contract_1_refuses_nothing_and_says_so_once(store, files, constant_model, workspace):
@@ -126,7 +135,7 @@ def test_readable_pictures_succeed(champion, files):
 
 def test_without_a_readable_picture_no_champion_is_needed(store, files):
     done = predict(files["text"], files["missing"])
-    assert (done.exit_code, len(done.stdout.splitlines())) == (1, 2)
+    assert (done.exit_code, len(done.stdout.splitlines()), done.stderr) == (1, 2, "")
 
 
 def test_standard_input_and_parquet_are_read_too(champion, files, workspace):
@@ -136,13 +145,14 @@ def test_standard_input_and_parquet_are_read_too(champion, files, workspace):
     lines = [line for line in done.stdout.splitlines() if line[0] != " "]
     assert lines[:2] == ["-  is 3  (91.0%)", "a.parquet#0  is 3  (91.0%)"]
     assert lines[2].startswith("a.parquet#1  error: not a picture (2 bytes)")
-    assert done.stderr == "" and done.exit_code == 1
+    assert done.stderr == CERTIFIED and done.exit_code == 1
 
 
 def test_a_file_is_written_and_a_contact_sheet_drawn(champion, files, workspace):
     done = predict(files["good"], files["text"], files["blank"], "--out", "new/a.csv", "--show", "new/a.png")
     assert done.exit_code == 1
     assert done.stdout == "3 pictures: 1 read, 1 refused, 1 failed; see new/a.csv\n"
+    assert done.stderr == CERTIFIED
     with Path("new/a.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["path"] for row in rows] == [files[name] for name in ("good", "text", "blank")]
@@ -234,7 +244,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, wo
             assert killed.poll() is None
             time.sleep(0.001)
         killed.send_signal(number)
-        assert killed.communicate()[1].strip() == message
+        assert killed.communicate()[1].removeprefix(CERTIFIED).strip() == message
     kept = log.read_bytes().count(b"\n") - 1
     assert 19 <= kept < 500
     assert not (workspace / f"a.{suffix}").exists()
