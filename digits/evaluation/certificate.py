@@ -51,7 +51,7 @@ class Certificate(NamedTuple):
         return self.certified_error <= self.max_error
 
     def __str__(self) -> str:
-        found = f"{self.errors} of {self.accepted:,} accepted misread, of {self.digits:,} validation digits"
+        found = f"of {self.digits:,} validation digits {self.accepted:,} accepted, {self.errors} of these misread"
         least = f"{digits_needed(self.max_error, self.confidence):,} accepted without an error"
         if self.certified_error == 1:
             return f"no error is certified ({found}; {self.max_error:.2%} takes {least})"

@@ -1,5 +1,6 @@
 """What the evaluate stage prints: the main figures in words."""
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from digits.evaluation.certificate import Certificate
 if TYPE_CHECKING:
     import pandas as pd
 
+WIDTH = 80  # columns of a usual terminal
+
 
 def text(evaluated: dict[str, Any], certificate: Certificate, worst: "pd.Series") -> str:
     """Of metrics/evaluate.json, the certificate and the worst row of `slices.score`."""
@@ -18,16 +21,20 @@ def text(evaluated: dict[str, Any], certificate: Certificate, worst: "pd.Series"
     least = min(refused, key=refused.__getitem__)
     sources = test["sources"] if len(test["sources"]) > 1 else {}
     by_source = "".join(f"; {name} {one['accuracy']:.2%} of {one['pictures']:,}" for name, one in sources.items())
-    return (
-        f"evaluated: accuracy {test['accuracy']:.2%} ({test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}) on "
-        f"{test['pictures']:,} test digits{by_source}; log loss {test['log_loss']:.4f}\n"
-        f"  calibration error {test['ece']:.2%}; a perfectly calibrated model shows "
-        f"{test['ece_if_calibrated_low']:.2%} to {test['ece_if_calibrated_high']:.2%}\n"
-        f"  accepts {test['coverage']:.2%} of the test digits, of which {test['error_when_accepted']:.2%} are misread\n"
-        f"  certified: {certificate}; it holds for digits like these, not for photographs or other things\n"
-        f"  refuses of what is no digit {np.mean([*refused.values()]):.1%}, least of {least.replace('_', ' ')}, "
-        f"{refused[least]:.1%}\n"
-        f"  misreads {errors['mean']:.1%} of corrupted digits, {1 - evaluated['font_accuracy']:.1%} of printed ones; "
-        f"the worst slice is {worst['slice']}: {worst['group']}, {worst['accuracy']:.2%}\n"
-        f"next: look at {paths.MISTAKES}, {paths.RELIABILITY} and {paths.SLICES}"
+    lines = [
+        f"evaluated: accuracy {test['accuracy']:.2%} on {test['pictures']:,} test digits, 95 % interval "
+        f"{test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}{by_source}; log loss {test['log_loss']:.4f}",
+        f"calibration error {test['ece']:.2%}; a perfectly calibrated model shows "
+        f"{test['ece_if_calibrated_low']:.2%} to {test['ece_if_calibrated_high']:.2%}",
+        f"accepts {test['coverage']:.2%} of the test digits, and misreads {test['error_when_accepted']:.2%} of these",
+        f"certified: {certificate}; for digits like these, not for other pictures, such as photographs",
+        f"refuses {np.mean([*refused.values()]):.1%} of what is no digit, least often {least.replace('_', ' ')}: "
+        f"{refused[least]:.1%}",
+        f"misreads {errors['mean']:.1%} of corrupted digits and {1 - evaluated['font_accuracy']:.1%} of printed ones",
+        f"the worst slice is {worst['slice']}: {worst['group']}, with an accuracy of {worst['accuracy']:.2%}",
+        f"see {paths.MISTAKES}, {paths.RELIABILITY}, {paths.RISK_COVERAGE} and {paths.SLICES}",
+    ]
+    return "\n".join(
+        textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        for line in lines
     )

@@ -31,15 +31,15 @@ def test_400_digits_without_an_error_certify_0_57_percent():
     found = certify_all(400, 0)
     assert found[1:] == (pytest.approx(0.00574, abs=5e-6), 0.001, 0.9, 400, 400, 0)
     assert str(found) == (
-        "at most 0.57% error among accepted digits, at 90% confidence (0 of 400 accepted misread, of 400 validation "
-        "digits; 0.10% takes 2,302 accepted without an error)"
+        "at most 0.57% error among accepted digits, at 90% confidence (of 400 validation digits 400 accepted, 0 of "
+        "these misread; 0.10% takes 2,302 accepted without an error)"
     )
 
 
 def test_few_digits_certify_nothing():
     found = certify_all(5, 0)
     assert (found.certified_error, found.threshold, found.met) == (1, 0, False)
-    assert str(found).startswith("no error is certified (0 of 5 accepted misread, of 5 validation digits; 0.10% takes")
+    assert str(found).startswith("no error is certified (of 5 validation digits 5 accepted, 0 of these misread; 0.10%")
     assert certify_all(30, 0).certified_error < 0.1
     assert certify_all(300, 150).certified_error == 1
 
