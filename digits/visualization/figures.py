@@ -32,10 +32,11 @@ def _sheet(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
     sheet = np.zeros((len(rows), SAMPLES_PER_LABEL, DIGIT_SIZE, DIGIT_SIZE), np.uint8)
     for row, images in enumerate(rows.values()):
         sheet[row, : len(images)] = images[:SAMPLES_PER_LABEL]
-    names = 0.12 * max(map(len, rows))  # inches
-    figure = Figure(figsize=(SAMPLES_PER_LABEL * 0.6 + names, len(rows) * 0.6 + 0.5), dpi=100, layout="constrained")
+    names = 0.1 * max(map(len, rows)) + 0.1  # inches, at the font's size
+    figure = Figure(figsize=(SAMPLES_PER_LABEL * 0.6 + names, len(rows) * 0.6 + 0.3), dpi=100, layout="constrained")
     axes = figure.subplots()
-    axes.imshow(sheet.transpose(0, 2, 1, 3).reshape(len(rows) * DIGIT_SIZE, -1), cmap="gray_r", vmin=0, vmax=255)
+    pixels = sheet.transpose(0, 2, 1, 3).reshape(len(rows) * DIGIT_SIZE, -1)
+    axes.imshow(pixels, cmap="gray_r", vmin=0, vmax=255, aspect="auto")
     middles = [DIGIT_SIZE * (row + 0.5) for row in range(len(rows))]
     axes.set_yticks(middles, labels=list(rows), fontsize=12, color=INK)
     axes.set_xticks([])
