@@ -297,7 +297,7 @@ def test_a_picture_is_classified_by_the_champion(trained, client):
     expected = mlflow.pyfunc.load_model(champion_of(client)).predict(digit[None])["probabilities"][0]
     picture = trained.root / "dark ink on white paper.png"
     picture.write_bytes(pictures.encode_png(255 - digit))
-    line = json.loads(trained.run("digits", "predict", "--json", str(picture)))
+    line = json.loads(trained.run("digits", "predict", "--json", str(picture)).splitlines()[-1])
     assert line["label"] == int(expected.argmax())
     assert line["probabilities"] == pytest.approx(expected.tolist(), abs=1e-5)
     printed = trained.run("digits", "predict", str(picture), cwd=trained.root / "data")
