@@ -3,6 +3,7 @@
 Takes some 3 seconds.
 """
 
+import itertools
 from collections.abc import Callable
 
 import cv2
@@ -15,6 +16,7 @@ from digits.data.paper import without_paper
 from digits.data.strokes import (
     NARROW,
     WIDE,
+    has_several_parts,
     relative_stroke_width,
     with_usual_stroke_width,
     without_edge_parts,
@@ -165,6 +167,37 @@ def test_the_broken_strokes_of_one_digit_stay_together(ink):
         broken[:, 100:103] = 0
         kept = without_specks(without_edge_parts(broken)) > 0.5
         assert kept.sum() > 0.98 * (broken > 0.5).sum()
+
+
+def placed(one: np.ndarray, left: int) -> np.ndarray:
+    """The digit 72 pixels high, in the middle of the picture's height, its margin beginning at the column `left`."""
+    small = cv2.resize(one[32:168, 32:168], (82, 82), interpolation=cv2.INTER_AREA)
+    ink = np.zeros((SIDE, SIDE), np.float32)
+    ink[59:141, left : left + 82] = small
+    return ink
+
+
+def test_two_digits_of_like_pens_stay_two_with_a_wide_gap_between_them(ink):
+    tried, connected = 0, [one for one in ink if not has_several_parts(one)]
+    for one, other in itertools.product(connected, connected):
+        if not 0.45 < one.sum() / other.sum() < 1 / 0.45:
+            continue
+        two = np.maximum(placed(one, 8), placed(other, 110))
+        assert np.diff(np.flatnonzero(two.any(axis=0))).max() > 16  # more than parts of one digit have
+        assert (without_specks(without_edge_parts(two)) > 0.5).sum() > 0.98 * (two > 0.5).sum()
+        tried += 1
+    assert tried > 50
+
+
+def test_a_speck_or_a_piece_of_a_frame_beside_the_digit_is_removed(ink):
+    for one in ink:
+        digit = placed(one, 59)
+        for piece in (np.s_[96:104, 170:178], np.s_[64:136, 170:172]):
+            dirty = digit.copy()
+            dirty[piece] = 1
+            kept = without_specks(without_edge_parts(dirty))
+            assert not kept[piece].any()
+            assert (kept > 0.5).sum() > 0.98 * (digit > 0.5).sum()
 
 
 @pytest.mark.parametrize("size", [1, 31], ids=["thin", "thick"])

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from digits import paths
-from digits.data import dataset, pictures
+from digits.data import dataset, non_digits, pictures
 from digits.data.canonical import canonical
 from digits.errors import UserError
 from pipeline import preprocess
-from tests.raw import BLANK, RULE, SIZES, raw, read_raw
+from tests.raw import BLANK, RULE, SIZES, raw, read_raw, set_params
 
 
 def validated(*quarantined: tuple[str, int], success: bool = True) -> None:
@@ -45,6 +45,27 @@ def test_preprocess_writes_the_canonical_digits(workspace, mnist_digits):
     assert np.array_equal(test.images[0], mnist_digits.images[0])
     assert np.bincount(dataset.read_processed("validation").labels).tolist() == [2] * 10
     assert Path("reports/figures/samples.png").is_file()
+
+
+@pytest.mark.parametrize("share", [0.5, 0])
+def test_the_network_learns_from_as_many_pictures_of_no_digit_as_asked_for(workspace, mnist_digits, share):
+    raw(mnist_digits)
+    validated()
+    set_params("preprocess", non_digits=share)
+    preprocess.main()
+    digits, both = dataset.read_processed("train"), dataset.read_training()
+    assert np.array_equal(both.images[: SIZES["train"]], digits.images)
+    assert np.array_equal(both.labels[: SIZES["train"]], digits.labels)
+    others = both.labels[SIZES["train"] :]
+    assert (others == dataset.NO_DIGIT).all()
+    assert (
+        0.9 * share * SIZES["train"] <= len(others) <= share * SIZES["train"]
+    )  # some are drawn as a bar, and left out
+    assert both.images[SIZES["train"] :].any(axis=(1, 2)).all()
+    test = dataset.read_non_digits("test")
+    assert set(test.kinds) == set(non_digits.KINDS)
+    assert len(test.images) <= 10 * len(non_digits.KINDS)
+    assert paths.NON_DIGIT_SAMPLES.stat().st_size > 1000
 
 
 def test_pictures_of_different_sizes_keep_their_order(workspace, mnist_digits, monkeypatch):
@@ -121,7 +142,11 @@ def test_the_same_data_give_the_same_bytes(workspace, mnist_digits):
     made = []
     for _ in range(2):
         preprocess.main()
-        made.append({path.name: path.read_bytes() for path in paths.PROCESSED.iterdir()})
+        files = [*paths.PROCESSED.iterdir(), paths.NON_DIGITS, paths.NON_DIGIT_SAMPLES]
+        made.append({path.name: path.read_bytes() for path in files})
     assert made[0] == made[1]
-    assert set(made[0]) == {"train.parquet", "validation.parquet", "test.parquet"}
+    assert set(made[0]) == {
+        *("train.parquet", "validation.parquet", "test.parquet"),
+        *("non_digits.parquet", "non_digits.png"),
+    }
     assert sum(sizes().values()) == sum(SIZES.values())
