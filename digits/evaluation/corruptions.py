@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from digits.data.canonical import canonical
 from digits.data.stacks import DIGIT_SIZE
@@ -64,8 +65,11 @@ def misread_shares(
     `predict` maps (n, 28, 28) uint8 canonical digits to (n,) labels. A digit of which no ink is left is misread.
     """
     misread: dict[str, list[np.ndarray]] = {name: [] for name in CORRUPTIONS}
-    for name, _, digits in corrupted_digits(images, seed):
-        misread[name].append((predict(digits) != labels) | ~digits.any(axis=(1, 2)))
+    levels = sum(len(strengths(name)) for name in CORRUPTIONS)
+    with tqdm(desc="corrupted digits", total=levels, unit=" levels", disable=None) as progress:
+        for name, _, digits in corrupted_digits(images, seed):
+            misread[name].append((predict(digits) != labels) | ~digits.any(axis=(1, 2)))
+            progress.update()
     return {name: np.mean(levels, axis=0) for name, levels in misread.items()}
 
 
