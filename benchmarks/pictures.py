@@ -22,7 +22,7 @@ from digits.data.dataset import NO_DIGIT
 from digits.data.picture_files import PictureError
 from digits.data.sources import mnist_5k
 from digits.model.classifier import Classifier
-from digits.params import Params
+from digits.params import load
 from tests import drawn
 
 SHOWN = 60  # pictures of a contact sheet
@@ -54,7 +54,7 @@ def drawn_digits(count: int) -> Iterator[Labelled]:
     """`count` digits of each kind, drawn of MNIST's test set, or of the project's own digits where it is missing."""
     digits = mnist.idx(mnist.FOLDER, "t10k") if mnist.FOLDER.is_dir() else None
     if digits is None:
-        own = [*mnist_5k(Params.load().ingest)]
+        own = [*mnist_5k(load(mnist.ROOT / "params.yaml").ingest)]
         images, labels = [pictures.decode(one.data).pixels for one in own], [one.label for one in own]
     else:
         images, labels = digits.images, digits.labels
