@@ -192,9 +192,10 @@ def train(recipe: str, seed: int, folder: Path, params: Params, splits: mnist.Sp
 
 def tables(plain: Path, model: Path, splits: mnist.Splits, people: Pictures, others: dict) -> list[str]:
     """Both tables, of two ONNX files."""
-    features, classifiers = FeatureScores(plain, splits.train), (Classifier(plain), Classifier(model))
+    classifiers = Classifier(plain), Classifier(model)
     if not classifiers[1].acceptance:
         raise UserError(f"{model} is of an older version and gives no outlier score; `dvc repro` writes a new one")
+    features = FeatureScores(plain, splits.train)
 
     def score(images: np.ndarray) -> Scores:
         without, with_them = (one.predict(images) for one in classifiers)
