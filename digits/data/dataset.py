@@ -268,8 +268,8 @@ def write_non_digits(found: Iterable[tuple[str, str, np.ndarray]], path: Path = 
 
 def read_non_digits(split: str, path: Path = paths.NON_DIGITS) -> NonDigits:
     """What is no digit, of the split "train" or "test"."""
-    require(path.parent)
-    table = pq.read_table(path, filters=[("split", "==", split)])
+    with path.open("rb") as file:  # by its path, PyArrow would not say of a missing file that it is missing
+        table = pq.read_table(file, filters=[("split", "==", split)])
     return NonDigits(_images(table), table["kind"].cast(pa.string()).to_numpy().astype(str))
 
 

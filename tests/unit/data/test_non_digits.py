@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fontTools.ttLib import TTFont
 
-from digits import params
+from digits import errors, params
 from digits.data import dataset, drawing, non_digits
 from digits.data.non_digits import KINDS, SHARES, Order
 
@@ -71,3 +71,12 @@ def test_what_is_no_digit_is_read_as_it_was_written_split_by_split(tmp_path, mni
     assert np.array_equal(train.images, images[:2])
     assert np.array_equal(test.images, images[2:5])
     assert (train.kinds.tolist(), test.kinds.tolist()) == (["signs"] * 2, ["signs"] * 3)
+
+
+def test_a_file_without_pictures_is_read_and_a_missing_one_is_named(workspace, capsys):
+    assert errors.exit_status(lambda: dataset.read_non_digits("train")) == 1
+    words = "data/interim/non_digits.parquet does not exist; if a stage writes it, `dvc checkout` restores it"
+    assert words in capsys.readouterr().err
+    dataset.write_non_digits([])
+    images, kinds = dataset.read_non_digits("train")
+    assert (images.shape, kinds.shape) == ((0, 28, 28), (0,))
