@@ -12,11 +12,12 @@ OUTPUTS = [
     ("validate", "statistics.parquet"),
     ("validate", "validate.json"),
     ("preprocess", "processed"),
+    ("preprocess", "non_digits.parquet"),
     ("train", "mlflow.db"),
     ("train", "digits.weights.h5"),
     ("train", "learning_curves.png"),
     ("evaluate", "evaluate.json"),
-    ("evaluate", "mistakes.png"),
+    ("evaluate", "digits.onnx"),
     ("register", "registered.json"),
 ]
 
