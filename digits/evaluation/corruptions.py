@@ -259,9 +259,8 @@ CORRUPTIONS = {
     "translate": Corruption(_translate, (1, 2, 3, 4, 5)),  # pixels: MNIST-C's five severities
     "stripe": Corruption(_stripe, (7,)),  # pixels
     "fog": Corruption(_fog, (1, 2, 3, 4, 5)),  # times white
-    "spatter": Corruption(
-        _spatter, (0.14, 0.07, 0, -0.07, -0.14)
-    ),  # half a deviation of the blurred noise, 0.28, each way
+    # Half a deviation of the blurred noise, 0.28, each way
+    "spatter": Corruption(_spatter, (0.14, 0.07, 0, -0.07, -0.14)),
     "dotted_line": Corruption(_dotted_line, (2,)),  # pixels
     "zigzag": Corruption(_zigzag, (2,)),  # pixels
     "canny_edges": Corruption(_canny_edges, (1,)),  # pixels
