@@ -17,7 +17,7 @@ OUTPUTS = [
     ("train", "digits.weights.h5"),
     ("train", "learning_curves.png"),
     ("evaluate", "evaluate.json"),
-    ("evaluate", "digits.onnx"),
+    ("evaluate", "mistakes.png"),
     ("register", "registered.json"),
 ]
 
