@@ -169,6 +169,7 @@ class Train(Section):
     stroke_width: Number = Field(ge=0, le=1)
     brightness: Number = Field(ge=0, lt=1)
     contrast: Number = Field(ge=0, le=2)
+    blur: Number = Field(ge=0, le=1)
     occlusion: Number = Field(ge=0, le=14)
     lines: Number = Field(ge=0, le=1)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]

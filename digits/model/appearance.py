@@ -9,14 +9,15 @@ from digits.params import Train
 ops = keras.ops
 
 # Columns of the sampled parameters, each uniform in -1 to 1
-STROKE, BRIGHTNESS, CONTRAST, HOLE_ACROSS, HOLE_DOWN, HOLE, LINE, LINE_OFFSET, LINE_START, LINE_TURN = range(10)
-APPEARANCE = 10
+STROKE, BRIGHTNESS, CONTRAST, BLUR, HOLE_ACROSS, HOLE_DOWN, HOLE, LINE, LINE_OFFSET, LINE_START, LINE_TURN = range(11)
+APPEARANCE = 11
 REACH = DIGIT_SIZE / 2 - 4  # pixels from the middle: the ink's box of 20 pixels ends there
+BLUR_SIDE = 5  # pixels of the square that is averaged
 LINE_LENGTH = 10  # pixels: what cleaning leaves of a line is a short piece
 
 
 class Appearance(keras.layers.Layer):
-    """Makes strokes wider or narrower, fainter or of other contrast, cuts a hole and adds a piece of a line.
+    """Makes strokes wider or narrower, blurred, fainter or of other contrast, cuts a hole and adds a piece of a line.
 
     Input: (batch, 28, 28) float32 pixel values, 0 to 255, and (batch, APPEARANCE) float32 from -1 to 1. Output:
     (batch, 28, 28) float32, 0 to 255. What has the bound 0 in `params` is left out.
@@ -34,6 +35,8 @@ class Appearance(keras.layers.Layer):
             images = ops.maximum(images, self._line(sampled))
         if self.params.occlusion:
             images = self._hole(images, sampled)
+        if self.params.blur:
+            images = self._blur(images, self.params.blur * (1 + sampled[:, BLUR]) / 2)
         if self.params.contrast:
             images = 255 * (images / 255) ** ops.exp(self.params.contrast * sampled[:, CONTRAST])
         return images * (1 - self.params.brightness * (1 + sampled[:, BRIGHTNESS]) / 2)
@@ -44,6 +47,12 @@ class Appearance(keras.layers.Layer):
         widest = ops.max_pool(pixels, 3, 1, "same")[..., 0]
         narrowest = -ops.max_pool(-pixels, 3, 1, "same")[..., 0]
         return images + ops.maximum(width, 0) * (widest - images) + ops.maximum(-width, 0) * (narrowest - images)
+
+    def _blur(self, images, amount):
+        """Between the picture and its mean over 5 x 5 pixels (amount 1), as out of focus."""
+        margin = (BLUR_SIDE // 2,) * 2
+        padded = ops.pad(images, ((0, 0), margin, margin))[..., None]
+        return images + amount * (ops.average_pool(padded, BLUR_SIDE, 1, "valid")[..., 0] - images)
 
     def _hole(self, images, sampled):
         """Without a square of up to `occlusion` pixels a side."""

@@ -7,7 +7,7 @@ from digits.params import load
 from tests.imports import ROOT
 
 PARAMS = load(ROOT / "params.yaml").train
-BOUNDS = ("stroke_width", "brightness", "contrast", "occlusion", "lines")
+BOUNDS = ("stroke_width", "brightness", "contrast", "blur", "occlusion", "lines")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def draw(appearance):
 
     def draw(images, parameters=None, **bounds):
         sampled = np.zeros((len(images), appearance.APPEARANCE), np.float32)
-        sampled[:, [appearance.BRIGHTNESS, appearance.HOLE, appearance.LINE]] = -1
+        sampled[:, [appearance.BRIGHTNESS, appearance.BLUR, appearance.HOLE, appearance.LINE]] = -1
         for column, value in (parameters or {}).items():
             sampled[:, getattr(appearance, column)] = value
         params = PARAMS.model_copy(update={**dict.fromkeys(BOUNDS, 0), **bounds})
@@ -38,7 +38,7 @@ def draw(appearance):
 
 
 def test_without_bounds_nothing_changes(draw, images):
-    every = dict.fromkeys(["STROKE", "BRIGHTNESS", "CONTRAST", "HOLE", "LINE"], 1)
+    every = dict.fromkeys(["STROKE", "BRIGHTNESS", "CONTRAST", "BLUR", "HOLE", "LINE"], 1)
     assert np.array_equal(draw(images, every), images)
 
 
@@ -65,6 +65,17 @@ def test_contrast_keeps_black_and_white_and_moves_what_is_between(draw, images):
     for changed in (softer, harder):
         assert np.allclose(changed[(images == 0) | (images == 255)], images[(images == 0) | (images == 255)])
     assert (softer[grey] > images[grey]).all() and (harder[grey] < images[grey]).all()
+
+
+def test_blur_keeps_the_ink_and_spreads_it_over_five_pixels(draw, images):
+    spot = np.zeros((1, 28, 28), np.float32)
+    spot[0, 10, 20] = 250
+    expected = np.zeros((28, 28), np.float32)
+    expected[8:13, 18:23] = 10
+    assert np.allclose(draw(spot, {"BLUR": 1}, blur=1)[0], expected)
+    assert np.allclose(draw(spot, {"BLUR": 0}, blur=1)[0], (spot[0] + expected) / 2)
+    assert np.allclose(draw(spot, {"BLUR": 1}, blur=0.5)[0], (spot[0] + expected) / 2)
+    assert np.allclose(draw(images, {"BLUR": -1}, blur=1), images)
 
 
 def test_a_hole_is_as_large_as_its_bound_and_where_its_parameters_are(draw):
