@@ -3,7 +3,7 @@
 import numpy as np
 
 # The share of the digits that each part has
-SHARES = {"temperature": 0.25, "score_bound": 0.25, "threshold": 0.5}
+SHARES = {"temperature": 0.4, "score_bound": 0.2, "threshold": 0.4}
 
 
 def divide(hashes: np.ndarray) -> dict[str, np.ndarray]:
