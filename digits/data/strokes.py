@@ -12,7 +12,8 @@ CORE = 0.2  # of the picture's side: a digit has ink further in than this
 FILLS = 0.75  # of the picture's side: a digit that long is cropped closely, and its parts reach the border
 MIN_PART = 0.15  # of the picture's side: the shortest digit for which parts at the edge are removed
 SPECK = 0.04  # of the digit's ink: smaller parts are specks
-SECOND, SECOND_LENGTH = 0.4, 0.7  # of the digit's ink and size: a part as large is a second digit, and stays
+# Of the digit's size and of the strokes' width: a longer and wider part is a second digit, and stays
+SECOND_LENGTH, SECOND_WIDTH = 0.7, 0.5
 MAX_GAP = 0.2  # of the digit's size: parts further apart are not of one digit
 # Widths of strokes, of the ink's longest side. MNIST's are 0.08 to 0.17 for 90 of 100 digits, 0.12 in the middle.
 NARROW, WIDE = 0.08, 0.26
@@ -68,7 +69,8 @@ def without_specks(ink: np.ndarray) -> np.ndarray:
     kept[weight.argmax()] = True
     candidates = mass >= SPECK * mass[kept]
     length = np.maximum(wide, high)
-    kept |= (mass >= SECOND * mass[kept]) & (length >= SECOND_LENGTH * length[kept])
+    pen = float(stroke_width((ink > 0.5)[None])[0])
+    kept |= (length >= SECOND_LENGTH * length[kept]) & (mass >= SECOND_WIDTH * pen * length)
     while True:
         x0, x1, y0, y1 = left[kept].min(), (left + wide)[kept].max(), top[kept].min(), (top + high)[kept].max()
         gap = np.max([left - x1, x0 - left - wide, top - y1, y0 - top - high], axis=0)

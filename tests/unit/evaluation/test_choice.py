@@ -17,7 +17,7 @@ PARAMS = Evaluate(
     corrupted_digits=1,
     worst_mistakes=1,
 )
-HASHES = np.array([f"{number:02x}" * 32 for number in range(200)], "S64")  # 64, 64 and 72 of the three parts
+HASHES = np.array([f"{number:02x}" * 32 for number in range(200)], "S64")  # 102, 52 and 46 of the three parts
 IMAGES = np.zeros((200, 28, 28), np.uint8)
 
 
@@ -27,7 +27,7 @@ def choose(network, labels: np.ndarray, path) -> Choice:
 
 def test_a_network_that_is_always_right_has_all_it_accepts_certified(constant_model, tmp_path):
     chosen, certificate = choose(constant_model(3), np.full(200, 3), tmp_path / "a.onnx")
-    assert (certificate.digits, certificate.accepted, certificate.errors, certificate.met) == (72, 72, 0, True)
+    assert (certificate.digits, certificate.accepted, certificate.errors, certificate.met) == (46, 46, 0, True)
     assert certificate.certified_error == 0.1  # 22 without an error certify it
     assert 0 < chosen.temperature < 1  # it is right more often than it says
     assert chosen.max_score == pytest.approx(np.log(0.5))
@@ -36,12 +36,12 @@ def test_a_network_that_is_always_right_has_all_it_accepts_certified(constant_mo
 
 
 def test_the_temperature_is_that_of_the_share_that_is_right(constant_model, tmp_path):
-    """Right in 16 of 64 digits, and in the quarter of an error that is added, which count for nine labels alike."""
+    """Right in 26 of 102 digits, and in the quarter of an error that is added, which count for nine labels alike."""
     labels = np.where(np.arange(200) % 4, 2, 3)
     temperature = choose(constant_model(3), labels, tmp_path / "a.onnx").acceptance.temperature
     share = Classifier(tmp_path / "a.onnx").predict(IMAGES[:1]).probabilities.max()
-    assert parts.divide(HASHES)["temperature"].sum() == 64
-    assert share == pytest.approx(16 / 64.25, abs=0.003)
+    assert parts.divide(HASHES)["temperature"].sum() == 102
+    assert share == pytest.approx(26 / 102.25, abs=0.003)
     assert temperature > 1
 
 

@@ -45,6 +45,7 @@ def test_training_takes_the_digits_by_their_rows(network, sample, images):
         "stroke_width",
         "brightness",
         "contrast",
+        "blur",
         "occlusion",
         "lines",
     )
