@@ -147,8 +147,9 @@ def test_the_metrics_are_those_of_the_predictions_source_by_source(evaluated):
     sizes = {name: one["pictures"] for name, one in found["validation"]["sources"].items()}
     assert sizes == {"folder": 250, "mnist": 750}
     shares = f"folder {by_source['folder']:.2%} of 25; mnist {by_source['mnist']:.2%} of 75"
-    assert f"on 100 test digits; {shares}; log loss" in printed
-    assert "  certified: at most " in printed
+    words = " ".join(printed.split())  # of lines that end at 80 characters
+    assert "on 100 test digits, 95 % interval " in words and f"; {shares}; log loss" in words
+    assert " certified: at most " in words
 
 
 def test_the_same_inputs_give_the_same_bytes(evaluated, monkeypatch):

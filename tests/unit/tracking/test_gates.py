@@ -17,33 +17,33 @@ GOOD = {
     "test.coverage": 0.95,
     "auroc.worst": 0.97,
     "corruption_error.mean": 0.2,
-    "font_accuracy": 0.8,
+    "font_accuracy": 0.95,
     "test.worst_slice.accuracy": 0.95,
 }
 # By the key of each floor: the figure of a bad model, and the reason for its refusal
 BAD = {
     "min_accuracy": ("test.accuracy", 0.98, "its test accuracy of 98.00% is below register.min_accuracy = 98.50%"),
-    "max_ece": ("test.ece", 0.031, "its expected calibration error of 3.10% is above register.max_ece = 3.00%"),
-    "min_coverage": ("test.coverage", 0.5, "its coverage of 50.00% is below register.min_coverage = 90.00%"),
+    "max_ece": ("test.ece", 0.031, "its expected calibration error of 3.10% is above register.max_ece = 2.00%"),
+    "min_coverage": ("test.coverage", 0.5, "its coverage of 50.00% is below register.min_coverage = 85.00%"),
     "min_auroc": (
         "auroc.worst",
         0.8,
-        "its AUROC for the worst kind of non-digit of 0.800 is below register.min_auroc = 0.900",
+        "its AUROC for the worst kind of non-digit of 0.800 is below register.min_auroc = 0.950",
     ),
     "max_corruption_error": (
         "corruption_error.mean",
         0.4,
-        "its mean error on corrupted digits of 40.00% is above register.max_corruption_error = 35.00%",
+        "its mean error on corrupted digits of 40.00% is above register.max_corruption_error = 25.00%",
     ),
     "min_font_accuracy": (
         "font_accuracy",
         0.3,
-        "its accuracy on digits of fonts of 30.00% is below register.min_font_accuracy = 60.00%",
+        "its accuracy on digits of fonts of 30.00% is below register.min_font_accuracy = 90.00%",
     ),
     "min_worst_slice": (
         "test.worst_slice.accuracy",
         0.85,
-        "its accuracy on the worst slice of 85.00% is below register.min_worst_slice = 90.00%",
+        "its accuracy on the worst slice of 85.00% is below register.min_worst_slice = 92.00%",
     ),
 }
 
