@@ -1,4 +1,4 @@
-"""How often models misread corrupted and printed digits, beside Keras's recipe, which is trained in the same run.
+"""How often models misread corrupted and printed digits, compared with Keras's recipe of the same run.
 
     python -m benchmarks.corruptions [--model FILE …] [--digits 500] [--epochs 12] [--mnist FOLDER]
     python -m benchmarks.corruptions --figures docs

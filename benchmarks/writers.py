@@ -7,7 +7,7 @@ class, series, writer and others. Its first 10,000 rows are MNIST's test digits;
 the others employees.
 
 Prints two Markdown tables: the accuracy on each group with its 95 % interval; and the mean accuracy of the tenth of the
-writers that are read worst, beside what 95 % of random permutations of the mistakes among all digits give.
+writers that are read worst, and what 95 % of random permutations of the mistakes among all digits give.
 """
 
 import argparse

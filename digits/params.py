@@ -142,7 +142,7 @@ class Validate(Section):
 
 
 class Preprocess(Section):
-    non_digits: Number = Field(ge=0, le=1)
+    non_digits: Share
     non_digits_per_kind: int = Field(ge=10, le=10_000)
     drawing_seed: Seed
 
@@ -166,12 +166,12 @@ class Train(Section):
     shear: Number = Field(ge=0, le=80)
     shift: Number = Field(ge=0, le=14)
     elastic: Number = Field(ge=0, le=14)
-    stroke_width: Number = Field(ge=0, le=1)
+    stroke_width: Share
     brightness: Number = Field(ge=0, lt=1)
     contrast: Number = Field(ge=0, le=2)
-    blur: Number = Field(ge=0, le=1)
+    blur: Share
     occlusion: Number = Field(ge=0, le=14)
-    lines: Number = Field(ge=0, le=1)
+    lines: Share
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     steps_per_execution: int = Field(ge=1, le=1000)
     devices: int = Field(ge=1, le=64)

@@ -7,7 +7,7 @@ Writes  models/digits.onnx (the network with its temperature and bounds), metric
 The parts of the validation split choose temperature, bound of the outlier score and threshold; docs/trust.md says how.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -61,20 +61,20 @@ def write_predictions(test: Split) -> None:
         pd.DataFrame(columns).to_csv(temporary, index=False)
 
 
-def draw(test: Split, groups: pd.DataFrame, table: pd.DataFrame, chosen: Choice, params: Evaluate) -> None:
+def draw(test: Split, scores: dict[str, Any], groups: pd.DataFrame, table: pd.DataFrame, params: Evaluate) -> None:
     """The figures of the test split, and of its slices: `table` is that of `slices.score`."""
     (images, labels), probabilities = test.digits, test.found.probabilities
     figures.confusion_matrix(metrics.confusion_matrix(probabilities, labels), paths.CONFUSION_MATRIX)
     rows = metrics.worst_mistakes(probabilities, labels, params.worst_mistakes)
     figures.mistakes(images[rows], labels[rows], probabilities[rows], rows, paths.MISTAKES)
     evaluation_figures.reliability(*calibration.reliability(probabilities, labels), paths.RELIABILITY)
-    curve, point = refusal.risk_coverage(probabilities, labels), summary.accepted(test.found, labels)
+    curve = refusal.risk_coverage(probabilities, labels)
     evaluation_figures.risk_coverage(
         curve.coverage,
         curve.error,
         curve.area,
-        (point["coverage"], point["error_when_accepted"]),
-        chosen.acceptance.min_probability,
+        (scores["test"]["coverage"], scores["test"]["error_when_accepted"]),
+        scores["acceptance"]["min_probability"],
         paths.RISK_COVERAGE,
     )
     worst = slices.worst(table)
@@ -104,7 +104,7 @@ def main() -> None:
     }
     write_json(paths.EVALUATION, evaluated)
     write_predictions(test)
-    draw(test, groups, table, chosen, params)
+    draw(test, evaluated, groups, table, params)
     print(message.text(evaluated, chosen.certificate, slices.worst(table)))
 
 

@@ -41,12 +41,15 @@ BAR = 9  # pixels of a canonical digit: a narrower one is an upright bar, a 1 ho
 
 
 class Source(NamedTuple):
-    """What is drawn from: a generator, the names of fonts, whether it is for training, (n, 28, 28) uint8 digits."""
+    """What is drawn from: a generator, whether it is for training, and (n, 28, 28) uint8 digits."""
 
     random: np.random.Generator
-    fonts: tuple[str, ...]
     for_training: bool
     digits: np.ndarray
+
+    @property
+    def fonts(self) -> tuple[str, ...]:
+        return TRAIN_FONTS if self.for_training else TEST_FONTS
 
 
 KINDS: dict[str, Callable[[Source], np.ndarray]] = {}
@@ -94,8 +97,7 @@ def orders(params: Preprocess, train: np.ndarray, test: np.ndarray, rows: int) -
 def draw(order: Order) -> list[np.ndarray]:
     """The pictures, each (height, width) uint8; the same order gives the same pictures."""
     random = np.random.default_rng([*order.seeds, *f"{order.split} {order.kind}".encode()])
-    train = order.split == "train"
-    source = Source(random, TRAIN_FONTS if train else TEST_FONTS, train, order.digits)
+    source = Source(random, order.split == "train", order.digits)
     return [KINDS[order.kind](source) for _ in range(order.pictures)]
 
 

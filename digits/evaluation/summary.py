@@ -45,7 +45,7 @@ def split_scores(found: Predictions, labels: np.ndarray, sources: np.ndarray) ->
 
 
 def confidence(found: Predictions, labels: np.ndarray) -> Metrics:
-    """`ece` of the test digits, and beside it what a perfectly calibrated model would show."""
+    """`ece` of the test digits, and the range that a perfectly calibrated model would show."""
     ideal = calibration.ideal_ece(found.probabilities)
     return {
         **with_interval(

@@ -189,7 +189,7 @@ def test_two_digits_of_like_pens_stay_two_with_a_wide_gap_between_them(ink):
     assert tried > 50
 
 
-def test_a_speck_or_a_piece_of_a_frame_beside_the_digit_is_removed(ink):
+def test_a_speck_or_a_piece_of_a_frame_next_to_the_digit_is_removed(ink):
     for one in ink:
         digit = placed(one, 59)
         for piece in (np.s_[96:104, 170:178], np.s_[64:136, 170:172]):
