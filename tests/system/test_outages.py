@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from digits.files import digest
+from digits.tracking.record import RUN_FILES
 from digits.tracking.store import SERVER
 from tests.loopback import free_port, wait_for
 from tests.tracking_store import best_versions, client_of
@@ -108,7 +109,7 @@ def check_complete(client, project, epochs: int = EPOCHS) -> str:
     assert sorted(steps) == list(range(1, epochs + 1))
     assert 0 <= run.data.metrics["test_accuracy"] <= 1
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "figures")}
-    assert names == {f"figures/{name}.png" for name in ("learning_curves", "confusion_matrix", "mistakes")}
+    assert names == {f"figures/{path.name}" for path in RUN_FILES["figures"]}
     (version,) = client.search_model_versions("name = 'digits'")
     assert version.run_id == run.info.run_id
     return run.info.run_id
