@@ -45,6 +45,8 @@ def test_every_font_has_every_letter_that_is_drawn_with_it():
 
 
 def test_training_and_evaluation_share_no_font():
+    for for_training, fonts in ((True, non_digits.TRAIN_FONTS), (False, non_digits.TEST_FONTS)):
+        assert non_digits.Source(None, for_training, None).fonts == fonts
     assert not {*non_digits.TRAIN_FONTS} & {*non_digits.TEST_FONTS}
 
 

@@ -9,6 +9,7 @@ from digits.evaluation import choice, parts
 from digits.evaluation.choice import Choice
 from digits.model.classifier import Classifier
 from digits.params import Evaluate
+from tests.linear_model import write
 
 PARAMS = Evaluate(
     max_error_when_accepted=0.1,
@@ -21,8 +22,8 @@ HASHES = np.array([f"{number:02x}" * 32 for number in range(200)], "S64")  # 102
 IMAGES = np.zeros((200, 28, 28), np.uint8)
 
 
-def choose(network, labels: np.ndarray, path) -> Choice:
-    return choice.choose(network, Digits(IMAGES[: len(labels)], labels), HASHES[: len(labels)], IMAGES, PARAMS, path)
+def choose(network, labels: np.ndarray, path, images: np.ndarray = IMAGES) -> Choice:
+    return choice.choose(network, Digits(images[: len(labels)], labels), HASHES[: len(labels)], images, PARAMS, path)
 
 
 def test_a_network_that_is_always_right_has_all_it_accepts_certified(constant_model, tmp_path):
@@ -43,6 +44,17 @@ def test_the_temperature_is_that_of_the_share_that_is_right(constant_model, tmp_
     assert parts.divide(HASHES)["temperature"].sum() == 102
     assert share == pytest.approx(26 / 102.25, abs=0.003)
     assert temperature > 1
+
+
+def test_the_bound_of_the_score_is_that_of_its_own_part_and_what_is_beyond_it_is_not_accepted(tmp_path):
+    """Ink in a corner, which half of the digits of the last part have, raises the score."""
+    weights, bias, images = np.zeros((28 * 28, 11)), np.zeros(11), IMAGES.copy()
+    weights[0, 10], bias[3] = 0.02, 3
+    images[np.flatnonzero(parts.divide(HASHES)["threshold"])[::2], 0, 0] = 255
+    network = write(tmp_path / "network.onnx", weights, bias)
+    chosen, certificate = choose(network, np.full(200, 3), tmp_path / "a.onnx", images)
+    assert (certificate.digits, certificate.accepted, certificate.errors) == (46, 23, 0)
+    assert chosen.max_score == Classifier(network).predict(IMAGES[:1]).score[0]
 
 
 def test_where_nothing_is_certified_all_probabilities_are_accepted(constant_model, tmp_path):

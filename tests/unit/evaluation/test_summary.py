@@ -119,4 +119,4 @@ def test_the_message_has_the_main_figures():
         "the worst slice is class: 9, with an accuracy of 50.00%",
     ):
         assert words in " ".join(text.split())
-    assert max(map(len, text.splitlines())) <= message.WIDTH
+    assert max(map(len, text.splitlines())) <= 80
