@@ -12,7 +12,7 @@ import numpy as np
 
 from digits.data.lines import may_have_lines, without_lines
 from digits.data.paper import MIN_CONTRAST, without_paper
-from digits.data.stacks import DIGIT_SIZE, border, bounds, centre_of_mass, contrast
+from digits.data.stacks import DIGIT_SIZE, border, bounds, by_shape, centre_of_mass, contrast
 from digits.data.strokes import (
     INK_THRESHOLD,
     NARROW,
@@ -48,8 +48,9 @@ def canonical(stack: np.ndarray, ink: np.ndarray | None = None) -> np.ndarray:
             todo &= ~ready
     rows = np.flatnonzero(todo)
     unclean = _need_cleaning(ink[rows])
-    for row in rows[unclean]:
-        digits[row] = scaled_and_centred(_cropped(clean(ink[row]))[None])[0]
+    cleaned = [_cropped(clean(one)) for one in ink[rows[unclean]]]
+    for places, same_size in by_shape(cleaned):
+        digits[rows[unclean][places]] = scaled_and_centred(same_size)
     if not unclean.all():
         digits[rows[~unclean]] = scaled_and_centred(ink[rows[~unclean]])
     return digits
