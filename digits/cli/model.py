@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -38,7 +38,7 @@ def _check_share(context: click.Context, parameter: click.Parameter, value: floa
     "--show",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help=f"Draw a .png file: the first {MAX_SHOWN} pictures, their canonical digits and answers.",
+    help=f"Draw a .png file: the first {MAX_SHOWN} pictures, their canonical digits, saliency and answers.",
 )
 @click.option(
     "--min-probability",
@@ -84,12 +84,13 @@ def predict(
     if show:
         files.check(show, [".png"])
     listing = Listing(picture, [path for path in (out, show) if path])
+    classifier = cache(lambda: _load(champion, min_probability))
     if out:
-        first, failed = _write(listing, champion, min_probability, out)
+        first, failed = _write(listing, champion, classifier, min_probability, out)
     else:
-        first, failed = _print(listing, champion, min_probability, as_json)
+        first, failed = _print(listing, champion, classifier, min_probability, as_json)
     if show:
-        _draw(listing, first, show)
+        _draw(listing, first, classifier, show)
     if failed:
         raise UserError(f"{failed:,} of {listing.count:,} pictures can't be read: see their rows")
 
@@ -103,14 +104,19 @@ def _checked_champion() -> tuple["Version", Path]:
 
 
 def _print(
-    listing: "Listing", champion: "Background", min_probability: float, as_json: bool
+    listing: "Listing",
+    champion: "Background",
+    classifier: Callable[[], "Classifier"],
+    min_probability: float,
+    as_json: bool,
 ) -> tuple[list["Prediction"], int]:
     """Print each picture's row; returns the first predictions, and how many are errors."""
     from digits.prediction import batches
 
     first: list[Prediction] = []
     failed = 0
-    classified = _classified(batches.decode_batches(listing, champion.done), champion, min_probability)
+    decoded = batches.decode_batches(listing, champion.done)
+    classified = (batches.classify(batch, classifier, min_probability) for batch in decoded)
     for batch in _progress(classified, listing.count, hidden=sys.stdout.isatty()):
         for prediction in batch:
             print(_as_json(prediction) if as_json else _as_text(prediction))
@@ -120,7 +126,11 @@ def _print(
 
 
 def _write(
-    listing: "Listing", champion: "Background", min_probability: float, out: Path
+    listing: "Listing",
+    champion: "Background",
+    classifier: Callable[[], "Classifier"],
+    min_probability: float,
+    out: Path,
 ) -> tuple[list["Prediction"], int]:
     """Write all rows to a file, after those that an interrupted run has left; returns the same as `_print`."""
     from digits.files import digest
@@ -140,8 +150,9 @@ def _write(
     if log.pictures:
         print(f"{printable(out)}: going on after {log.pictures:,} pictures of an interrupted run", file=sys.stderr)
     decoded = ahead or batches.decode_batches(listing, champion.done, log.batches)
+    classified = (batches.classify(batch, classifier, min_probability) for batch in decoded)
     try:
-        for batch in _progress(_classified(decoded, champion, min_probability), listing.count, log.pictures):
+        for batch in _progress(classified, listing.count, log.pictures):
             log.append(batch)
     except KeyboardInterrupt:
         raise errors.Interrupted("interrupted: the same command goes on where it stopped") from None
@@ -151,13 +162,6 @@ def _write(
     counted = ", ".join(f"{counts[name]:,} {name}" for name in ("read", "refused", "failed"))
     print(f"{listing.count:,} pictures: {counted}; see {printable(out)}")
     return first, counts["failed"]
-
-
-def _classified(decoded: Iterator, champion: "Background", min_probability: float) -> Iterator[list["Prediction"]]:
-    from digits.prediction import batches
-
-    classifier = cache(lambda: _load(champion, min_probability))
-    return (batches.classify(batch, classifier, min_probability) for batch in decoded)
 
 
 def _load(champion: "Background", min_probability: float) -> "Classifier":
@@ -197,16 +201,19 @@ def _progress(
             bar.update(len(batch))
 
 
-def _draw(listing: "Listing", predictions: list["Prediction"], path: Path) -> None:
+def _draw(
+    listing: "Listing", predictions: list["Prediction"], classifier: Callable[[], "Classifier"], path: Path
+) -> None:
+    from digits.model.saliency import occlusion
     from digits.prediction.batches import decode
     from digits.visualization import contact_sheet
 
     cells = []
     for (name, content), prediction in zip(listing, predictions, strict=False):
-        decoded, note = decode(content), prediction.error or prediction.reason
-        cells.append(
-            contact_sheet.Cell(name, decoded.pixels, decoded.digit, _short(prediction), prediction.accepted, note)
-        )
+        (pixels, digit, *_), label = decode(content), prediction.label
+        answer, note = _short(prediction), prediction.error or prediction.reason
+        saliency = None if digit is None or label is None else occlusion(classifier(), digit[None], [label])[0]
+        cells.append(contact_sheet.Cell(name, pixels, digit, saliency, answer, prediction.accepted, note))
     contact_sheet.write(cells, listing.count, path)
 
 

@@ -1,5 +1,6 @@
-"""Figures of what a model knows of its errors, as PNG files. The same content gives the same bytes."""
+"""Figures of a model's errors and of what it knows of them, as PNG files. The same content gives the same bytes."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,40 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from digits.visualization.figures import ACCENT, GRID, INK, save
+from digits.visualization.overlay import LEGEND, overlay
 
 BAR_WIDTH = 0.04
+
+
+def mistakes(
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    rows: np.ndarray,
+    saliency: np.ndarray,
+    path: Path,
+) -> None:
+    """The worst mistakes: (n, 28, 28) images with label, predicted label, confidence and row in the test split.
+
+    Right of each image is the saliency of its predicted label, (n, 28, 28), as `overlay` takes it.
+    """
+    side = max(1, int(np.ceil(np.sqrt(len(rows)))))
+    height = max(1, -(-len(rows) // side))
+    figure = Figure(figsize=(max(side * 2.3, 5) + 0.4, height * 1.5 + 1.5), dpi=100, layout="constrained")
+    grid = figure.subplots(height, side, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    digits = np.repeat(255 - images[..., None], 3, axis=3)
+    pairs = np.concatenate([digits, overlay(images, saliency)], axis=2)
+    for axes, pair, label, scores, row in zip(grid.flat, pairs, labels, probabilities, rows, strict=False):
+        axes.imshow(pair)
+        predicted = int(scores.argmax())
+        confidence = f"confidence {scores[predicted]:.0%}, row {row}"
+        axes.set_title(f"label {label}, predicted {predicted}\n{confidence}", fontsize=8, color=INK)
+    title = "The worst mistakes on the test split" if len(rows) else "No mistake on the test split"
+    figure.suptitle(title, color=INK)
+    figure.supxlabel(textwrap.fill(LEGEND, 90), color=INK, fontsize=8)
+    save(figure, path)
 
 
 def reliability(

@@ -87,24 +87,6 @@ def confusion_matrix(counts: np.ndarray, path: Path) -> None:
     save(figure, path)
 
 
-def mistakes(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray, path: Path) -> None:
-    """The worst mistakes: (n, 28, 28) images with label, predicted label, confidence and row in the test split."""
-    side = max(1, int(np.ceil(np.sqrt(len(rows)))))
-    height = max(1, -(-len(rows) // side))
-    figure = Figure(figsize=(side * 1.5 + 0.4, height * 1.9 + 0.7), dpi=100, layout="constrained")
-    grid = figure.subplots(height, side, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for axes, image, label, scores, row in zip(grid.flat, images, labels, probabilities, rows, strict=False):
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
-        predicted = int(scores.argmax())
-        confidence = f"confidence {scores[predicted]:.0%}, row {row}"
-        axes.set_title(f"label {label}, predicted {predicted}\n{confidence}", fontsize=8, color=INK)
-    title = "The worst mistakes on the test split" if len(rows) else "No mistake on the test split"
-    figure.suptitle(title, color=INK)
-    save(figure, path)
-
-
 def distributions(values: dict[str, np.ndarray], labels: np.ndarray, bounds: dict[str, tuple]) -> bytes:
     """A PNG of every statistic by label: a panel per statistic, a row per label, darker where more values are.
 
@@ -134,6 +116,11 @@ def distributions(values: dict[str, np.ndarray], labels: np.ndarray, bounds: dic
         axes.set_yticks(list(LABELS), labels=list(LABELS), fontsize=6)
         axes.tick_params(axis="x", labelsize=7)
         axes.xaxis.set_major_locator(MaxNLocator(4))
+    return png(figure)
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG without a date or a version in it, for a page."""
     buffer = BytesIO()
     figure.savefig(buffer, metadata={"Software": None})
     return buffer.getvalue()

@@ -23,6 +23,7 @@ from digits.cli import commands
 from digits.data import pictures
 from digits.model.acceptance import Acceptance
 from digits.tracking import registry
+from digits.visualization.contact_sheet import CELL_HEIGHT, CELL_WIDTH, GAP, STEP
 from tests.imports import ROOT
 from tests.tracking_store import registered_version
 
@@ -161,7 +162,10 @@ def test_a_file_is_written_and_a_contact_sheet_drawn(champion, files, workspace)
         ("", "", "", True),
         ("", "", "False", False),
     ]
-    assert Image.open("new/a.png").size[0] > 3 * 28 * 8
+    drawn = np.asarray(Image.open("new/a.png").convert("L"))
+    assert drawn.shape[1] == GAP + 3 * (CELL_WIDTH + GAP)
+    corners = drawn[-CELL_HEIGHT - GAP + 5, GAP + 5 + 2 * STEP :: CELL_WIDTH + GAP]  # of the saliency, on white paper
+    assert (corners == 255).tolist() == [True, False, False]
     assert sorted(path.name for path in Path("new").iterdir()) == ["a.csv", "a.png"]
 
 

@@ -12,8 +12,6 @@ HISTORY = [{"loss": 2.0 / n, "accuracy": 1 - 0.5 / n, "val_loss": 1.0 / n, "val_
 
 @pytest.fixture
 def draw(mnist_digits):
-    rows = np.array([3, 600, 1200])
-    probabilities = np.eye(10)[[5, 6, 7]]
     few = Digits(images=mnist_digits.images[:30], labels=mnist_digits.labels[:30])  # of a single label
     matrix = np.diag([100] * 10) + np.eye(10, k=1, dtype=int)
     return {
@@ -21,18 +19,12 @@ def draw(mnist_digits):
         "samples of one label": lambda path: figures.samples(few, 3, path),
         "learning_curves": lambda path: figures.learning_curves(HISTORY, path),
         "confusion_matrix": lambda path: figures.confusion_matrix(matrix, path),
-        "mistakes": lambda path: figures.mistakes(
-            mnist_digits.images[rows], mnist_digits.labels[rows], probabilities, rows, path
-        ),
-        "no mistakes": lambda path: figures.mistakes(
-            mnist_digits.images[:0], mnist_digits.labels[:0], probabilities[:0], rows[:0], path
-        ),
     }
 
 
 @pytest.mark.parametrize(
     "name",
-    ["samples", "samples of one label", "learning_curves", "confusion_matrix", "mistakes", "no mistakes"],
+    ["samples", "samples of one label", "learning_curves", "confusion_matrix"],
 )
 def test_a_figure_is_drawn_the_same_each_time(draw, tmp_path, name):
     one, two = tmp_path / "one.png", tmp_path / "two.png"
