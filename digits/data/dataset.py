@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from digits import paths
 from digits.data.stacks import DIGIT_SIZE
+from digits.errors import UserError
 from digits.files import atomic_write, require
 
 LABELS = range(10)
@@ -101,14 +102,16 @@ class RowGroup(NamedTuple):
 
 
 def write_raw(
-    examples: Iterable[Example], rule: Mapping[str, Any], folder: Path = paths.RAW, dropped: str = ""
+    examples: Iterable[Example],
+    rule: Mapping[str, Any],
+    folder: Path = paths.RAW,
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, int]:
     """Write one Parquet file per split, in the order of the examples, also of a split without any; return their rows.
 
-    `rule` is kept in each file: see `split_rule`. `dropped`, unless empty, is the content of dropped.csv, which is
-    written to the same folder.
+    `rule` is kept in each file: see `split_rule`. `texts` are other files of the folder: their content by name.
     """
-    return _write(_raw_tables(examples), RAW_SCHEMA, rule, folder, {"dropped.csv": dropped} if dropped else {})
+    return _write(_raw_tables(examples), RAW_SCHEMA, rule, folder, texts)
 
 
 def raw_splits(folder: Path = paths.RAW) -> list[str]:
@@ -229,7 +232,7 @@ def print_sources(folder: Path) -> None:
 def read_picture_hashes(split: str, folder: Path = paths.PROCESSED) -> np.ndarray:
     """(n,) 'S64': the SHA-256 of each processed picture of a split (`pictures.pixel_digest`), in hexadecimal digits.
 
-    In the order of `read_processed`. Raises KeyError where the file was written before there was a rule of splits.
+    In the order of `read_processed`. Raises UserError where the file was written before there was a rule of splits.
     """
     return read_hashes(folder / f"{split}.parquet")
 
@@ -237,7 +240,7 @@ def read_picture_hashes(split: str, folder: Path = paths.PROCESSED) -> np.ndarra
 def read_hashes(path: Path) -> np.ndarray:
     """The same of a Parquet file with a column `sha256`."""
     if "sha256" not in pq.read_schema(path).names:
-        raise KeyError(f"{path} has no column sha256")
+        raise UserError(f"{path} has no hashes of its pictures, as version 0.2 wrote it: `dvc repro` writes it anew")
     digests = pq.read_table(path, columns=["sha256"])["sha256"].to_pylist()
     return np.array([digest.hex() for digest in digests], "S64")
 

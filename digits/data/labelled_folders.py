@@ -8,6 +8,7 @@ from typing import NamedTuple
 from digits.data.dataset import LABELS
 from digits.data.pictures import SUFFIXES
 from digits.errors import UserError, printable
+from digits.paths import CORRECTIONS
 from digits.vcs import dvc_files
 
 PICTURE_SUFFIXES = {f".{suffix}" for suffixes in SUFFIXES.values() for suffix in suffixes}
@@ -28,6 +29,8 @@ def listing(root: Path) -> Listing:
     names: dict[int, list[str]] = {label: [] for label in LABELS}
     try:
         for folder in sorted(_entries(root), key=lambda entry: entry.name):
+            if folder.name == CORRECTIONS.name and folder.is_file():
+                continue
             error = _folder_error(folder, root)
             if error:
                 errors.append(error)

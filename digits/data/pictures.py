@@ -127,7 +127,10 @@ def decode_canonical_batch(encoded: Iterable[bytes]) -> np.ndarray:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Encode (height, width) uint8 as a PNG: lossless, so that `decode(encode_png(x)).pixels` is `x`."""
+    """Encode (height, width) uint8 as a PNG: lossless, so that `decode(encode_png(x)).pixels` is `x`.
+
+    (height, width, 3) are blue, green and red.
+    """
     return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 

@@ -65,21 +65,25 @@ class Staging:
                 first = rows.stop
         return Fingerprints(digests, thumbnails, np.concatenate(published))
 
-    def examples(self, digests: np.ndarray, split: np.ndarray) -> Iterator[Example]:
-        """The pictures in their order, each in its (n,) `split`, without those that are dropped."""
+    def examples(self, digests: np.ndarray, split: np.ndarray, labels: np.ndarray) -> Iterator[Example]:
+        """The pictures in their order, each in its (n,) `split` with its (n,) label, without those that are dropped."""
         first = 0
         with pq.ParquetFile(self._path) as file:
             for number in range(file.num_row_groups):
                 columns = [column.to_pylist() for column in file.read_row_group(number).columns]
-                for row, (data, path, label, source) in enumerate(zip(*columns, strict=True), start=first):
+                for row, (data, path, _, source) in enumerate(zip(*columns, strict=True), start=first):
                     if split[row] != splits.DROPPED:
                         digest = bytes(digests[row]).ljust(32, b"\0")  # numpy strips final zeros
-                        yield Example(dataset.SPLITS[split[row]], data, path, label, digest, source)
+                        yield Example(dataset.SPLITS[split[row]], data, path, int(labels[row]), digest, source)
                 first += len(columns[0])
 
     def paths(self) -> list[str]:
         """The paths of all pictures, in their order."""
         return pq.read_table(self._path, columns=["path"])["path"].to_pylist()
+
+    def labels(self) -> np.ndarray:
+        """(n,) int64: the labels of all pictures, in their order, as their sources give them."""
+        return pq.read_table(self._path, columns=["label"])["label"].to_numpy().copy()
 
 
 @contextmanager

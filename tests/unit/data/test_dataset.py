@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from digits.data import dataset
 from digits.data.dataset import Block, Digits, Example
+from digits.errors import UserError
 from tests.raw import RULE, block, example, read_raw
 
 
@@ -223,6 +225,12 @@ def test_a_missing_folder_is_named(read, tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         read(tmp_path / "raw")
     assert caught.value.filename == str(tmp_path / "raw")
+
+
+def test_processed_pictures_of_version_02_have_no_hashes(tmp_path):
+    pq.write_table(pa.table({"label": [3]}), tmp_path / "test.parquet")
+    with pytest.raises(UserError, match=r"test.parquet has no hashes .* `dvc repro` writes it anew"):
+        dataset.read_picture_hashes("test", tmp_path)
 
 
 def test_raw_pictures_of_version_02_which_have_no_hashes_are_read(tmp_path):

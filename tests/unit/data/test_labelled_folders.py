@@ -70,12 +70,23 @@ def test_files_of_file_managers_are_ignored(root, name):
     assert listing(root) == ({label: ["a.png", "b.png"] for label in range(10)}, [])
 
 
+def test_the_corrections_are_no_picture_and_a_csv_file_elsewhere_is_an_error(root):
+    (root / "corrections.csv").touch()
+    assert listing(root) == ({label: ["a.png", "b.png"] for label in range(10)}, [])
+    (root / "3" / "corrections.csv").touch()
+    assert "external/3/corrections.csv has no suffix of a picture" in fault(root)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda root: (root / "ten").mkdir(), "external/ten is not a label: a folder's name is its digit, 0 to 9"),
         (lambda root: (root / "10").mkdir(), "external/10 is not a label: a folder's name is its digit, 0 to 9"),
         (lambda root: (root / "-1").mkdir(), "external/-1 is not a label: a folder's name is its digit, 0 to 9"),
+        (
+            lambda root: (root / "corrections.csv").mkdir(),
+            "external/corrections.csv is not a label: a folder's name is its digit, 0 to 9",
+        ),
         (lambda root: (root / "x.png").touch(), "external/x.png is not a label: a folder's name is its digit, 0 to 9"),
         (
             lambda root: (root / "07").mkdir(),

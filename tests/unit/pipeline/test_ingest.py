@@ -150,7 +150,7 @@ def test_a_published_test_set_stays_and_its_twins_in_training_are_dropped_and_li
     printed = capsys.readouterr().out
     assert "50 test as published, " in printed
     assert "dropped 2 pictures that are, or nearly are, a published test picture; data/raw/dropped.csv lists" in printed
-    with (paths.RAW / "dropped.csv").open(newline="") as file:
+    with paths.DROPPED.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["path"], row["test_picture"]) for row in rows] == [
         ("train/twin", "test/3"),
@@ -174,7 +174,7 @@ def test_an_added_folder_takes_nothing_from_a_published_test_set(published, mnis
         assert sorted(path for source, path in test if source == "published") == sorted(f"test/{n}" for n in range(50))
         kept = {one.path for split in dataset.SPLITS for one in read_raw(split) if one.source == "mine"}
         assert kept == {f"mine/{row}" for row in range(30, 130)}
-        with (paths.RAW / "dropped.csv").open(newline="") as file:
+        with paths.DROPPED.open(newline="") as file:
             dropped = {row["path"]: row["test_picture"] for row in csv.DictReader(file)}
         assert {path: dropped[path] for path in dropped if path.startswith("mine")} == {
             f"mine/{row}": f"test/{row % 10}" for row in range(30)
