@@ -121,6 +121,8 @@ class Expectations(Section):
     balance: AtMost
     one_label: Fact
     class_typical: AtMost
+    corrections_apply: Fact
+    corrected_share: AtMost
     digits_in_splits: Fact
     no_duplicates: Fact
     no_leak: Fact

@@ -1,9 +1,11 @@
 """Validate: compute every picture's statistics, and check pictures, labels, splits and drift against the expectations.
 
-Reads   data/raw/, data/reference.json (the profile that drift is measured from)
+Reads   data/raw/, data/sources/ (what is stated about each source), data/reference.json (the profile that drift is
+        measured from)
 Writes  data/interim/statistics.parquet, data/interim/quarantine.csv (quarantined pictures with their reasons),
-        data/interim/profile.json (of train and validation), metrics/validate.json, reports/validation.html; and Great
-        Expectations' Data Docs in reports/data_docs/, which contain dates and are no output of the stage
+        data/interim/profile.json (of train and validation), metrics/validate.json, reports/validation.html,
+        data/README.md (the data card); and Great Expectations' Data Docs in reports/data_docs/, which contain dates and
+        are no output of the stage
 """
 
 from typing import Any
@@ -14,13 +16,13 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from digits import paths
-from digits.data import dataset
+from digits.data import dataset, source_descriptions
 from digits.data.statistics import COLUMNS, ROW_COLUMNS, row_group_statistics
 from digits.errors import UserError, printable, run
 from digits.files import atomic_write, write_json
 from digits.params import load
 from digits.processes import parallel_map
-from digits.validation import drift, report
+from digits.validation import data_card, drift, label_corrections, report
 from digits.validation.quarantine import quarantine
 from digits.validation.run import validate
 
@@ -53,18 +55,23 @@ def write_quarantine(quarantined: pd.DataFrame) -> None:
 
 def main() -> None:
     params, reference, split_rule = load().validate_, drift.read_reference(), dataset.split_rule(paths.RAW)
+    described = source_descriptions.read(
+        name for split in dataset.raw_splits() for name in dataset.read_sources(paths.RAW / f"{split}.parquet")
+    )
     table = raw_statistics()
+    corrections = label_corrections.read(table["label"])
     write_statistics(table, split_rule)
 
-    result = validate(table, reference, params.expectations, split_rule)
+    result = validate(table, reference, params.expectations, split_rule, corrections)
     quarantined = result.bad_rows().head(0)
     if params.on_bad_rows == "quarantine":
-        result, quarantined = quarantine(result, reference, params, split_rule)
+        result, quarantined = quarantine(result, reference, params, split_rule, corrections)
 
     write_quarantine(quarantined)
     write_json(paths.PROFILE, drift.profile(result.table[result.table["split"] != "test"]))
-    write_json(paths.VALIDATION, report.metrics(result, quarantined))
+    write_json(paths.VALIDATION, report.metrics(result, quarantined, corrections))
     report.write(paths.VALIDATION_REPORT, result, quarantined, reference, params.expectations)
+    data_card.write(result, quarantined, corrections, split_rule, described)
     report.print_results(result, quarantined)
     if not result.success:
         pictures = "fix or remove these pictures at their source, set validate.on_bad_rows: quarantine, or "

@@ -109,6 +109,16 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
     )
 
 
+def count_by_split_and_label(difference: Difference) -> list[tuple[str, int, int, int, int]]:
+    """(split, label, added, removed, relabelled): numbers of pictures, a row for each split and label that has any.
+
+    A relabelled picture counts where it is after the change.
+    """
+    kinds = ("added", "removed", "relabelled")
+    counts = {kind: getattr(difference, kind).groupby(["split", "label"]).size() for kind in kinds}
+    return [*pd.DataFrame(counts).fillna(0).astype(int).sort_index().reset_index().itertuples(index=False, name=None)]
+
+
 def format_difference(difference: Difference, max_drift: float) -> str:
     """The difference as text; drift above `max_drift`, and more than by chance, is marked."""
     lines = [str(difference), "", difference.counts.rename_axis("label").reset_index().to_string(index=False), ""]

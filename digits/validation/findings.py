@@ -3,20 +3,30 @@
 import pandas as pd
 
 from digits.data.pictures import SUFFIXES
+from digits.validation import label_corrections
 from digits.validation.duplicates import also_in_split, duplicate_of, near_duplicate_of
 from digits.validation.label_conflicts import class_mismatch, other_label
+from digits.validation.label_corrections import LabelCorrections
 
 FORMATS = {suffix: name for name, suffixes in SUFFIXES.items() for suffix in suffixes}
 
 
-def add_findings(table: pd.DataFrame, max_minority: float, max_distance: float, max_ratio: float) -> pd.DataFrame:
-    """The statistics, one row a picture, with a column for each kind of finding: None, or a message; and `split_label`.
+def add_findings(
+    table: pd.DataFrame,
+    max_minority: float,
+    max_distance: float,
+    max_ratio: float,
+    corrections: LabelCorrections = label_corrections.NONE,
+) -> pd.DataFrame:
+    """The statistics, one row a picture, with a column for each kind of finding: None, or a message.
 
-    `max_minority` is the largest share of odd ink, `max_distance` that of near duplicates, `max_ratio` that of a class
-    mismatch. The cost is linear in the rows, apart from sorting.
+    `split_label` and `corrected_share` are facts; the second is the largest of all labels, also of one that no picture
+    has any more. `max_minority` is the largest share of odd ink, `max_distance` that of near duplicates, `max_ratio`
+    that of a class mismatch. The cost is linear in the rows, apart from sorting.
     """
     return table.assign(
         split_label=table["split"].astype(str) + " " + table["label"].astype(str),
+        corrected_share=max(corrections.share_by_label.values()),
         misnamed=_misnamed(table),
         odd_ink=_odd_ink(table, max_minority),
         duplicate_of=duplicate_of(table),
@@ -24,6 +34,7 @@ def add_findings(table: pd.DataFrame, max_minority: float, max_distance: float, 
         other_label=other_label(table),
         near_duplicate_of=near_duplicate_of(table, max_distance),
         class_mismatch=class_mismatch(table, max_ratio),
+        correction_conflict=label_corrections.conflict(table, corrections),
     )
 
 

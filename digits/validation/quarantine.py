@@ -6,11 +6,17 @@ from typing import Any
 import pandas as pd
 
 from digits.params import Validate
+from digits.validation import label_corrections
+from digits.validation.label_corrections import LabelCorrections
 from digits.validation.run import NOTHING, ValidationRun, validate
 
 
 def quarantine(
-    run: ValidationRun, reference: dict[str, Any], params: Validate, split_rule: Mapping[str, Any] = NOTHING
+    run: ValidationRun,
+    reference: dict[str, Any],
+    params: Validate,
+    split_rule: Mapping[str, Any] = NOTHING,
+    corrections: LabelCorrections = label_corrections.NONE,
 ) -> tuple[ValidationRun, pd.DataFrame]:
     """Quarantine bad rows until none is left; returns the run on the other rows, and the bad rows with `reasons`.
 
@@ -27,5 +33,5 @@ def quarantine(
             )
             return first, quarantined.head(0)
         rest = run.table.drop(index=bad.index).reset_index(drop=True)
-        run = validate(rest, reference, params.expectations, split_rule)
+        run = validate(rest, reference, params.expectations, split_rule, corrections)
     return run, quarantined

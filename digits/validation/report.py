@@ -9,8 +9,9 @@ from digits import paths
 from digits.data import dataset, pictures
 from digits.data.dataset import LABELS, Example
 from digits.params import Expectations
-from digits.validation import drift
+from digits.validation import drift, label_corrections
 from digits.validation.drift import NUMERIC_COLUMNS
+from digits.validation.label_corrections import LabelCorrections
 from digits.validation.run import ExpectationResult, ValidationRun
 from digits.validation.suite import PICTURE_EXPECTATIONS
 from digits.visualization import figures, pages
@@ -20,13 +21,14 @@ MAX_PAGE_PICTURES = 12  # likewise
 PICTURE_SIZE = 96  # pixels: of a picture on the page
 
 
-def metrics(run: ValidationRun, quarantined: pd.DataFrame) -> dict[str, Any]:
+def metrics(run: ValidationRun, quarantined: pd.DataFrame, corrections: LabelCorrections) -> dict[str, Any]:
     """The content of metrics/validate.json."""
     return {
         "success": run.success,
         "pictures": len(run.table),
         "quarantined": len(quarantined),
-        "sources": pd.crosstab(run.table["source"], run.table["split"]).to_dict("index"),
+        "corrections": label_corrections.counts(corrections),
+        "sources": count_by_source(run.table),
         "expectations": {
             result.name: {
                 **{name: getattr(result, name) for name in ("success", "severity", "observed")},
@@ -35,6 +37,22 @@ def metrics(run: ValidationRun, quarantined: pd.DataFrame) -> dict[str, Any]:
             for result in run.results
         },
     }
+
+
+def count_by_source(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """The pictures of each source in each split that has some."""
+    return pd.crosstab(table["source"], table["split"]).to_dict("index")
+
+
+def count_by_label(table: pd.DataFrame) -> dict[int, dict[str, int]]:
+    """The pictures of each label, also of a digit without any, in each split that has some."""
+    counts = pd.crosstab(table["label"], table["split"])
+    return counts.reindex(sorted({*LABELS, *table["label"]}), fill_value=0).to_dict("index")
+
+
+def verdict(run: ValidationRun) -> str:
+    """What the results amount to, after the word "validation"."""
+    return "failed" if not run.success else "passed, with warnings" if run.failures else "passed"
 
 
 def summary(run: ValidationRun, quarantined: int = 0) -> str:
@@ -79,12 +97,11 @@ def write(
         for split, of in rows.groupby("split")
         for row, example in dataset.read_rows(paths.RAW / f"{split}.parquet", str(split), set(of["row"])).items()
     }
-    by_label = pd.crosstab(table["label"], table["split"]).reindex(sorted({*LABELS, *table["label"]}), fill_value=0)
-    verdict = "failed" if not run.success else "passed, with warnings" if failures else "passed"
+    by_label = count_by_label(table)
     pages.write(
         path,
         "validation.html",
-        verdict=f"Validation {verdict}",
+        verdict=f"Validation {verdict(run)}",
         colour="bad" if not run.success else "warn" if failures else "good",
         summary=summary(run, len(quarantined)),
         pictures=len(table),
@@ -103,9 +120,9 @@ def write(
         quarantined=[_page_picture(row, row["reasons"], raw) for _, row in listed.iterrows()],
         quarantined_count=len(quarantined),
         quarantine_file=paths.QUARANTINE,
-        sources=pd.crosstab(table["source"], table["split"]).to_dict("index"),
-        labels=by_label.to_dict("index"),
-        largest=max(1, by_label.sum(axis=1).max()),
+        sources=count_by_source(table),
+        labels=by_label,
+        largest=max(1, *(sum(of.values()) for of in by_label.values())),
         plot=figures.distributions(
             {name: table[name].to_numpy(float) for name in NUMERIC_COLUMNS}, table["label"].to_numpy(), _limits(bounds)
         ),

@@ -14,8 +14,9 @@ from digits import paths
 from digits.data.statistics import ROW_COLUMNS
 from digits.files import atomic_write
 from digits.params import Expectations
-from digits.validation import drift
+from digits.validation import drift, label_corrections
 from digits.validation.findings import add_findings
+from digits.validation.label_corrections import LabelCorrections
 from digits.validation.suite import DIGITS_IN_SPLITS, DRIFT_EXPECTATIONS, NULL, PICTURE_EXPECTATIONS, Expectation
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -72,7 +73,11 @@ class ValidationRun:
 
 
 def validate(
-    table: pd.DataFrame, reference: dict[str, Any], bounds: Expectations, split_rule: Mapping[str, Any] = NOTHING
+    table: pd.DataFrame,
+    reference: dict[str, Any],
+    bounds: Expectations,
+    split_rule: Mapping[str, Any] = NOTHING,
+    corrections: LabelCorrections = label_corrections.NONE,
 ) -> ValidationRun:
     """Check the statistics, one row a picture, and the drift of train and validation from `reference`, a profile.
 
@@ -80,7 +85,8 @@ def validate(
     assigned its splits (`dataset.split_rule`), for messages. Renders Great Expectations' Data Docs. The results are in
     the order of the suite.
     """
-    table = add_findings(table, bounds.ink_colour.max, bounds.no_near_leak.min, bounds.class_typical.max)
+    largest = bounds.ink_colour.max, bounds.no_near_leak.min, bounds.class_typical.max
+    table = add_findings(table, *largest, corrections)
     profiled = table[table["split"] != "test"]
     scores, chances = (of(profiled, reference) for of in (drift.scores, drift.chances))
     return ValidationRun(table, scores, check(table, scores, bounds, paths.DATA_DOCS, chances, split_rule))

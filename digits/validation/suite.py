@@ -57,6 +57,15 @@ PICTURE_EXPECTATIONS = [
     Expectation("balance", "label", "balanced classes", "ExpectColumnKLDivergenceToBeLessThan", UNIFORM),
     Expectation("one_label", "other_label", "no picture has two labels", NULL),
     Expectation("class_typical", "class_mismatch", "typical of its class, where that has 96 pictures", NULL),
+    Expectation(
+        "corrections_apply", "correction_conflict", "each correction is of the label that the source gives", NULL
+    ),
+    Expectation(
+        "corrected_share",
+        "corrected_share",
+        "fraction of a class's labels that people corrected or dropped",
+        "ExpectColumnMaxToBeBetween",
+    ),
     # The splits
     Expectation(
         "digits_in_splits",

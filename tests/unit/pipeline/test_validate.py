@@ -14,7 +14,10 @@ from digits.errors import UserError
 from pipeline import preprocess, validate
 from tests.raw import BLANK, SIZES, raw, read_raw, set_params
 
-OUTPUTS = [paths.STATISTICS, paths.PROFILE, paths.QUARANTINE, paths.VALIDATION, paths.VALIDATION_REPORT]
+OUTPUTS = [
+    *(paths.STATISTICS, paths.PROFILE, paths.QUARANTINE, paths.VALIDATION, paths.VALIDATION_REPORT),
+    paths.DATA_CARD,
+]
 STOPPED = "the data fails a critical expectation"
 
 
@@ -50,10 +53,10 @@ BAD = [("3", "0/7.png", "11"), ("5", "0/9.png", "0"), ("20", "1/10.png", "1")]
 def test_real_digits_pass(workspace, mnist_digits, capsys):
     raw(mnist_digits)
     validate.main()
-    assert "48 of 48 expectations pass for 200 pictures; details in reports/validation.html" in capsys.readouterr().out
+    assert "50 of 50 expectations pass for 200 pictures; details in reports/validation.html" in capsys.readouterr().out
     assert all(path.is_file() for path in [*OUTPUTS, paths.DATA_DOCS / "index.html"])
     assert (metrics()["success"], metrics()["pictures"], metrics()["quarantined"]) == (True, 200, 0)
-    assert (len(metrics()["expectations"]), failed()) == (48, {})
+    assert (len(metrics()["expectations"]), failed()) == (50, {})
     table = pd.read_parquet(paths.STATISTICS)
     assert table["split"].value_counts().to_dict() == SIZES
     assert set(table) == {"split", "row", "path", "label", "source", *COLUMNS} - {"thumbnail"}
@@ -63,6 +66,16 @@ def test_real_digits_pass(workspace, mnist_digits, capsys):
     profile = json.loads(paths.PROFILE.read_text())
     assert (profile["pictures"], profile["statistics"]["width"]) == (160, {"edges": [28.0], "counts": [0, 160, 0]})
     assert "Validation passed<" in paths.VALIDATION_REPORT.read_text()
+
+
+def test_a_broken_description_of_a_source_is_reported_before_any_picture_is_measured(
+    workspace, mnist_digits, monkeypatch
+):
+    raw(mnist_digits)
+    (paths.SOURCES / "mnist-5k" / "source.yaml").write_text("title: [")
+    monkeypatch.setattr(validate, "raw_statistics", lambda: pytest.fail("pictures were measured"))
+    with pytest.raises(UserError, match=r"data/sources/mnist-5k/source.yaml can't be read"):
+        validate.main()
 
 
 def test_near_duplicates_in_two_splits_warn(workspace, mnist_digits):

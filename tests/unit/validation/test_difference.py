@@ -55,6 +55,14 @@ def test_every_change_is_counted_once(before, after, added, removed, relabelled)
     assert found.counts["change"].sum() == len(theirs) - len(ours)
 
 
+def test_the_changes_are_counted_by_split_and_label():
+    before, after = version(*SAME, ("x", 3), ("y", 5)), version(*SAME, ("x", 4), ("z", 4), ("w", 0))
+    after.loc[4, "split"] = "test"  # z
+    counts = difference.count_by_split_and_label(difference.compare(before, after))
+    assert counts == [("test", 4, 1, 0, 0), ("train", 0, 1, 0, 0), ("train", 4, 0, 0, 1), ("train", 5, 0, 1, 0)]
+    assert difference.count_by_split_and_label(difference.compare(before, before)) == []
+
+
 def test_a_relabelled_picture_has_its_former_label():
     (row,) = difference.compare(version(*SAME, ("x", 3)), version(*SAME, ("x", 4))).relabelled.to_dict("records")
     assert (row["picture"], row["label"], row["label_before"], row["path"]) == ("x", 4, 3, "4/3.png")

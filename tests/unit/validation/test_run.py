@@ -71,12 +71,13 @@ FAULTS = {
     "label": ({"label": 11}, "label 11"),
     "one_label": ({"other_label": "also labelled 9: 9/3.png"}, "also labelled 9: 9/3.png"),
     "class_typical": ({"class_mismatch": "looks like a 3: ..."}, "looks like a 3: ..."),
+    "corrections_apply": ({"correction_conflict": "corrected from 7 to 3, ..."}, "corrected from 7 to 3, ..."),
     "no_duplicates": ({"duplicate_of": "duplicate of 1/1.png"}, "duplicate of 1/1.png"),
     "no_leak": ({"also_in_split": "also 1/1.png"}, "also 1/1.png"),
     "no_near_leak": ({"near_duplicate_of": "nearly the same as 1/1.png"}, "nearly the same as 1/1.png"),
 }
 ROW = {name: 7 * position + 3 for position, name in enumerate(FAULTS)}
-OF_ALL = {"pictures", "every_digit", "balance", "digits_in_splits"}  # these have no failing rows
+OF_ALL = {"pictures", "every_digit", "balance", "corrected_share", "digits_in_splits"}  # these have no failing rows
 
 
 def test_params_yaml_bounds_every_expectation_and_no_other():
