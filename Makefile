@@ -32,6 +32,8 @@ $(BIN)/.ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m digits.visualization.dvc_plots
+	$(BIN)/dvc config --local plots.html_template plots.html
 	@touch $@
 
 repro: setup ## Run the whole pipeline: from the pictures to a registered model
@@ -100,6 +102,6 @@ lock: setup ## Resolve pyproject.toml into requirements.txt
 		--extra bench --constraint requirements.txt --output-file benchmarks/requirements.txt pyproject.toml
 
 clean: ## Remove what the stages wrote; DVC's cache and the tracking store stay
-	rm -rf data/raw data/interim data/processed models/digits.* models/checkpoint.npz models/registered.json \
+	rm -rf data/raw data/interim data/processed data/README.md models/README.md models/digits.* models/checkpoint.npz models/folds models/registered.json \
 		reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs \
 		.pytest_cache .ruff_cache .mypy_cache .import_linter_cache

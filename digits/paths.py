@@ -12,11 +12,15 @@ REQUIREMENTS = Path("requirements.txt")
 
 # Inputs, which no stage writes
 EXTERNAL = Path("data/external")
+CORRECTIONS = EXTERNAL / "corrections.csv"
 SOURCES = Path("data/sources")
 REFERENCE_PROFILE = Path("data/reference.json")
 
 # ingest
 RAW = Path("data/raw")
+# Only where there is something to list
+DROPPED = RAW / "dropped.csv"  # pictures that are, or nearly are, a published test picture
+CORRECTION_EFFECTS = RAW / "corrections.csv"  # what each of CORRECTIONS did
 
 # validate
 STATISTICS = Path("data/interim/statistics.parquet")
@@ -25,6 +29,7 @@ QUARANTINE = Path("data/interim/quarantine.csv")
 VALIDATION = Path("metrics/validate.json")
 VALIDATION_REPORT = Path("reports/validation.html")
 DATA_DOCS = Path("reports/data_docs")
+DATA_CARD = Path("data/README.md")
 
 # preprocess
 PROCESSED = Path("data/processed")
@@ -44,18 +49,28 @@ LEARNING_CURVES = Path("reports/figures/learning_curves.png")
 ONNX = Path("models/digits.onnx")  # the network with its temperature and the bounds of what it accepts
 EVALUATION = Path("metrics/evaluate.json")
 PREDICTIONS = Path("reports/plots/predictions.csv")
+RELIABILITY_CURVE = Path("reports/plots/reliability.csv")
+RISK_COVERAGE_CURVE = Path("reports/plots/risk_coverage.csv")
 CONFUSION_MATRIX = Path("reports/figures/confusion_matrix.png")
 MISTAKES = Path("reports/figures/mistakes.png")
 RELIABILITY = Path("reports/figures/reliability.png")
 RISK_COVERAGE = Path("reports/figures/risk_coverage.png")
 SLICES = Path("reports/figures/slices.png")
+MODEL_CARD = Path("models/README.md")
+EVALUATION_REPORT = Path("reports/evaluation.html")
 
 # register
 REGISTERED = Path("models/registered.json")
 
 # Commands
 DATA_DIFF = Path("reports/data_diff.html")
+COMPARISON = Path("reports/comparison.html")
 TUNING_FIGURES = Path("reports/tuning")
+LABEL_ISSUES = Path("reports/labels.csv")
+LABEL_PAGE = Path("reports/labels.html")
+FOLDS = Path("models/folds")  # checkpoints of `digits labels find`
+
+PLOTS_PAGE = Path(".dvc/plots.html")  # the template of DVC's plots
 
 # Stores, in the project's root also where DVC runs a stage in a temporary copy
 TRACKING_DATABASE = Path("mlflow.db")

@@ -1,13 +1,15 @@
 """Evaluate: choose what the model accepts on the validation split, and score it once on the test split.
 
-Reads   models/network.onnx, data/processed/, data/interim/non_digits.parquet, statistics.parquet and quarantine.csv
-Writes  models/digits.onnx (the network with its temperature and bounds), metrics/evaluate.json, and in reports/
-        plots/predictions.csv, figures/confusion_matrix.png, mistakes, reliability, risk_coverage and slices.png
+Reads   models/network.onnx, data/processed/, data/interim/non_digits.parquet, statistics.parquet and quarantine.csv,
+        reports/figures/learning_curves.png
+Writes  models/digits.onnx (the network with its temperature and bounds), models/README.md (the model card),
+        metrics/evaluate.json, and in reports/ evaluation.html, plots/predictions.csv, reliability.csv and
+        risk_coverage.csv, figures/confusion_matrix.png, mistakes, reliability, risk_coverage and slices.png
 
 The parts of the validation split choose temperature, bound of the outlier score and threshold; docs/trust.md says how.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,12 +18,12 @@ from digits import paths
 from digits.data import dataset
 from digits.data.dataset import Digits
 from digits.errors import run
-from digits.evaluation import calibration, choice, message, metrics, refusal, slices, summary
+from digits.evaluation import choice, curves, message, model_card, plots, report, slices, summary
 from digits.evaluation.choice import Choice
+from digits.evaluation.result import Evaluation
 from digits.files import atomic_write, write_json
 from digits.model.classifier import Classifier, Predictions
 from digits.params import Evaluate, load
-from digits.visualization import evaluation_figures, figures, slice_figures
 
 
 class Split(NamedTuple):
@@ -45,14 +47,6 @@ def predict(classifier: Classifier, split: str) -> Split:
     return Split(digits, sources, classifier.predict(digits.images))
 
 
-def group(test: Split) -> pd.DataFrame:
-    """The group of each test digit in each slice."""
-    statistics = pd.read_parquet(paths.STATISTICS, columns=["split", "row", "label", "extent", "contrast"])
-    rows = slices.of_processed(statistics, pd.read_csv(paths.QUARANTINE), "test", test.digits.labels)
-    columns = (rows[name].to_numpy() for name in ("extent", "contrast"))
-    return slices.group(*test.digits, test.sources, *columns)
-
-
 def write_predictions(test: Split) -> None:
     probabilities, _, score, accepted = test.found
     columns = {"label": test.digits.labels, "predicted": probabilities.argmax(axis=1), "source": test.sources}
@@ -61,34 +55,15 @@ def write_predictions(test: Split) -> None:
         pd.DataFrame(columns).to_csv(temporary, index=False)
 
 
-def draw(test: Split, scores: dict[str, Any], groups: pd.DataFrame, table: pd.DataFrame, params: Evaluate) -> None:
-    """The figures of the test split, and of its slices: `table` is that of `slices.score`."""
-    (images, labels), probabilities = test.digits, test.found.probabilities
-    figures.confusion_matrix(metrics.confusion_matrix(probabilities, labels), paths.CONFUSION_MATRIX)
-    rows = metrics.worst_mistakes(probabilities, labels, params.worst_mistakes)
-    figures.mistakes(images[rows], labels[rows], probabilities[rows], rows, paths.MISTAKES)
-    evaluation_figures.reliability(*calibration.reliability(probabilities, labels), paths.RELIABILITY)
-    curve = refusal.risk_coverage(probabilities, labels)
-    evaluation_figures.risk_coverage(
-        curve.coverage,
-        curve.error,
-        curve.area,
-        (scores["test"]["coverage"], scores["test"]["error_when_accepted"]),
-        scores["acceptance"]["min_probability"],
-        paths.RISK_COVERAGE,
-    )
-    worst = slices.worst(table)
-    rows = slices.hardest(groups, worst, probabilities, labels)
-    slice_figures.slices(table, worst, Digits(images[rows], labels[rows]), probabilities[rows], paths.SLICES)
-
-
 def main() -> None:
-    params = load().evaluate
+    settings = load()
+    params = settings.evaluate
     chosen = choose_acceptance(params)
     classifier = Classifier(paths.ONNX)
     validation, test = (predict(classifier, split) for split in ("validation", "test"))
     labels, others = test.digits.labels, dataset.read_non_digits("test")
-    groups = group(test)
+    found_others = classifier.predict(others.images)
+    groups = slices.read_groups("test", test.digits, test.sources)
     table = slices.score(groups, test.found.probabilities.argmax(axis=1) == labels)
     evaluated = {
         "validation": summary.split_scores(validation.found, validation.digits.labels, validation.sources),
@@ -99,12 +74,17 @@ def main() -> None:
             **slices.as_metrics(table),
         },
         "acceptance": summary.acceptance(chosen),
-        **summary.non_digits(test.found, classifier.predict(others.images), others),
+        **summary.non_digits(test.found, found_others, others),
         **summary.robustness(classifier, test.digits, params.corrupted_digits),
     }
+    predictions = (classifier, test.digits, test.found, others, found_others)
+    evaluation = Evaluation(*predictions, groups, table, evaluated, chosen.certificate)
     write_json(paths.EVALUATION, evaluated)
     write_predictions(test)
-    draw(test, evaluated, groups, table, params)
+    curves.write(test.found.probabilities, labels)
+    plots.draw(evaluation, params.worst_mistakes)
+    report.write(evaluation)
+    model_card.write(evaluated, chosen.certificate, settings.train)
     print(message.text(evaluated, chosen.certificate, slices.worst(table)))
 
 

@@ -50,9 +50,14 @@ class Certificate(NamedTuple):
         """Whether the certified error is at most the one asked for."""
         return self.certified_error <= self.max_error
 
+    @property
+    def needed(self) -> int:
+        """How many accepted digits, none of them misread, certify the error asked for."""
+        return digits_needed(self.max_error, self.confidence)
+
     def __str__(self) -> str:
         found = f"of {self.digits:,} validation digits {self.accepted:,} accepted, {self.errors} of these misread"
-        least = f"{digits_needed(self.max_error, self.confidence):,} accepted without an error"
+        least = f"{self.needed:,} accepted without an error"
         if self.certified_error == 1:
             return f"no error is certified ({found}; {self.max_error:.2%} takes {least})"
         shown = f"at most {self.certified_error:.2%} error among accepted digits, at {self.confidence:.0%} confidence"

@@ -7,6 +7,8 @@ import numpy as np
 
 from digits import paths
 from digits.evaluation.certificate import Certificate
+from digits.evaluation.summary import without_intervals
+from digits.visualization.formats import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +19,7 @@ WIDTH = 80  # columns of a usual terminal
 def text(evaluated: dict[str, Any], certificate: Certificate, worst: "pd.Series") -> str:
     """Of metrics/evaluate.json, the certificate and the worst row of `slices.score`."""
     test, errors = evaluated["test"], evaluated["corruption_error"]
-    refused = {kind: one for kind, one in evaluated["refused"].items() if not kind.endswith(("_low", "_high"))}
+    refused = without_intervals(evaluated["refused"])
     least = min(refused, key=refused.__getitem__)
     sources = test["sources"] if len(test["sources"]) > 1 else {}
     by_source = "".join(f"; {name} {one['accuracy']:.2%} of {one['pictures']:,}" for name, one in sources.items())
@@ -28,11 +30,11 @@ def text(evaluated: dict[str, Any], certificate: Certificate, worst: "pd.Series"
         f"{test['ece_if_calibrated_low']:.2%} to {test['ece_if_calibrated_high']:.2%}",
         f"accepts {test['coverage']:.2%} of the test digits, and misreads {test['error_when_accepted']:.2%} of these",
         f"certified: {certificate}; for digits like these, not for other pictures, such as photographs",
-        f"refuses {np.mean([*refused.values()]):.1%} of what is no digit, least often {least.replace('_', ' ')}: "
+        f"refuses {np.mean([*refused.values()]):.1%} of what is no digit, least often {words(least)}: "
         f"{refused[least]:.1%}",
         f"misreads {errors['mean']:.1%} of corrupted digits and {1 - evaluated['font_accuracy']:.1%} of printed ones",
         f"the worst slice is {worst['slice']}: {worst['group']}, with an accuracy of {worst['accuracy']:.2%}",
-        f"see {paths.MISTAKES}, {paths.RELIABILITY}, {paths.RISK_COVERAGE} and {paths.SLICES}",
+        f"open {paths.EVALUATION_REPORT} for pictures of what it can't read",
     ]
     return "\n".join(
         textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -12,6 +12,7 @@ import numpy as np
 
 from digits import paths
 from digits.data import stacks
+from digits.data.dataset import Digits
 from digits.data.strokes import relative_stroke_width
 from digits.errors import UserError
 from digits.evaluation.intervals import wilson
@@ -63,6 +64,15 @@ def group(
             "contrast": CONTRAST.of(contrast),
         }
     )
+
+
+def read_groups(split: str, digits: Digits, sources: np.ndarray) -> "pd.DataFrame":
+    """`group` of the working tree's processed split, with the (n,) names of its sources."""
+    import pandas as pd
+
+    statistics = pd.read_parquet(paths.STATISTICS, columns=["split", "row", "label", "extent", "contrast"])
+    rows = of_processed(statistics, pd.read_csv(paths.QUARANTINE), split, digits.labels)
+    return group(*digits, sources, *(rows[name].to_numpy() for name in ("extent", "contrast")))
 
 
 def of_processed(

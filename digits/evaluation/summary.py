@@ -21,6 +21,11 @@ def with_interval(name: str, value: float, interval: Interval) -> Metrics:
     return {name: value, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
+def without_intervals(section: Metrics) -> Metrics:
+    """The metrics of a section, without the ends of their intervals."""
+    return {name: value for name, value in section.items() if not name.endswith(("_low", "_high"))}
+
+
 def rate(name: str, rows: np.ndarray) -> Metrics:
     """The share of (n,) bool that is True, with Wilson's interval; for n = 0 it is 0, with the interval 0 to 1."""
     return with_interval(name, float(rows.mean()) if len(rows) else 0.0, wilson(int(rows.sum()), len(rows)))

@@ -70,13 +70,15 @@ class Classifier:
     def refusal_reasons(self, predictions: Predictions, min_probability: float = 0.0) -> list[str | None]:
         """Why each of n digits is refused, in words; None where it is accepted. `min_probability` as in `predict`."""
         _, lowest, highest = self.acceptance or Acceptance()
-        lowest = max(lowest, min_probability)
-        return [
-            None if accepted else _reason(probability, lowest, score, highest)
-            for probability, score, accepted in zip(
-                predictions.probabilities.max(axis=1), predictions.score, predictions.accepted, strict=True
-            )
-        ]
+        bounds = max(lowest, min_probability), highest
+        columns = (predictions.probabilities.max(axis=1), predictions.score, *self.missed(predictions, min_probability))
+        reasons = [_reason(*row, *bounds) for row in zip(*columns, strict=True)]
+        return [None if accepted else reason for accepted, reason in zip(predictions.accepted, reasons, strict=True)]
+
+    def missed(self, predictions: Predictions, min_probability: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Two (n,) bool: which digits' probability is below its bound, and which have a score above theirs."""
+        _, lowest, highest = self.acceptance or Acceptance()
+        return predictions.probabilities.max(axis=1) < max(lowest, min_probability), predictions.score > highest
 
 
 def _acceptance(path: Path, metadata: dict[str, str]) -> Acceptance | None:
@@ -98,13 +100,15 @@ def _acceptance(path: Path, metadata: dict[str, str]) -> Acceptance | None:
         ) from None
 
 
-def _reason(probability: np.float32, lowest: float, score: np.float32, highest: float) -> str:
+def _reason(
+    probability: np.float32, score: np.float32, improbable: bool, unlike: bool, lowest: float, highest: float
+) -> str:
     """Which of the two bounds a digit misses."""
     reasons = []
-    if score > highest:
+    if unlike:
         found, bound = _distinct(score, highest, "f")
         reasons.append(f"looks like no digit: outlier score {found} is above {bound}")
-    if probability < lowest:
+    if improbable:
         found, bound = _distinct(probability, lowest, "%")
         reasons.append(f"probability {found} is below {bound}")
     return " and ".join(reasons)

@@ -79,3 +79,13 @@ def test_the_interval_of_the_ece_has_the_true_error():
     gaps = np.take_along_axis(chances, top, axis=1) - np.take_along_axis(overconfident, top, axis=1)
     low, high = calibration.ece_interval(softmax(logits / 0.9, axis=1), labels)
     assert low < -gaps.mean() < high
+
+
+def test_the_difference_of_two_eces_is_one_of_pairs():
+    logits, labels = drawn(1_000, 1.0)
+    calibrated, overconfident = softmax(logits, axis=1), softmax(logits / 0.7, axis=1)
+    worse = calibration.ece_difference(calibrated, overconfident, labels)
+    assert 0 < worse.low < calibration.ece(overconfident, labels) - calibration.ece(calibrated, labels) < worse.high
+    better = calibration.ece_difference(overconfident, calibrated, labels)
+    assert (-better.high, -better.low) == pytest.approx(tuple(worse))
+    assert calibration.ece_difference(calibrated, calibrated, labels) == (0, 0)

@@ -65,6 +65,8 @@ def prepare(digits, signs, network, sources=None) -> None:
     set_params("evaluate", corrupted_digits=10, max_error_when_accepted=0.05)
     write_evaluable(digits, signs["test"], sources)
     paths.NETWORK.parent.mkdir()
+    paths.LEARNING_CURVES.parent.mkdir(parents=True)
+    paths.LEARNING_CURVES.write_bytes(b"drawn by train")
     paths.NETWORK.write_bytes(network.read_bytes())
 
 
@@ -154,11 +156,14 @@ def test_the_metrics_are_those_of_the_predictions_source_by_source(evaluated):
 
 def test_the_same_inputs_give_the_same_bytes(evaluated, monkeypatch):
     monkeypatch.chdir(evaluated[0])
-    files = [paths.ONNX, paths.EVALUATION, paths.PREDICTIONS, *paths.SLICES.parent.iterdir()]
+    files = [
+        *(paths.ONNX, paths.MODEL_CARD, paths.EVALUATION, paths.PREDICTIONS, paths.EVALUATION_REPORT),
+        *paths.SLICES.parent.iterdir(),
+    ]
     before = [path.read_bytes() for path in files]
     evaluate.main()
     assert [path.read_bytes() for path in files] == before
-    assert len(files) == 8
+    assert len(files) == 11
 
 
 def test_the_labels_of_a_part_change_its_own_choice_alone(project, digits, signs):
