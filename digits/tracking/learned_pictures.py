@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from digits.data import dataset
+from digits.errors import UserError
 from digits.tracking import runs, tags
 from digits.tracking.registry import Version
 from digits.vcs import dvc_files
@@ -44,6 +45,6 @@ def of_version(version: Version) -> np.ndarray | None:
 def _read(path: Path | None, version: Version) -> np.ndarray | None:
     try:
         hashes = None if path is None else dataset.read_hashes(path)
-    except (OSError, pa.ArrowException, KeyError):
+    except (OSError, pa.ArrowException, UserError):
         return None  # a damaged file is as good as none
     return hashes if hashes is not None and content_hash(hashes) == version.tags[tags.PICTURES] else None

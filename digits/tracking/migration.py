@@ -134,7 +134,12 @@ def _copy_versions(old, new, runs: dict[str, str], models: dict[str, str], repor
             found[0]
             if found
             else new.create_model_version(
-                registry.NAME, f"models:/{model}", runs[version.run_id], version.tags, model_id=model
+                registry.NAME,
+                f"models:/{model}",
+                runs[version.run_id],
+                version.tags,
+                description=version.description,
+                model_id=model,
             )
         )
         for alias in old.get_model_version(registry.NAME, version.version).aliases:

@@ -32,8 +32,9 @@ def log_model_run(params: Params) -> str:
         runs.log_params(run_id, params.flat())
         # Of what a version's tags name, the first stays: the same model may come with other data later.
         _log_train_pictures(run_id)
+        runs.log_missing(run_id, "data", (paths.DATA_CARD,))
         runs.log_missing(run_id, "validation", record.RUN_FILES["validation"])
-        for folder in ("figures", "metrics", "weights"):
+        for folder in ("evaluation", "figures", "metrics", "models", "weights"):
             runs.log_artifacts(run_id, folder, record.RUN_FILES[folder])
         _log_model(run_id)
         _log_evaluation(run_id)

@@ -1,4 +1,4 @@
-"""Whether a database of this machine holds a registered model whole, read without MLflow.
+"""Whether a database of this machine holds a registered model whole, or knows a name, read without MLflow.
 
 MLflow's tables are read directly: importing MLflow would double the time of a `dvc repro` with nothing to do.
 """
@@ -15,7 +15,8 @@ from digits.tracking import relocation, tags
 FILE, DESCRIPTION = "model.onnx", "MLmodel"  # as MLflow names them, in a model's folder
 # The files of a run, by their folders
 RUN_FILES = {
-    "data": (Path("train_pictures.parquet"),),
+    "data": (Path("train_pictures.parquet"), paths.DATA_CARD),
+    "evaluation": (paths.EVALUATION_REPORT,),
     "figures": (
         paths.LEARNING_CURVES,
         paths.CONFUSION_MATRIX,
@@ -25,6 +26,7 @@ RUN_FILES = {
         paths.SLICES,
     ),
     "metrics": (paths.EVALUATION,),
+    "models": (paths.MODEL_CARD,),
     "validation": (paths.VALIDATION, paths.VALIDATION_REPORT, paths.PROFILE),
     "weights": (paths.WEIGHTS,),
 }
@@ -47,6 +49,25 @@ _VERSIONS = """
     WHERE version.name = :name AND version.current_stage != 'Deleted_Internal'
     AND (tag.value IS NOT NULL OR alias.alias IS NOT NULL)
 """
+
+# Of what `may_name` finds
+_NAMES = """
+    SELECT 1 FROM registered_model_aliases WHERE name = :name AND alias = :word
+    UNION ALL SELECT 1 FROM model_versions WHERE name = :name AND CAST(version AS TEXT) = :word
+    UNION ALL SELECT 1 FROM runs WHERE name = :word OR substr(run_uuid, 1, length(:word)) = :word
+"""
+
+
+def may_name(database: Path, name: str, word: str) -> bool:
+    """Whether a word is an alias or a number of a version of the model `name`, or the name or the start of a run's id.
+
+    What is deleted counts too. True also where the tables are those of another MLflow, which has to be queried.
+    """
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            return connection.execute(_NAMES, {"name": name, "word": word}).fetchone() is not None
+    except sqlite3.Error:
+        return True
 
 
 def is_whole(database: Path, name: str, run_tag: tuple[str, str], alias: str, version_tag: tuple[str, str]) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ def register(params: Params, content: dict[str, str]) -> "Decision":
     with store.wrap_store_errors():
         model, *_ = model_run.logged_models(run_id)
         more = {**tags.of_splits(), "git_commit": revisions.head_or_no_git()}
-        version = find_or_create(run_id, model, {**content, **more})
+        version = find_or_create(run_id, model, {**content, **more}, _description())
         notes = [certificate.issue(version)]
         decision = _decision(version, params.register_, content)
         if (champion := registry.champion()) is not None:
@@ -46,10 +47,11 @@ def register(params: Params, content: dict[str, str]) -> "Decision":
         return replace(decision, reason="; ".join([decision.reason, *filter(None, notes)]))
 
 
-def find_or_create(run_id: str, model: Any, version_tags: dict[str, str]) -> "Version":
+def find_or_create(run_id: str, model: Any, version_tags: dict[str, str], description: str | None = None) -> "Version":
     """The version of a model, created where the registry has none whose run and files are there.
 
-    A version has its tags from the start, and they are never changed. The aliases of older versions of the same model,
+    A version has its tags and its description from the start, and they are never changed here: a person may have edited
+    the description. The aliases of older versions of the same model,
     whose run or files are gone, move to it.
     """
     client = store.connect()
@@ -58,7 +60,12 @@ def find_or_create(run_id: str, model: Any, version_tags: dict[str, str]) -> "Ve
     version = next((one for one in known if _is_usable(one)), None)
     if version is None:
         created = client.create_model_version(
-            registry.NAME, model.model_uri, run_id, tags=version_tags, model_id=model.model_id
+            registry.NAME,
+            model.model_uri,
+            run_id,
+            tags=version_tags,
+            description=description,
+            model_id=model.model_id,
         )
         numbers = {one.number for one in known}
         found = registry.find_all(version_tags[tags.ONNX])
@@ -69,6 +76,12 @@ def find_or_create(run_id: str, model: Any, version_tags: dict[str, str]) -> "Ve
         for alias in registry.get_version(dead.number).aliases:  # read again: a person may have moved one
             registry.set_alias(alias, version)
     return registry.get_version(version.number)
+
+
+def _description() -> str:
+    """The model card; of its links to other files of the project, which MLflow does not have, the text."""
+    card = paths.MODEL_CARD.read_text(encoding="utf-8")
+    return values.description(re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", card))
 
 
 def _is_usable(version: "Version") -> bool:
@@ -133,6 +146,9 @@ def forget(onnx_sha256: str) -> None:
 
 
 def _inputs(content: dict[str, str], params: Register) -> str:
-    files = (paths.EVALUATION, paths.TRAINING, paths.VALIDATION_REPORT, paths.PROFILE)
+    files = (
+        *(paths.EVALUATION, paths.TRAINING, paths.VALIDATION_REPORT, paths.PROFILE),
+        *(paths.MODEL_CARD, paths.DATA_CARD),
+    )
     inputs = [content, params.model_dump(), *(digest(file, "md5") for file in files)]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

@@ -65,6 +65,11 @@ def find_interrupted(task: str) -> str | None:
     )
 
 
+def find_all() -> list:
+    """MLflow's runs of this project, the newest first."""
+    return _search("", limit=50_000)  # MLflow's own limit
+
+
 def with_lock(name: str) -> list:
     """MLflow's runs that a process writes to, or wrote to, under the lock file of this name."""
     return _search(f"tags.`{tags.LOCK}` = '{name}'")

@@ -7,6 +7,8 @@ from digits.errors import UserError
 
 # In characters (mlflow/utils/validation.py)
 LONGEST_PARAM, LONGEST_TAG, LONGEST_KEY = 6000, 8000, 250
+# Of a version: the column of MLflow's databases (mlflow/store/model_registry/dbmodels/models.py)
+LONGEST_DESCRIPTION = 5000
 
 
 def param_values(params: dict[str, Any]) -> dict[str, str]:
@@ -20,6 +22,11 @@ def param_values(params: dict[str, Any]) -> dict[str, str]:
 def tag_values(tags: dict[str, Any]) -> dict[str, str]:
     """The same for tags."""
     return {_checked(key): _cut(redact(str(value)), LONGEST_TAG) for key, value in tags.items()}
+
+
+def description(text: str) -> str:
+    """A description of a version, a long one cut with a mark."""
+    return _cut(text, LONGEST_DESCRIPTION)
 
 
 def _checked(key: str) -> str:

@@ -31,7 +31,8 @@ def changed(project: params.Params, **train: object) -> params.Params:
 @pytest.fixture
 def trained_project(project, constant_model) -> params.Params:
     """The same with what the stages before `register` write, for a model that always predicts 3."""
-    for path in (paths.WEIGHTS, *record.RUN_FILES["figures"], paths.PROFILE):
+    reports = (paths.EVALUATION_REPORT, paths.DATA_CARD, paths.MODEL_CARD)
+    for path in (paths.WEIGHTS, *record.RUN_FILES["figures"], *reports, paths.PROFILE):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(path.name.encode())
     write_json(paths.VALIDATION, {"success": True, "sources": {"mnist-5k": {"test": 20}}, "expectations": {}})

@@ -11,6 +11,7 @@ def test_running_and_deleted_runs_are_not_copied(store, tmp_path, constant_model
     source, target = tracking_store.connect(), f"sqlite:///{tmp_path}/target.db"
     kept, deleted = (registered_version(constant_model(number)).run_id for number, letter in enumerate("ab"))
     source.delete_run(deleted)
+    source.update_model_version("digits", "1", "the card")
     experiment = source.get_experiment_by_name(tracking_store.EXPERIMENT).experiment_id
     running = source.create_run(experiment, run_name="long")
     (tmp_path / "target.db").write_bytes(empty_database.read_bytes())
@@ -22,7 +23,8 @@ def test_running_and_deleted_runs_are_not_copied(store, tmp_path, constant_model
     assert "   2/2  long is still running: migrate again when it has ended" in reported
     assert "version 2 is not copied: its run was deleted, or is still running" in reported
     assert [run.data.tags[migration.SOURCE_ID] for run in client.search_runs([copies])] == [kept]
-    assert len(client.search_model_versions("name = 'digits'")) == 1
+    (version,) = client.search_model_versions("name = 'digits'")
+    assert version.description == "the card"
     source.set_terminated(running.info.run_id)
     migration.migrate(f"sqlite:///{tmp_path}/mlflow.db", target, reported.append)
     assert len(client.search_runs([copies])) == 2

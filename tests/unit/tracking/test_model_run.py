@@ -10,7 +10,7 @@ import pytest
 
 from digits import paths
 from digits.files import digest, read_json, write_json
-from digits.tracking import live, model_files, model_run, promotion, registration, registry, tags
+from digits.tracking import live, model_files, model_run, promotion, registration, registry, runs, tags
 from tests.imports import ROOT
 from tests.scratch import NO_FLOORS
 from tests.tracking_store import registered_version, runs_of
@@ -38,11 +38,17 @@ def test_a_run_is_created_from_the_files_once(trained_project, client):
     assert run.data.metrics["validation_accuracy_mnist-5k"] == 0.1
     assert [point.step for point in client.get_metric_history(run_id, "val_loss")] == [1, 2]
     assert len(model_run.logged_models(run_id)) == 1
-    logged = {one.path for folder in ("figures", "validation") for one in client.list_artifacts(run_id, folder)}
+    logged = {
+        one.path
+        for folder in ("data", "evaluation", "figures", "models", "validation")
+        for one in client.list_artifacts(run_id, folder)
+    }
     assert {path.rpartition("/")[2] for path in logged} == {
         *("confusion_matrix.png", "learning_curves.png", "mistakes.png"),
         *("reliability.png", "risk_coverage.png", "slices.png"),
+        "evaluation.html",
         *("validate.json", "validation.html", "profile.json"),
+        *("train_pictures.parquet", "README.md"),
     }
 
 
@@ -108,6 +114,34 @@ def test_a_registration_interrupted_before_the_decision_is_repeated(
     assert "version 2 stays a challenger" in decision.reason  # as good as the champion: each reads one digit of ten
     assert not decision.champion
     assert registration.is_registered(content, params.register_)
+
+
+def test_a_new_version_has_the_model_card_as_its_description_which_a_person_may_edit(trained_project, client):
+    paths.MODEL_CARD.write_text("# Card\n\nSee [data/README.md](../data/README.md).\n" + "x" * 5000)
+    content = tags.of_model()
+    registration.register(trained_project, content)
+    described = client.get_model_version("digits", "1").description
+    assert described.startswith("# Card\n\nSee data/README.md.\nxxx")
+    assert len(described) == 5000
+    for text in ("read by hand", ""):
+        client.update_model_version("digits", "1", text)
+        registration.forget(content[tags.ONNX])
+        registration.register(trained_project, content)
+        assert (client.get_model_version("digits", "1").description or "") == text
+
+
+def test_a_changed_card_is_logged_in_the_run(trained_project, client):
+    content, register = tags.of_model(), trained_project.register_.model_copy(update=BOUNDS)
+    params = trained_project.model_copy(update={"register_": register})
+    registration.register(params, content)
+    assert registration.is_registered(content, register)
+    paths.MODEL_CARD.write_text("other")
+    assert not registration.is_registered(content, register)
+    registration.register(params, content)
+    run_id = registry.champion().run_id
+    assert runs.artifact_path(run_id, "models/README.md").read_text() == "other"
+    runs.artifact_path(run_id, "data/README.md").unlink()
+    assert not registration.is_registered(content, register)
 
 
 def test_a_registered_model_is_found_without_mlflow(trained_project, client):
