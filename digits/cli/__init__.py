@@ -3,7 +3,7 @@
 import click
 
 from digits import errors
-from digits.cli import data, model, servers, tracking, training
+from digits.cli import compare, data, labels, model, report, servers, tracking, training
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,7 +24,10 @@ for command in (
     tracking.migrate,
     training.preset,
     training.tune,
+    compare.compare,
     data.data,
+    labels.labels,
+    report.report,
 ):
     commands.add_command(command)
 

@@ -15,10 +15,7 @@ from digits.vcs import git, revisions
 
 def lock(revision: str | None) -> dict[str, Any]:
     """dvc.lock's stages at a revision (None: in the working tree): what each read and wrote, with MD5s."""
-    if revision is None:
-        content = DVC_LOCK.read_text(encoding="utf-8") if DVC_LOCK.exists() else None
-    else:
-        content = revisions.read_text(DVC_LOCK, revision)
+    content = revisions.read_text(DVC_LOCK, revision)
     loaded = yaml.load(content, Loader=yaml.CSafeLoader) if content else None  # a tenth of the time of Python's own
     return (loaded or {}).get("stages", {})
 
@@ -50,7 +47,7 @@ def revisions_with(md5: str) -> Iterator[str | None]:
     for revision in commits:
         if md5 in (revisions.read_text(DVC_LOCK, revision) or ""):
             yield revision
-    if DVC_LOCK.exists() and md5 in DVC_LOCK.read_text(encoding="utf-8"):
+    if md5 in (revisions.read_text(DVC_LOCK, None) or ""):
         yield None
 
 
@@ -113,14 +110,14 @@ def in_cache(md5: str) -> bool:
 
 
 @contextmanager
-def opened(path: Path | str, revision: str | None) -> Iterator[IO[bytes]]:
-    """Open a file that DVC or git keeps, as it is at a revision (None: in the working tree).
+def opened(path: Path | str, revision: str | None, stage: str = "validate") -> Iterator[IO[bytes]]:
+    """Open a file that DVC or git keeps, and `stage` writes, as it is at a revision (None: in the working tree).
 
     Raises UserError where that revision has no such file, or neither the cache nor a remote has it.
     """
     if revision is None:
         if not Path(path).exists():
-            raise UserError(f"{path} is not in {revisions.WORKING_TREE}: run `dvc repro validate`, or `dvc checkout`")
+            raise UserError(f"{path} is not in {revisions.WORKING_TREE}: run `dvc repro {stage}`, or `dvc checkout`")
         with Path(path).open("rb") as file:
             yield file
         return
@@ -133,7 +130,7 @@ def opened(path: Path | str, revision: str | None) -> Iterator[IO[bytes]]:
     except FileNotFoundError:
         raise UserError(
             f"{path} of {revision[:12]} cannot be read: that revision has no such file, or it is neither in DVC's "
-            f"cache nor in a remote; `git checkout {revision[:12]} && dvc repro validate` creates it"
+            f"cache nor in a remote; `git checkout {revision[:12]} && dvc repro {stage}` creates it"
         ) from None
     except Exception as error:  # each kind of remote raises errors of its own
         raise UserError(f"{path} of {revision[:12]} cannot be opened: {type(error).__name__} {error}") from None

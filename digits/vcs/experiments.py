@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from digits.errors import UserError
 from digits.vcs import git, revisions
 
+EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>[^/]+)")  # with the baseline's commit
 BASELINE = "refs/exps/exec/EXEC_BASELINE"  # DVC's, in the repository that an experiment runs in
 
 
@@ -39,6 +41,16 @@ def running() -> tuple[str, str] | None:
     if name and baseline and revisions.reference(BASELINE) == baseline:
         return name, baseline
     return None
+
+
+def commits() -> dict[str, list[str]]:
+    """The commits of DVC's experiments, by name: several where experiments on different commits share one."""
+    found: dict[str, list[str]] = {}
+    for line in git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").decode().splitlines():
+        commit, reference = line.split(" ", 1)
+        if match := EXPERIMENT.fullmatch(reference):
+            found.setdefault(match["name"], []).append(commit)
+    return found
 
 
 def outdated_stages(stage: str) -> list[str]:

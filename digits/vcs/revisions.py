@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 
 from digits.errors import UserError, printable
-from digits.files import digest
 from digits.paths import DVC_LOCK, DVC_YAML
 from digits.vcs import git
 
@@ -23,9 +22,8 @@ def commit(revision: str) -> str:
     """The full hash of a git revision. Raises UserError where the repository has none of that name."""
     found = git.find("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if found is None:
-        reason = "; it is a shallow clone: `git fetch --unshallow` gets the older commits" if is_shallow() else ""
         raise UserError(
-            f"{printable(revision)} is no revision of this repository; `git log --oneline` lists them{reason}"
+            f"{printable(revision)} is no revision of this repository; `git log --oneline` lists them{_shallow_hint()}"
         )
     return found.decode().strip()
 
@@ -72,8 +70,16 @@ def patch() -> bytes:
     return git.run("diff", *git.DIFF, *git.PATCH, "HEAD", *CHANGED_BY_PEOPLE)
 
 
-def read_text(path: Path | str, revision: str) -> str | None:
-    """A text file as git has it at a revision, or None where that has no such file."""
+def merge_base(one: str, other: str) -> str:
+    """The latest commit that two revisions have in common. Raises UserError where they have none."""
+    found = git.find("merge-base", commit(one), commit(other))
+    if found is None:
+        raise UserError(f"{printable(one)} and {printable(other)} have no commit in common{_shallow_hint()}")
+    return found.decode().strip()
+
+
+def read_text(path: Path | str, revision: str | None) -> str | None:
+    """A text file as git has it at a revision (None: in the working tree), or None where that has no such file."""
     content = _read(path, revision)
     return None if content is None else content.decode(errors="replace")
 
@@ -111,15 +117,19 @@ def files_below(path: str, revision: str | None) -> dict[str, str]:
     return {name: md5 for name in _paths(names) if (md5 := _md5(name, revision))}
 
 
+def _shallow_hint() -> str:
+    return "; it is a shallow clone: `git fetch --unshallow` gets the older commits" if is_shallow() else ""
+
+
 def _md5(path: str, revision: str | None) -> str | None:
-    if revision is None:
-        return digest(path, "md5") if Path(path).is_file() else None
     content = _read(path, revision)
     return None if content is None else hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def _read(path: Path | str, revision: str) -> bytes | None:
-    """A file's bytes as git keeps them, without filters."""
+def _read(path: Path | str, revision: str | None) -> bytes | None:
+    """A file's bytes as git keeps them, without filters (None: as they are in the working tree)."""
+    if revision is None:
+        return Path(path).read_bytes() if Path(path).is_file() else None
     return git.find("cat-file", "blob", f"{revision}:./{Path(path).as_posix()}")
 
 

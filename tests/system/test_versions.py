@@ -1,8 +1,12 @@
 """`digits data diff` between two versions of the pictures, in a scratch project with real commits."""
 
+import re
+
 import pytest
+import yaml
 
 from digits.data import pictures
+from tests.imports import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,24 @@ def test_without_a_second_revision_it_is_the_working_tree(versioned):
     printed = versioned.run("digits", "data", "diff", "HEAD")
     assert "data of HEAD → the working tree: 0 added, 0 removed, 0 relabelled" in printed
     assert printed.rstrip().endswith("open reports/data_diff.html to see the pictures")
+
+
+def test_the_workflow_reports_a_pull_requests_changes(versioned, tmp_path):
+    """The step of .github/workflows/report.yml, in the shell that GitHub runs it with."""
+    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "report.yml").read_text())["jobs"].values()
+    (step,) = (step for step in job["steps"] if "digits report" in step.get("run", ""))
+    versioned.git("tag", "base", "HEAD~1")
+    summary = tmp_path / "summary.md"
+    variables = {"RUNNER_TEMP": str(tmp_path), "GITHUB_STEP_SUMMARY": str(summary)}
+    printed = versioned.run("bash", "-e", "-c", step["run"], env=variables)
+    assert printed == ""
+    text = summary.read_text()
+    assert text == (tmp_path / "report.md").read_text()
+    assert text.startswith("## Results changed since base")
+    assert "2 added, 1 removed, 1 relabelled, 0 in another split, " in text
+    rows = [line.split("|")[2:-1] for line in text.splitlines() if re.match(r"\| (train|validation|test) \|", line)]
+    assert [sum(map(int, column)) for column in zip(*rows, strict=True)][1:] == [2, 1, 1]
+    assert "| ingest | `data/raw` | `.external` |" in text
 
 
 def test_dvc_checkout_restores_the_first_version(versioned):

@@ -1,0 +1,49 @@
+"""The command that compares two models."""
+
+import os
+from pathlib import Path
+
+import click
+
+from digits.errors import printable
+from digits.paths import COMPARISON
+
+
+@click.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="[B]", required=False)
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path),
+    show_default=f"{COMPARISON} of the project",
+    help="Where to write the page.",
+)
+def compare(first: str, second: str | None, page: Path | None) -> None:
+    """Compare the models A and B on the same test digits: figures, what one alone reads, slices and parameters.
+
+    A and B are each, tried in this order: a version or an alias of the registry (3, champion, models:/digits@champion),
+    a run (its id, the first 6 characters of it, or its name), an experiment of DVC, or a git revision. Without B, A is
+    compared with the model of the working tree. It prints Markdown, and writes a page with pictures.
+
+    \b
+    Examples:
+      digits compare champion
+      digits compare champion challenger
+      digits compare HEAD~1 small-one --page small-one.html
+    """
+    from digits.comparison import names, result, text
+    from digits.comparison import page as comparison_page
+    from digits.paths import project_root
+    from digits.vcs import revisions
+
+    working_directory = Path.cwd()
+    os.chdir(project_root())
+    models = (names.find(first), names.find(second))
+    asked = (first, second or revisions.WORKING_TREE)
+    if models[0].sha256 == models[1].sha256:
+        print("\n".join(text.meanings(asked, models)) + "\nA and B are the same model, byte for byte")
+        return
+    found = result.compare(*models)
+    print(text.document(asked, models, found))
+    comparison_page.write(working_directory / page if page else COMPARISON, asked, models, found)
+    print(f"\nopen {printable(page or COMPARISON)} to see the pictures")

@@ -1,0 +1,1 @@
+"""Two models compared at a glance, and what changed since a revision."""
