@@ -23,22 +23,22 @@ def client(prepared):
     return store_of(prepared)
 
 
-def test_a_grid_of_eight_on_two_workers_from_a_fresh_database(prepared):
-    grid = ("-S", "train.learning_rate=0.005,0.01,0.02,0.04", "-S", "train.seed=0,1")
+def test_a_grid_of_four_on_two_workers_from_a_fresh_database(prepared):
+    grid = ("-S", "train.learning_rate=0.01,0.02", "-S", "train.seed=0,1")
     assert not (prepared.root / "mlflow.db").exists()
     prepared.run("dvc", "exp", "run", "--queue", *grid)
     prepared.run("dvc", "queue", "start", "-j", "2")
     wait_for_queue(prepared)
-    assert prepared.run("dvc", "queue", "status").count("Success") == 8
+    assert prepared.run("dvc", "queue", "status").count("Success") == 4
     client = store_of(prepared)
     found = runs_of(client)
-    assert [run.info.status for run in found] == ["FINISHED"] * 8
+    assert [run.info.status for run in found] == ["FINISHED"] * 4
     assert {run.info.run_name for run in found} == {
         " ".join(filter(None, ("" if rate == 0.02 else f"lr={rate}", "seed=1" if seed else ""))) or "baseline"
-        for rate in (0.005, 0.01, 0.02, 0.04)
+        for rate in (0.01, 0.02)
         for seed in (0, 1)
     }
-    assert len({run.data.tags["dvc_experiment"] for run in found}) == 8
+    assert len({run.data.tags["dvc_experiment"] for run in found}) == 4
     for run in found:
         for metric in ("loss", "accuracy", "val_loss", "val_accuracy"):
             assert [point.step for point in client.get_metric_history(run.info.run_id, metric)] == [1, 2]
@@ -46,9 +46,9 @@ def test_a_grid_of_eight_on_two_workers_from_a_fresh_database(prepared):
         assert predictions_of(client, run).sum() == pytest.approx(1)
 
 
-def test_all_eight_are_registered_and_the_best_is_champion(prepared, client):
+def test_all_four_are_registered_and_the_best_is_champion(prepared, client):
     versions = client.search_model_versions("name = 'digits'")
-    assert len(versions) == 8
+    assert len(versions) == 4
     champion = client.get_model_version_by_alias("digits", "champion")
     assert champion.version in best_versions(client, versions)
 
@@ -64,14 +64,14 @@ def test_dvc_shows_the_same_figures(prepared, client):
         assert metrics["metrics/evaluate.json"]["data"]["test"]["accuracy"] == run.data.metrics["test_accuracy"]
         assert metrics["metrics/train.json"]["data"]["val_loss"] == run.data.metrics["val_loss"]
         compared += 1
-    assert compared == 8
+    assert compared == 4
 
 
 def test_an_experiment_from_a_subfolder_is_logged_in_the_same_store(prepared, client):
     # DVC takes both names from the folder that it is called in.
     command = ("dvc", "exp", "run", "-S", "../params.yaml:train.seed=5", "../dvc.yaml")
     prepared.run(*command, cwd=prepared.root / "pipeline")
-    assert [run.info.run_name for run in runs_of(client)][8:] == ["seed=5"]
+    assert [run.info.run_name for run in runs_of(client)][4:] == ["seed=5"]
     assert not (prepared.root / "pipeline" / "mlflow.db").exists()
 
 

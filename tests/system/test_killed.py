@@ -10,14 +10,12 @@ from tests.tracking_store import client_of, runs_of
 OUTPUTS = [
     ("ingest", "raw"),
     ("validate", "statistics.parquet"),
-    ("validate", "validate.json"),
+    ("validate", "README.md"),
     ("preprocess", "processed"),
     ("preprocess", "non_digits.parquet"),
     ("train", "mlflow.db"),
     ("train", "digits.weights.h5"),
-    ("train", "learning_curves.png"),
     ("evaluate", "evaluate.json"),
-    ("evaluate", "mistakes.png"),
     ("register", "registered.json"),
 ]
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["digits lineage", "digits data diff HEAD", "python -m pipeline.evaluate", "python -m pipeline.preprocess"]
+COMMANDS = ["digits lineage", "digits data diff HEAD", "python -m pipeline.preprocess"]
 
 
 def ended(project, command: str, **variables: str) -> tuple[int, str]:
@@ -22,7 +22,6 @@ def ended(project, command: str, **variables: str) -> tuple[int, str]:
     "variables",
     [
         {"PYTHONIOENCODING": "ascii"},
-        {"PYTHONIOENCODING": "latin-1"},
         {"PYTHONIOENCODING": "cp1252"},
         {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
     ],

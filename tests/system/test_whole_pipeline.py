@@ -37,7 +37,7 @@ def weights_of(trained) -> str:
 def test_one_command_runs_all_stages(trained_template):
     printed = (trained_template.parent / "printed").read_text()
     assert "ingested 200 pictures from folder: 112 train, 48 validation, 40 test" in printed
-    assert "of 48 expectations pass for 200 pictures" in printed
+    assert "of 50 expectations pass for 200 pictures" in printed
     assert "epoch   2/2" in printed
     assert "version 1 is champion" in printed
     assert "next: `digits predict PICTURE`" in printed
@@ -83,11 +83,13 @@ def test_the_run_has_parameters_tags_and_artifacts(trained, client):
         assert run.data.tags[f"dvc.{path}"] == md5
     kept = {
         "figures": {path.name for path in RUN_FILES["figures"]},
+        "evaluation": {"evaluation.html"},
         "metrics": {"evaluate.json"},
         "validation": {"validate.json", "validation.html", "profile.json"},
         "environment": {"requirements.txt", "installed.txt"},
         "weights": {"digits.weights.h5"},
-        "data": {"train_pictures.parquet"},
+        "data": {"train_pictures.parquet", "README.md"},
+        "models": {"README.md"},
     }
     for folder, names in kept.items():
         found = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, folder)}
@@ -157,7 +159,7 @@ def test_the_lineage_of_the_champion_is_complete(trained, client):
     assert f"data/processed/train.parquet MD5 {data}, named by dvc.lock of {head}" in printed
     assert "from folder" in printed
     report = digest(trained.root / "metrics" / "validate.json", "md5")
-    assert f"of 48 expectations passed for 200 pictures, 0 quarantined; MD5 {report}; report " in printed
+    assert f"of 50 expectations passed for 200 pictures, 0 quarantined; MD5 {report}; report " in printed
 
 
 @pytest.mark.parametrize("link", ["run", "code", "trained on", "raw data", "validation"])

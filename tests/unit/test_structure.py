@@ -22,11 +22,12 @@ MODULES = [*ROOT.glob("digits/**/*.py"), *ROOT.glob("pipeline/*.py")]
 OWNERS = {
     "mlflow": "digits/tracking/",
     "great_expectations": "digits/validation/run.py",
+    "cleanlab": "digits/evaluation/labels.py",
     "fairlearn": "digits/evaluation/slices.py",
     "keras": "digits/model/",
     "tensorflow": "digits/model/",
     "jax": "digits/model/",
-    "onnx": ("digits/model/export.py", "digits/model/acceptance.py", "digits/tracking/"),
+    "onnx": ("digits/model/export.py", "digits/model/acceptance.py", "digits/model/model_file.py", "digits/tracking/"),
     "onnxruntime": "digits/model/classifier.py",
     "fsspec": "digits/data/sources.py",
     "requests": ("digits/data/download.py", "digits/tracking/"),
@@ -43,6 +44,7 @@ OWNERS = {
     "pillow_heif": "digits/data/picture_files.py",
     "cv2": ("digits/data/", "digits/evaluation/corruptions.py"),
     "jinja2": "digits/visualization/",
+    "vl_convert": "digits/visualization/",
     "dvc": "digits/vcs/",
     "optuna": "digits/tuning/",
     "click": "digits/cli/",
@@ -55,8 +57,9 @@ EXEMPT = {
     "digits/params.py": "dvc.yaml's params have the values: a new key of one stage reruns no other",
     "digits/tracking/live.py": "it logs a training, and cannot change an output",
 }
-# Files that are no modules, and the module that reads them.
-READ_BY = {"digits/visualization/templates": "digits/visualization/pages.py"}
+TEMPLATES = list(ROOT.glob("digits/visualization/templates/*"))
+# Sections of params.yaml that a stage reads apart from its own, for the model card
+MORE_PARAMS = {"evaluate": ["train"]}
 # Dependencies that no stage writes
 INPUTS = (".external", "data/sources", "data/reference.json")
 
@@ -65,7 +68,14 @@ def used_by(stage: str) -> set[str]:
     """The project's files that a stage runs or reads, as paths from the root."""
     modules = project_files(ROOT / "pipeline" / f"{stage}.py", without=EXEMPT)
     modules.add("pipeline/__init__.py")  # `python -m` runs it before the script
-    return modules | {path for path, reader in READ_BY.items() if reader in modules}
+    return with_templates(modules)
+
+
+def with_templates(files: set[str]) -> set[str]:
+    """These files and the templates that they name, that is, render, extend, include or import."""
+    content = "".join((ROOT / file).read_text() for file in files)
+    named = {path.relative_to(ROOT).as_posix() for path in TEMPLATES if f'"{path.name}"' in content}
+    return files if named <= files else with_templates(files | named)
 
 
 def covers(dep: str, file: str) -> bool:
@@ -103,14 +113,14 @@ def test_a_stage_has_no_superfluous_dependency(stage):
 
 
 def test_every_exempt_module_exists():
-    assert [path for path in [*EXEMPT, *READ_BY, *READ_BY.values()] if not (ROOT / path).exists()] == []
+    assert [path for path in EXEMPT if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_has_its_description_its_own_parameters_and_outputs(stage):
     content = DVC[stage]
     assert content["desc"]
-    assert content.get("params", []) == [stage]
+    assert content.get("params", []) == [stage, *MORE_PARAMS.get(stage, [])]
     assert content["cmd"] == f"python -m pipeline.{stage}"
     assert outputs_of(stage)
 
