@@ -20,7 +20,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
     At any moment, also where the process is killed or the machine stops, `path` is the old file or folder or the new
     one, whole. The file's suffixes are kept, since some libraries choose the format by them. What a killed process left
-    at the temporary path is removed first.
+    at the temporary path is removed first. Raises OSError where a file would take the place of a folder.
     """
     path = Path(path)
     if path.is_symlink() and path.is_dir():
@@ -33,6 +33,8 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         if path.is_dir():
+            if not temporary.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             _replace_folder(temporary, path)
         else:
             temporary.replace(path)

@@ -1,23 +1,17 @@
 """The command that compares two models."""
 
-import os
 from pathlib import Path
 
 import click
 
-from digits.errors import printable
+from digits.cli.pages import enter_project, page_option
 from digits.paths import COMPARISON
 
 
 @click.command()
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="[B]", required=False)
-@click.option(
-    "--page",
-    type=click.Path(path_type=Path),
-    show_default=f"{COMPARISON} of the project",
-    help="Where to write the page.",
-)
+@page_option(COMPARISON)
 def compare(first: str, second: str | None, page: Path | None) -> None:
     """Compare the models A and B on the same test digits: figures, what one alone reads, slices and parameters.
 
@@ -33,11 +27,9 @@ def compare(first: str, second: str | None, page: Path | None) -> None:
     """
     from digits.comparison import names, result, text
     from digits.comparison import page as comparison_page
-    from digits.paths import project_root
     from digits.vcs import revisions
 
-    working_directory = Path.cwd()
-    os.chdir(project_root())
+    path, shown = enter_project(page, COMPARISON)
     models = (names.find(first), names.find(second))
     asked = (first, second or revisions.WORKING_TREE)
     if models[0].sha256 == models[1].sha256:
@@ -45,5 +37,5 @@ def compare(first: str, second: str | None, page: Path | None) -> None:
         return
     found = result.compare(*models)
     print(text.document(asked, models, found))
-    comparison_page.write(working_directory / page if page else COMPARISON, asked, models, found)
-    print(f"\nopen {printable(page or COMPARISON)} to see the pictures")
+    comparison_page.write(path, asked, models, found)
+    print(f"\nopen {shown} to see the pictures")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from digits.cli.pages import enter_project, page_option
 from digits.errors import UserError, printable
 from digits.paths import DATA_DIFF
 
@@ -16,10 +17,8 @@ def data() -> None:
 @data.command()
 @click.argument("before")
 @click.argument("after", required=False)
-@click.option(
-    "--page", type=click.Path(path_type=Path), default=DATA_DIFF, show_default=True, help="Where to write the page."
-)
-def diff(before: str, after: str | None, page: Path) -> None:
+@page_option(DATA_DIFF)
+def diff(before: str, after: str | None, page: Path | None) -> None:
     """Show the pictures added, removed and relabelled from revision BEFORE to AFTER, counts by label, and drift.
 
     AFTER defaults to the working tree. Example: digits data diff HEAD~1
@@ -28,6 +27,7 @@ def diff(before: str, after: str | None, page: Path) -> None:
     from digits.validation import difference
     from digits.vcs import revisions
 
+    path, shown = enter_project(page, DATA_DIFF)
     large = load().validate_.expectations.drift.max
     commits = (revisions.commit(before), revisions.commit(after) if after else None)
     names = (printable(before), printable(after or revisions.WORKING_TREE))
@@ -37,8 +37,8 @@ def diff(before: str, after: str | None, page: Path) -> None:
     print(f"data of {names[0]} → {names[1]}: {difference.format_difference(found, large)}")
     if split_change:
         print(f"\n{split_change}")
-    difference.write_page(page, found, names, commits, large, split_change)
-    print(f"\nopen {printable(page)} to see the pictures")
+    difference.write_page(path, found, names, commits, large, split_change)
+    print(f"\nopen {shown} to see the pictures")
 
 
 @data.command()

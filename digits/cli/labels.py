@@ -56,11 +56,13 @@ def apply(who: str | None) -> None:
         print(line)
     print(", ".join(f"{merged.counts[effect]:,} {effect}" for effect in decisions.EFFECTS))
     if merged.corrections == earlier:
-        print(f"{paths.CORRECTIONS} stays as it is")
+        decided = merged.counts[decisions.UNDECIDED] < len(listed)
+        hint = "" if decided else f": the column decision of {paths.LABEL_ISSUES} is empty"
+        print(f"no correction is new{hint}")
         return
     corrections.write(merged.corrections.values())
     tracked = paths.EXTERNAL.with_suffix(".dvc").exists()
-    track = f"dvc add {paths.EXTERNAL}" if tracked else f"git add {paths.CORRECTIONS}"
+    track = f"dvc add {paths.EXTERNAL}" if tracked else f"git add {paths.CORRECTIONS} && git commit"
     print(f"{paths.CORRECTIONS} has {len(merged.corrections):,} corrections; next: `{track}`, then `dvc repro`")
 
 

@@ -35,6 +35,8 @@ def test_a_run_in_a_subfolder_is_named_by_its_own_parameters(subfolder):
 
 def test_commands_on_revisions_work_in_a_subfolder(subfolder):
     assert "0 added, 0 removed, 0 relabelled" in subfolder.run("digits", "data", "diff", "HEAD~1", "HEAD")
+    printed = subfolder.run("digits", "data", "diff", "HEAD", cwd=subfolder.root / "pipeline")
+    assert printed.rstrip().endswith("open ../reports/data_diff.html to see the pictures")
     printed = subfolder.run("digits", "lineage")
     assert "with changes" not in printed
     assert "✗" not in printed

@@ -39,7 +39,7 @@ def test_a_wrong_label_is_listed_decided_and_corrected(prepared_template, tmp_pa
     printed = project.run("digits", "labels", "apply", "--who", "Ada")
     assert "1 new, 0 changed" in printed
     assert "corrections.csv has 1 corrections; next: `dvc add data/external`, then `dvc repro`" in printed
-    assert "data/external/corrections.csv stays as it is" in project.run("digits", "labels", "apply", "--who", "Bob")
+    assert "no correction is new\n" in project.run("digits", "labels", "apply", "--who", "Bob")
     before = splits(project)
     project.run("dvc", "add", "--quiet", "data/external")
     printed = project.run("dvc", "repro", "preprocess")

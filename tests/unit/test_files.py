@@ -44,6 +44,13 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_folder_is_not_replaced_by_a_file(tmp_path):
+    (tmp_path / "notes.txt").write_text("kept")
+    with pytest.raises(IsADirectoryError), files.atomic_write(tmp_path) as temporary:
+        temporary.write_text("page")
+    assert (tmp_path / "notes.txt").read_text() == "kept"
+
+
 def test_a_folder_is_replaced_as_a_whole(tmp_path, exchange):
     target = tmp_path / "data"
     target.mkdir()
