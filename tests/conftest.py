@@ -1,6 +1,7 @@
 """Shared fixtures: real digits, scratch copies of the project, tracking stores; and the two tiers of tests."""
 
 import os
+import re
 from pathlib import Path
 
 import digits  # isort: skip  # first: it settles the environment before any library is loaded
@@ -17,28 +18,32 @@ for name in (*digits.OF_A_STAGE, "DVC_STAGE", "MLFLOW_TRACKING_URI"):
 SYSTEM = "tests/system/"
 ONE_PIPELINE = "test_default_pipeline.py"  # the only test of a whole system in the fast tier
 
+# The longest files of each tier start first, so that all workers end at about the same time. The slow tier's second one
+# needs no trained model, so its worker does not wait until the first one has trained it.
+FIRST = [
+    *(ONE_PIPELINE, "test_training.py", "test_bad_inputs.py", "test_promotion.py", "test_certificate.py"),
+    *("test_whole_pipeline.py", "test_sources.py", "test_tuning.py", "test_outages.py", "test_remote.py"),
+    *("test_killed.py", "test_experiments.py", "test_server.py", "test_git.py"),
+    *("test_environment.py", "test_labels.py"),
+]
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of whole systems are the slow tier."""
+    """The tests of whole systems are the slow tier; the longest files come first."""
     for item in items:
         if item.nodeid.startswith(SYSTEM) and item.path.name != ONE_PIPELINE:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give each module of tests/system to one worker, since its tests continue each other, and all others one by one.
+    """Give each file to one worker: its tests share what fixtures make, and those of a system continue each other."""
+    from xdist.scheduler import LoadFileScheduling
 
-    `--dist loadgroup` would do it by marks, but groups nothing with pytest 9.2: pytest-xdist#1386.
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Scheduling(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return nodeid.partition("::")[0] if nodeid.startswith(SYSTEM) else nodeid
-
-    return Scheduling(config, log)
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +71,10 @@ def workspace(tmp_path, monkeypatch) -> Path:
     """An empty project folder to run a stage in: params.yaml, the sources' files and the drift reference."""
     import shutil
 
-    quick = (ROOT / "params.yaml").read_text().replace("non_digits_per_kind: 100", "non_digits_per_kind: 10")
-    (tmp_path / "params.yaml").write_text(quick)
+    content = (ROOT / "params.yaml").read_text()
+    for name, value in {"non_digits_per_kind": "10", "max_pages": "1", "page_difficulties": "[1]"}.items():
+        content = re.sub(f" {name}: .*", f" {name}: {value}", content)
+    (tmp_path / "params.yaml").write_text(content)
     shutil.copytree(ROOT / "data" / "sources", tmp_path / "data" / "sources", symlinks=True)
     shutil.copy(ROOT / "data" / "reference.json", tmp_path / "data")
     monkeypatch.chdir(tmp_path)

@@ -82,7 +82,7 @@ def write_processed_splits(source: str | dict[str, list[str]] = "mnist-5k", **la
 def write_evaluable(
     digits: dict[str, Digits], others: np.ndarray, sources: dict[str, np.ndarray] | None = None
 ) -> None:
-    """Write what evaluate reads, apart from the network: canonical digits by split, and what is no digit.
+    """Write what evaluate reads, apart from the network: canonical digits by split, what is no digit, and no page cut.
 
     `others` are (n, 28, 28) uint8 pictures, of the kind "signs"; `sources` are the names of the digits' by split. The
     hashes of the digits are those of their pixels.
@@ -100,5 +100,6 @@ def write_evaluable(
         statistics.append(pd.DataFrame(rows))
     dataset.write_processed(blocks, RULE)
     dataset.write_non_digits([("test", "signs", others)])
+    dataset.write_page_cuts([])
     pd.concat(statistics, ignore_index=True).to_parquet(paths.STATISTICS)
     paths.QUARANTINE.write_text("split,row,path,label,reasons\n")

@@ -24,8 +24,8 @@ NO_FLOORS = {
 TINY = {
     # With these, 200 digits give each split three or more of each label.
     "ingest": {"sources": ["folder"], "validation_fraction": 0.3, "seed": 45},
-    "preprocess": {"non_digits_per_kind": 10},
-    "evaluate": {"corrupted_digits": 5},
+    "preprocess": {"non_digits_per_kind": 10, "max_pages": 1},
+    "evaluate": {"corrupted_digits": 5, "page_difficulties": [1], "pages_per_difficulty": 1},
     "train": {"convolutions": [[4, 5, 2], [8, 3, 2]], "epochs": 2, "batch_size": 20},
     "register": {**NO_FLOORS, "min_compared": 10},
 }

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import yaml
 
@@ -72,3 +73,14 @@ def test_the_champion_classifies_a_picture(made, mnist_digits):
     picture = made.root / "seven.png"
     picture.write_bytes(pictures.encode_png(255 - mnist_digits.images[mnist_digits.labels == 7][0]))
     assert json.loads(made.run("digits", "predict", "--json", str(picture)).splitlines()[-1])["label"] == 7
+
+
+def test_the_champion_reads_a_page(made, mnist_digits):
+    """Costs 2 s: the command with the registry, and 0.1 s of reading."""
+    first = [np.flatnonzero(mnist_digits.labels == label)[0] for label in (3, 4, 1, 5, 7, 8)]
+    images = [255 - np.pad(image, 4) for image in mnist_digits.images[first]]
+    (made.root / "page.png").write_bytes(pictures.encode_png(np.vstack([np.hstack(images[:3]), np.hstack(images[3:])])))
+    printed = made.run("digits", "read", str(made.root / "page.png"), "--show", str(made.root / "shown.png"))
+    assert "certificate of version 1: " in printed
+    assert [line.replace(" ", "") for line in printed.splitlines()[-2:]] == ["341", "578"]
+    assert (made.root / "shown.png").exists()

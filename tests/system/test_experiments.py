@@ -13,6 +13,8 @@ from digits.files import digest
 from tests.scratch import clone, wait_for_queue
 from tests.tracking_store import best_versions, client_of, predictions_of, runs_of
 
+SMALL = "convolutions=[[4,5,2],[6,3,2]] seed=5"
+
 
 def store_of(prepared):
     return client_of(f"sqlite:///{prepared.root}/mlflow.db")
@@ -69,9 +71,12 @@ def test_dvc_shows_the_same_figures(prepared, client):
 
 def test_an_experiment_from_a_subfolder_is_logged_in_the_same_store(prepared, client):
     # DVC takes both names from the folder that it is called in.
-    command = ("dvc", "exp", "run", "-S", "../params.yaml:train.seed=5", "../dvc.yaml")
-    prepared.run(*command, cwd=prepared.root / "pipeline")
-    assert [run.info.run_name for run in runs_of(client)][4:] == ["seed=5"]
+    changes = ("../params.yaml:train.seed=5", "../params.yaml:train.convolutions=[[4,5,2],[6,3,2]]")
+    command = ("dvc", "exp", "run", *(f"-S{change}" for change in changes), "--name", "small", "../dvc.yaml")
+    assert "Ran experiment(s): small" in prepared.run(*command, cwd=prepared.root / "pipeline")
+    (run,) = runs_of(client)[4:]
+    assert (run.info.run_name, run.data.tags["dvc_experiment"]) == (SMALL, "small")
+    assert run.data.params["train.convolutions"] == "[[4, 5, 2], [6, 3, 2]]"
     assert not (prepared.root / "pipeline" / "mlflow.db").exists()
 
 
@@ -84,8 +89,8 @@ def elsewhere(prepared, tmp_path_factory):
 
 
 def test_a_result_from_the_cache_is_logged_in_a_new_store(client, elsewhere):
-    known = next(run for run in runs_of(client) if run.info.run_name == "seed=5")
-    printed = elsewhere.run("dvc", "exp", "run", "-S", "train.seed=5")
+    known = next(run for run in runs_of(client) if run.info.run_name == "seed=1")
+    printed = elsewhere.run("dvc", "exp", "run", "-S", "train.seed=1")
     assert printed.count("is cached - skipping run") == 2
     assert "epoch" not in printed
     (logged,) = runs_of(store_of(elsewhere))
@@ -130,11 +135,12 @@ def test_the_model_is_fetched_by_its_name_and_revision(elsewhere, tmp_path):
     elsewhere.git("tag", "--annotate", "digits@v1.0.0", "--message", "the first")
     model, fetched = elsewhere.root / "models" / "digits.onnx", tmp_path / "digits.onnx"
     first, here = model.read_bytes(), str(elsewhere.root)
-    elsewhere.run("dvc", "exp", "run", "-S", "train.seed=6", "--name", "six", "evaluate")
+    rate = "train.learning_rate=0.01"  # the cache has the result
+    assert "epoch" not in elsewhere.run("dvc", "exp", "run", "-S", rate, "--name", "other", "evaluate")
     second = model.read_bytes()
     assert second != first
     elsewhere.run("dvc", "artifacts", "get", here, "digits", "--rev", "v1.0.0", "--out", str(fetched))
     assert fetched.read_bytes() == first
-    for revision, content in (("HEAD", first), ("six", second)):
+    for revision, content in (("HEAD", first), ("other", second)):
         elsewhere.run("dvc", "get", "--force", here, "models/digits.onnx", "--rev", revision, "--out", str(fetched))
         assert fetched.read_bytes() == content

@@ -145,7 +145,7 @@ def test_a_server_killed_during_training_loses_nothing(untrained, database, tmp_
         assert f"error: the tracking server {uri} does not answer" in printed
         assert "Traceback" not in printed
     with tracking_server(tmp_path, port):
-        log_the_rest(untrained, uri)
+        untrained.run(sys.executable, "-m", "pipeline.register", env={"MLFLOW_TRACKING_URI": uri})
         check_complete(client_of(uri), untrained)
 
 

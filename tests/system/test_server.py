@@ -114,23 +114,18 @@ def test_no_password_is_in_the_list_of_processes(server):
 
 
 def test_without_a_password_access_is_denied(trained, server):
-    printed = trained.run(
-        *("dvc", "repro", "--force", "--single-item", "train"),
-        fails=True,
-        env={"MLFLOW_TRACKING_URI": server["MLFLOW_TRACKING_URI"]},
-    )
+    uri = {"MLFLOW_TRACKING_URI": server["MLFLOW_TRACKING_URI"]}
+    printed = trained.run("python", "-m", "pipeline.train", fails=True, env=uri)
     assert "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in printed
     assert "Traceback" not in printed
-    trained.run("dvc", "checkout")  # DVC removes a stage's outputs before it runs; its cache has them
 
 
-def test_a_queue_of_four_is_logged_completely(trained, server, client):
-    grid = ("-S", "train.learning_rate=0.005,0.01", "-S", "train.seed=0,1")
-    trained.run("dvc", "exp", "run", "--queue", *grid, env=server)
+def test_a_queue_of_two_is_logged_completely(trained, server, client):
+    trained.run("dvc", "exp", "run", "--queue", "-S", "train.seed=1,2", env=server)
     trained.run("dvc", "queue", "start", "-j", "2", env=server)
     wait_for_queue(trained)
     found = runs_of(client)
-    assert [run.info.status for run in found] == ["FINISHED"] * 4
+    assert [run.info.status for run in found] == ["FINISHED"] * 2
     for run in found:
         assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
         assert 0 <= run.data.metrics["test_accuracy"] <= 1
@@ -141,7 +136,7 @@ def test_a_queue_of_four_is_logged_completely(trained, server, client):
 def test_its_registry_has_one_champion_that_classifies_digits(trained, server, client):
     versions = client.search_model_versions("name = 'digits'")
     champion = client.get_model_version_by_alias("digits", "champion")
-    assert len(versions) == 4
+    assert len(versions) == 2
     assert champion.version in best_versions(client, versions)
     picture = next((trained.root / "data" / "external" / "0").iterdir())
     predicted = json.loads(trained.run("digits", "predict", "--json", str(picture), env=server).splitlines()[-1])
@@ -163,4 +158,4 @@ def test_a_local_store_is_migrated_completely_and_once(trained, server, client):
             for store, run in ((client, copied), (local, known))
         ]
         assert names[0] == names[1]
-        assert len(client.search_model_versions("name = 'digits'")) == 5
+        assert len(client.search_model_versions("name = 'digits'")) == 3

@@ -1,11 +1,6 @@
 """A user's error in a project that is trained: a message, an exit status that is not 0, and nothing lost."""
 
-import sqlite3
-
-import pytest
-
 from digits.files import digest
-from tests.loopback import free_port
 
 
 def test_a_typo_in_the_parameters(trained):
@@ -22,14 +17,12 @@ def test_a_read_only_database(trained):
     before = digest(database, "md5")
     database.chmod(0o444)
     try:
-        printed = trained.run("dvc", "repro", "--force", "--single-item", "train", fails=True)
+        printed = trained.run("python", "-m", "pipeline.train", fails=True)
     finally:
         database.chmod(0o644)
     assert f"error: {database} is read-only, and every run is logged there: `chmod u+w {database}`" in printed
     assert "Traceback" not in printed
     assert digest(database, "md5") == before
-    trained.run("dvc", "checkout")  # DVC removes a stage's outputs before it runs; its cache has them, git the metrics
-    trained.git("checkout", "--", "metrics")
 
 
 def test_a_database_that_is_none(trained, tmp_path):
@@ -39,21 +32,12 @@ def test_a_database_that_is_none(trained, tmp_path):
         printed = trained.run("python", "-m", f"pipeline.{stage}", fails=True, env=uri)
         assert f"error: {tmp_path}/mlflow.db is no SQLite database" in printed
         assert "Traceback" not in printed
-    assert "warning" not in trained.run("python", "-m", "pipeline.evaluate", env=uri)  # which needs no store
-
-
-def test_a_tracking_server_that_is_not_there(trained):
-    uri = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-    printed = trained.run("python", "-m", "pipeline.train", fails=True, env=uri)
-    assert f"the tracking server {uri['MLFLOW_TRACKING_URI']} does not answer" in printed
-    assert "Traceback" not in printed
 
 
 def test_no_git_repository(trained):
     (trained.root / ".git").rename(trained.root / ".nogit")
     try:
         assert "is not a git repository" in trained.run("dvc", "repro", fails=True)
-        assert "trained: validation accuracy" in trained.run("python", "-m", "pipeline.train")
     finally:
         (trained.root / ".nogit").rename(trained.root / ".git")
 
@@ -64,27 +48,3 @@ def test_the_message_for_a_new_store_suggests_make_register(trained, tmp_path):
     printed = trained.run("digits", "predict", str(picture), fails=True, env=uri)
     assert "models:/digits@champion is not in the registry" in printed
     assert "make register" in printed
-
-
-def test_a_new_store_is_filled_from_the_files(trained, tmp_path):
-    uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other.db"}
-    printed = trained.run("dvc", "repro", "--force", "--single-item", "register", env=uri)
-    assert "version 1 is champion" in printed
-    with sqlite3.connect(tmp_path / "other.db") as database:
-        tags = dict(database.execute("select key, value from tags").fetchall())
-    weights = digest(trained.root / "models" / "digits.weights.h5", "sha256")
-    assert (tags["logged"], tags["weights_sha256"]) == ("later, from the files", weights)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(b"seven", "not a picture (5 bytes)"), (None, "No such file")],
-)
-def test_a_picture_that_can_not_be_read(trained, tmp_path, content, words):
-    picture = tmp_path / "picture.png"
-    if content is not None:
-        picture.write_bytes(content)
-    printed = trained.run("digits", "predict", str(picture), fails=True)
-    assert words in printed
-    assert str(picture) in printed
-    assert "Traceback" not in printed
