@@ -54,6 +54,8 @@ PROCESSED_SCHEMA = pa.schema(
 NON_DIGITS_SCHEMA = pa.schema(
     {"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "split": pa.string(), "kind": pa.dictionary(pa.int8(), pa.string())}
 )
+# Cut from composed pages: `label` is 0 to 9, or NO_DIGIT
+PAGE_CUTS_SCHEMA = pa.schema({"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "label": pa.int64()})
 _RULE_KEY = b"digits_split"
 
 
@@ -198,10 +200,10 @@ def read_processed(split: str, folder: Path = paths.PROCESSED) -> Digits:
 
 
 def read_training() -> Digits:
-    """What a network is trained on: the training split and, with the label NO_DIGIT, what is no digit."""
-    digits, others = read_processed("train"), read_non_digits("train").images
-    labels = np.concatenate([digits.labels, np.full(len(others), NO_DIGIT)])
-    return Digits(np.concatenate([digits.images, others]), labels)
+    """What a network is trained on: the training split, what is drawn with the label NO_DIGIT, and cuts of pages."""
+    digits, others, cuts = read_processed("train"), read_non_digits("train").images, read_page_cuts()
+    labels = np.concatenate([digits.labels, np.full(len(others), NO_DIGIT), cuts.labels])
+    return Digits(np.concatenate([digits.images, others, cuts.images]), labels)
 
 
 def read_digits(path: Path) -> Digits:
@@ -274,6 +276,20 @@ def read_non_digits(split: str, path: Path = paths.NON_DIGITS) -> NonDigits:
     with path.open("rb") as file:  # by its path, PyArrow would not say of a missing file that it is missing
         table = pq.read_table(file, filters=[("split", "==", split)])
     return NonDigits(_images(table), table["kind"].cast(pa.string()).to_numpy().astype(str))
+
+
+def write_page_cuts(found: Iterable[Digits], path: Path = paths.PAGE_CUTS) -> None:
+    """Write what is cut from composed pages, page by page; the labels may be NO_DIGIT."""
+    with atomic_write(path) as temporary, pq.ParquetWriter(temporary, PAGE_CUTS_SCHEMA) as writer:
+        for cuts in found:
+            columns = {"image": _binary(cuts.images), "label": cuts.labels}
+            writer.write_table(pa.table(columns, schema=PAGE_CUTS_SCHEMA))
+
+
+def read_page_cuts(path: Path = paths.PAGE_CUTS) -> Digits:
+    """What is cut from composed pages of training digits; the labels may be NO_DIGIT."""
+    with path.open("rb") as file:
+        return _digits(pq.read_table(file))
 
 
 def _digits(table: pa.Table) -> Digits:

@@ -95,25 +95,35 @@ def _reduced_mask(ink: np.ndarray) -> tuple[np.ndarray, int]:
 def _erase(ink: np.ndarray, lines: list[Line]) -> np.ndarray:
     """The ink without nearly level lines, each where it is about as thin as it mostly is."""
     height, width = ink.shape
-    reach = _reach(height)
-    columns, offsets = np.arange(width), np.arange(-3 * reach, 3 * reach + 1)[:, None]
     erased = ink.copy()
     for left, right in lines:
-        rows = np.rint(np.clip(np.linspace(left, right, width), 0, height - 1)).astype(int) + offsets
-        inside = (rows >= 0) & (rows < height)
-        inked = inside & (erased[np.clip(rows, 0, height - 1), columns] > RIM)
-        nearest = np.where(inked, np.abs(offsets), len(offsets)).argmin(axis=0)
-        first, last = _run(inked, nearest)
-        length = last - first + 1
-        met = inked[nearest, columns] & (np.abs(offsets[nearest, 0]) <= reach)
-        thickness = np.quantile(length[met], 0.25) if met.any() else np.inf  # a stroke may lie along half of it
-        if thickness > reach + 1:
-            continue
-        thin = met & (length <= 1.5 * thickness + 1)
-        places = np.arange(len(offsets))[:, None]
-        rows_erased, columns_erased = np.nonzero(inside & thin & (places >= first - 1) & (places <= last + 1))
-        erased[rows[rows_erased, columns_erased], columns_erased] = 0
+        rows = np.clip(np.linspace(left, right, width), 0, height - 1)
+        erase_path(erased, np.arange(width), rows, _reach(height), RIM)
     return erased
+
+
+def erase_path(ink: np.ndarray, columns: np.ndarray, rows: np.ndarray, reach: int, rim: float) -> None:
+    """Erase from (height, width) ink, in place, a nearly level line through these (k,) columns and rows, in pixels.
+
+    Only where it is about as thin as it mostly is; nothing if that is more than `reach` pixels. Ink above `rim` belongs
+    to it.
+    """
+    height = len(ink)
+    offsets = np.arange(-3 * reach, 3 * reach + 1)[:, None]
+    rows = np.rint(rows).astype(int) + offsets
+    inside = (rows >= 0) & (rows < height)
+    inked = inside & (ink[np.clip(rows, 0, height - 1), columns] > rim)
+    nearest = np.where(inked, np.abs(offsets), len(offsets)).argmin(axis=0)
+    first, last = _run(inked, nearest)
+    length = last - first + 1
+    met = inked[nearest, np.arange(len(columns))] & (np.abs(offsets[nearest, 0]) <= reach)
+    thickness = np.quantile(length[met], 0.25) if met.any() else np.inf  # a stroke may lie along half of it
+    if thickness > reach + 1:
+        return
+    thin = met & (length <= 1.5 * thickness + 1)
+    places = np.arange(len(offsets))[:, None]
+    erased_rows, erased_columns = np.nonzero(inside & thin & (places >= first - 1) & (places <= last + 1))
+    ink[rows[erased_rows, erased_columns], columns[erased_columns]] = 0
 
 
 def _run(inked: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
-"""From the pixel values of any mode and depth to 8-bit grey, at most 512 pixels on a side, in bands of rows."""
+"""From the pixel values of any mode and depth to 8-bit grey, averaged down, in bands of rows."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from digits.data.picture_files import PictureFile
 
 MAX_SIDE = 512  # pixels: a larger picture is averaged down, which saves time and does not affect a 28 x 28 digit
 BAND_PIXELS = 1 << 18  # converted at a time: bounds the memory
+SAMPLE_PIXELS = 1 << 18  # by which the most telling band of a larger picture is chosen
 # The values of white: fractions, 8, 10, 12, 14 and 16 bits. The least that no pixel exceeds by more is taken.
 WHITES = (1, 255, 1023, 4095, 16383, 65535)
 COLOUR_GAIN = 1.5  # times the standard deviation of the luminance: a band that varies more shows the ink instead
@@ -32,8 +34,8 @@ class PixelValues(NamedTuple):
     highest: float
 
 
-def grey(picture: PictureFile) -> PixelValues:
-    """The grey of a loaded picture, upright and averaged down by a whole factor to at most MAX_SIDE pixels.
+def grey(picture: PictureFile, factor: int | None = None) -> PixelValues:
+    """The grey of a loaded picture, upright and averaged down by a whole factor: by default to at most MAX_SIDE pixels.
 
     White is 1, 255, 1,023, 4,095, 16,383 or 65,535 in a picture of fractions or more than 8 bits: the least that no
     pixel exceeds by more than a tenth, else its largest value. What is below black, and what is no number, becomes
@@ -41,25 +43,65 @@ def grey(picture: PictureFile) -> PixelValues:
     transparent background becomes white behind dark ink and black behind light ink.
     """
     width, height = picture.size
-    factor = -(-max(width, height) // MAX_SIDE)
+    factor = factor or -(-max(width, height) // MAX_SIDE)
     box = (min(factor, width), min(factor, height))
     rows = height if width * height <= BAND_PIXELS else max(1, BAND_PIXELS // (width * box[1])) * box[1]
     extremes = None
     if picture.image.mode.startswith(("I", "F")):
         extremes = _extremes(picture, rows)
         white = next((white for white in WHITES if extremes[1] <= OVERSHOOT * white), extremes[1])
-        parts = [_reduced(_eight_bits(band, white), box) for band in picture.bands(rows)]
+        bands = [reduced(_eight_bits(band, white), box) for band in picture.bands(rows)]
     else:
         mode = _plain_mode(picture.image)
-        parts = [_reduced(band.convert(mode), box) for band in picture.bands(rows)]
-    pixels = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    if pixels.ndim == 3:
-        pixels = _most_telling_band(pixels)
-    transpose = TRANSPOSE_BY_ORIENTATION.get(picture.orientation)
-    if transpose is not None:
-        pixels = np.asarray(Image.fromarray(pixels).transpose(transpose))
+        whole = picture.bands(height if box == (1, 1) else rows)
+        bands = [reduced(band if band.mode == mode else band.convert(mode), box) for band in whole]
+    image = bands[0] if len(bands) == 1 else Image.fromarray(np.concatenate([np.asarray(band) for band in bands]))
+    pixels = np.asarray(_upright(most_telling_band(image), picture.orientation))
     lowest, highest = extremes or (pixels.min(), pixels.max())
     return PixelValues(pixels, float(lowest), float(highest))
+
+
+def colours(picture: PictureFile, factor: int) -> np.ndarray:
+    """(height, width, 3) uint8 RGB of a loaded picture, upright and averaged down by a whole factor, to be looked at.
+
+    A picture with a transparent background, with fractions or with more than 8 bits is shown as its `grey`.
+    """
+    image = next(picture.bands(picture.size[1]))
+    if image.mode.startswith(("I", "F")) or picture.image.has_transparency_data:
+        image = Image.fromarray(grey(picture, factor).pixels)
+    else:
+        box = (min(factor, image.width), min(factor, image.height))
+        image = _upright(reduced(image.convert("RGB"), box), picture.orientation)
+    return np.asarray(image.convert("RGB"))
+
+
+def most_telling_band(image: Image.Image) -> Image.Image:
+    """The grey, an image L, of an image L, RGB or RGBA: the luminance, or a band that varies far more.
+
+    A yellow pen on white paper, or red on green, is as light as its paper: only a single band shows the ink.
+    """
+    if image.mode == "L":
+        return image
+    if image.mode == "RGBA" and np.asarray(image.getchannel("A")).min() < 255:
+        values, opacity = (np.asarray(band, np.float32) for band in (image.convert("L"), image.getchannel("A")))
+        return Image.fromarray(_on_contrasting_background(values, opacity))
+    step = math.ceil(math.sqrt(image.width * image.height / SAMPLE_PIXELS))
+    size = (-(-image.width // step), -(-image.height // step))
+    sample = image if step == 1 else image.resize(size, Image.Resampling.NEAREST)
+    *deviations, luminance = (np.asarray(band).std() for band in (*sample.split()[:3], sample.convert("L")))
+    strongest = int(np.argmax(deviations))
+    is_telling = deviations[strongest] > COLOUR_GAIN * luminance
+    return image.getchannel(strongest) if is_telling else image.convert("L")
+
+
+def reduced(image: Image.Image, box: tuple[int, int]) -> Image.Image:
+    """The image averaged down by these whole factors, across and down."""
+    return image.reduce(box) if box != (1, 1) else image
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    transpose = TRANSPOSE_BY_ORIENTATION.get(orientation)
+    return image if transpose is None else image.transpose(transpose)
 
 
 def _extremes(picture: PictureFile, rows: int) -> tuple[float, float]:
@@ -79,28 +121,11 @@ def _eight_bits(band: Image.Image, white: float) -> Image.Image:
     return Image.fromarray(np.rint(np.clip(values * (255 / white), 0, 255)).astype(np.uint8))
 
 
-def _reduced(band: Image.Image, box: tuple[int, int]) -> np.ndarray:
-    return np.asarray(band.reduce(box) if box != (1, 1) else band)
-
-
 def _plain_mode(image: Image.Image) -> str:
     """L, RGB or RGBA: the simplest of these modes that keeps what the picture shows."""
     if image.has_transparency_data:
         return "RGBA"
     return "L" if image.mode in ("1", "L") else "RGB"
-
-
-def _most_telling_band(pixels: np.ndarray) -> np.ndarray:
-    """(height, width) uint8 grey of (height, width, 3 or 4) RGB or RGBA: the luminance, or a band that varies far more.
-
-    A yellow pen on white paper, or red on green, is as light as its paper: only a single band shows the ink.
-    """
-    grey = np.asarray(Image.fromarray(pixels[..., :3]).convert("L"))
-    if pixels.shape[2] == 4 and pixels[..., 3].min() < 255:
-        return _on_contrasting_background(grey.astype(np.float32), pixels[..., 3].astype(np.float32))
-    bands = [pixels[..., band] for band in range(3)]
-    strongest = max(bands, key=np.std)
-    return np.ascontiguousarray(strongest) if strongest.std() > COLOUR_GAIN * grey.std() else grey
 
 
 def _on_contrasting_background(value: np.ndarray, opacity: np.ndarray) -> np.ndarray:
