@@ -3,7 +3,7 @@
 import click
 
 from digits import errors
-from digits.cli import compare, data, labels, model, report, servers, tracking, training
+from digits.cli import compare, data, labels, model, read, report, servers, tracking, training
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,6 +17,7 @@ def commands() -> None:
 
 for command in (
     model.predict,
+    read.read,
     servers.serve,
     servers.ui,
     tracking.lineage,

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digits import errors, ignored, report_ignored
+from digits import errors
+from digits.cli.champion import load, min_probability_option, progress, start
 from digits.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -18,16 +19,8 @@ if TYPE_CHECKING:
     from digits.prediction.batches import Prediction
     from digits.prediction.inputs import Listing
     from digits.processes import Background
-    from digits.tracking.registry import Version
 
 MAX_SHOWN = 100  # pictures of a contact sheet
-PROGRESS_AFTER = 2  # seconds
-
-
-def _check_share(context: click.Context, parameter: click.Parameter, value: float) -> float:
-    if not 0 <= value <= 1:  # click's own range accepts nan
-        raise click.BadParameter(f"{value} is not in the range 0 to 1; 0.9 is 90 %", context, parameter)
-    return value
 
 
 @click.command()
@@ -40,14 +33,7 @@ def _check_share(context: click.Context, parameter: click.Parameter, value: floa
     type=click.Path(path_type=Path),
     help=f"Draw a .png file: the first {MAX_SHOWN} pictures, their canonical digits, saliency and answers.",
 )
-@click.option(
-    "--min-probability",
-    metavar="SHARE",
-    type=float,
-    default=0.0,
-    callback=_check_share,
-    help="Refuse what is less probable, 0 to 1, too: a value below the model's own changes nothing.",
-)
+@min_probability_option
 def predict(
     picture: tuple[str, ...], as_json: bool, out: Path | None, show: Path | None, min_probability: float
 ) -> None:
@@ -69,13 +55,7 @@ def predict(
     """
     if as_json and out:
         raise click.UsageError("--json prints the predictions, and --out writes them to a file: give one of the two")
-    if ignored:  # reported here, since the other process gets an environment without them
-        from digits.addresses import redact
-
-        report_ignored("MLFLOW_", redact)
-    from digits.processes import Background
-
-    champion = Background(_checked_champion)  # MLflow's import takes longer than all else that a few pictures need
+    champion = start()
     from digits.prediction import files
     from digits.prediction.inputs import Listing
 
@@ -84,7 +64,7 @@ def predict(
     if show:
         files.check(show, [".png"])
     listing = Listing(picture, [path for path in (out, show) if path])
-    classifier = cache(lambda: _load(champion, min_probability))
+    classifier = cache(lambda: load(champion, min_probability))
     if out:
         first, failed = _write(listing, champion, classifier, min_probability, out)
     else:
@@ -93,14 +73,6 @@ def predict(
         _draw(listing, first, classifier, show)
     if failed:
         raise UserError(f"{failed:,} of {listing.count:,} pictures can't be read: see their rows")
-
-
-def _checked_champion() -> tuple["Version", Path]:
-    """The champion, and its ONNX file after all checks."""
-    from digits.tracking import registry, version_checks
-
-    version = registry.resolve_alias(registry.CHAMPION_URI)
-    return version, version_checks.checked_file(version)
 
 
 def _print(
@@ -117,7 +89,7 @@ def _print(
     failed = 0
     decoded = batches.decode_batches(listing, champion.done)
     classified = (batches.classify(batch, classifier, min_probability) for batch in decoded)
-    for batch in _progress(classified, listing.count, hidden=sys.stdout.isatty()):
+    for batch in progress(classified, listing.count, hidden=sys.stdout.isatty()):
         for prediction in batch:
             print(_as_json(prediction) if as_json else _as_text(prediction))
             failed += prediction.error is not None
@@ -152,7 +124,7 @@ def _write(
     decoded = ahead or batches.decode_batches(listing, champion.done, log.batches)
     classified = (batches.classify(batch, classifier, min_probability) for batch in decoded)
     try:
-        for batch in _progress(classified, listing.count, log.pictures):
+        for batch in progress(classified, listing.count, log.pictures):
             log.append(batch)
     except KeyboardInterrupt:
         raise errors.Interrupted("interrupted: the same command goes on where it stopped") from None
@@ -162,43 +134,6 @@ def _write(
     counted = ", ".join(f"{counts[name]:,} {name}" for name in ("read", "refused", "failed"))
     print(f"{listing.count:,} pictures: {counted}; see {printable(out)}")
     return first, counts["failed"]
-
-
-def _load(champion: "Background", min_probability: float) -> "Classifier":
-    """The champion's classifier; what is certified of its answers, and an option without effect, are reported."""
-    from digits.tracking import certificate, version_checks
-
-    version, path = champion.result()
-    classifier = version_checks.load_checked(version, path)
-    if classifier.acceptance is None:
-        print(
-            f"version {version.number} refuses nothing by itself: an earlier version of this project trained "
-            "it; `dvc repro` trains one that does",
-            file=sys.stderr,
-        )
-        return classifier
-    if 0 < min_probability < classifier.acceptance.min_probability:
-        print(
-            f"--min-probability {min_probability} changes nothing: version {version.number} refuses what is below "
-            f"{classifier.acceptance.min_probability} itself",
-            file=sys.stderr,
-        )
-    print(f"certificate of version {version.number}: {certificate.state(version)}", file=sys.stderr)
-    return classifier
-
-
-def _progress(
-    batches: Iterator[list["Prediction"]], total: int, done: int = 0, hidden: bool = False
-) -> Iterator[list["Prediction"]]:
-    """The batches, with a progress bar on standard error if that is a terminal and they take long."""
-    from tqdm import tqdm
-
-    with tqdm(
-        total=total, initial=done, unit=" pictures", disable=hidden or None, delay=PROGRESS_AFTER, leave=False
-    ) as bar:
-        for batch in batches:
-            yield batch
-            bar.update(len(batch))
 
 
 def _draw(
