@@ -146,6 +146,9 @@ class Validate(Section):
 class Preprocess(Section):
     non_digits: Share
     non_digits_per_kind: int = Field(ge=10, le=10_000)
+    page_digits: Number = Field(ge=0, le=10)
+    page_non_digits: Number = Field(ge=0, le=10)
+    max_pages: int = Field(ge=1, le=100_000)
     drawing_seed: Seed
 
 
@@ -202,6 +205,8 @@ class Evaluate(Section):
     certificate_confidence: Number = Field(ge=0.5, lt=1)
     max_digits_refused: Fraction
     corrupted_digits: int = Field(ge=1)
+    page_difficulties: list[Annotated[int, Field(ge=1, le=5)]] = Field(min_length=1)
+    pages_per_difficulty: int = Field(ge=1, le=1000)
     worst_mistakes: int = Field(ge=1, le=100)
 
 

@@ -34,8 +34,10 @@ DATA_CARD = Path("data/README.md")
 # preprocess
 PROCESSED = Path("data/processed")
 NON_DIGITS = Path("data/interim/non_digits.parquet")
+PAGE_CUTS = Path("data/interim/page_cuts.parquet")
 SAMPLES = Path("reports/figures/samples.png")
 NON_DIGIT_SAMPLES = Path("reports/figures/non_digits.png")
+PAGE_CUT_SAMPLES = Path("reports/figures/page_cuts.png")
 
 # train
 WEIGHTS = Path("models/digits.weights.h5")

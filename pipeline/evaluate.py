@@ -1,7 +1,7 @@
 """Evaluate: choose what the model accepts on the validation split, and score it once on the test split.
 
-Reads   models/network.onnx, data/processed/, data/interim/non_digits.parquet, statistics.parquet and quarantine.csv,
-        reports/figures/learning_curves.png
+Reads   models/network.onnx, data/processed/, data/interim/non_digits.parquet, page_cuts.parquet (to count them),
+        statistics.parquet and quarantine.csv, reports/figures/learning_curves.png
 Writes  models/digits.onnx (the network with its temperature and bounds), models/README.md (the model card),
         metrics/evaluate.json, and in reports/ evaluation.html, plots/predictions.csv, reliability.csv and
         risk_coverage.csv, figures/confusion_matrix.png, mistakes, reliability, risk_coverage and slices.png
@@ -9,14 +9,17 @@ Writes  models/digits.onnx (the network with its temperature and bounds), models
 The parts of the validation split choose temperature, bound of the outlier score and threshold; docs/trust.md says how.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from digits import paths
 from digits.data import dataset
 from digits.data.dataset import Digits
+from digits.data.page_orders import PAGE_WORKLOAD, PageOrder
 from digits.errors import run
 from digits.evaluation import choice, curves, message, model_card, plots, report, slices, summary
 from digits.evaluation.choice import Choice
@@ -24,6 +27,8 @@ from digits.evaluation.result import Evaluation
 from digits.files import atomic_write, write_json
 from digits.model.classifier import Classifier, Predictions
 from digits.params import Evaluate, load
+from digits.processes import parallel_map
+from digits.reading import measurement
 
 
 class Split(NamedTuple):
@@ -55,6 +60,12 @@ def write_predictions(test: Split) -> None:
         pd.DataFrame(columns).to_csv(temporary, index=False)
 
 
+def read_pages(orders: list[PageOrder]) -> dict[str, dict[str, float]]:
+    """The scores of the composed pages, by difficulty, and of the grids."""
+    counts = parallel_map(partial(measurement.measure, paths.ONNX), orders, PAGE_WORKLOAD * len(orders))
+    return measurement.summary(orders, tqdm(counts, "read pages", len(orders), unit=" pages", disable=None))
+
+
 def main() -> None:
     settings = load()
     params = settings.evaluate
@@ -65,6 +76,7 @@ def main() -> None:
     found_others = classifier.predict(others.images)
     groups = slices.read_groups("test", test.digits, test.sources)
     table = slices.score(groups, test.found.probabilities.argmax(axis=1) == labels)
+    pages = measurement.orders(params, test.digits)
     evaluated = {
         "validation": summary.split_scores(validation.found, validation.digits.labels, validation.sources),
         "test": {
@@ -76,9 +88,11 @@ def main() -> None:
         "acceptance": summary.acceptance(chosen),
         **summary.non_digits(test.found, found_others, others),
         **summary.robustness(classifier, test.digits, params.corrupted_digits),
+        "pages": read_pages(pages),
     }
     predictions = (classifier, test.digits, test.found, others, found_others)
-    evaluation = Evaluation(*predictions, groups, table, evaluated, chosen.certificate)
+    page = measurement.shown(paths.ONNX, pages)
+    evaluation = Evaluation(*predictions, groups, table, evaluated, chosen.certificate, page)
     write_json(paths.EVALUATION, evaluated)
     write_predictions(test)
     curves.write(test.found.probabilities, labels)

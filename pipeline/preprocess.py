@@ -1,8 +1,9 @@
-"""Preprocess: convert every picture to the canonical 28 x 28 digit, in its split, and draw some that are no digit.
+"""Preprocess: convert every picture to the canonical digit, in its split; draw what is no digit; cut composed pages.
 
 Reads   data/raw/, data/interim/quarantine.csv (pictures to leave out), metrics/validate.json (its success)
 Writes  data/processed/train.parquet, validation.parquet and test.parquet, data/interim/non_digits.parquet (what the
-        network learns to refuse, and what evaluate measures that on), reports/figures/samples.png and non_digits.png
+        network learns to refuse, and what evaluate measures that on) and page_cuts.parquet (digits, and what is none,
+        as `digits read` cuts them), and in reports/figures/ samples.png, non_digits.png and page_cuts.png
 """
 
 from collections.abc import Iterator
@@ -15,10 +16,12 @@ from tqdm import tqdm
 from digits import paths
 from digits.data import dataset, non_digits, pictures
 from digits.data.dataset import Block, Digits, RowGroup
+from digits.data.page_orders import PAGE_WORKLOAD
 from digits.errors import UserError, printable, run
 from digits.files import read_json
 from digits.params import Preprocess, load
 from digits.processes import parallel_map
+from digits.reading import training_cuts
 from digits.visualization import figures
 
 DRAWN_FROM = 50  # digits of each label, for pictures of two digits
@@ -86,6 +89,16 @@ def draw_non_digits(params: Preprocess, train_rows: int) -> Iterator[tuple[str, 
             yield order.split, order.kind, images
 
 
+def cut_pages(params: Preprocess, train: Digits) -> Iterator[Digits]:
+    """Digits, and what is none, cut from composed pages of training digits, page by page."""
+    pages = training_cuts.count_pages(params, len(train.labels))
+    cuts = parallel_map(training_cuts.cut_page, training_cuts.orders(params, train), PAGE_WORKLOAD * pages)
+    with tqdm(desc="cut pages", total=pages, unit=" pages", disable=None) as progress:
+        for chosen in training_cuts.sample(cuts, params):
+            progress.update()
+            yield chosen
+
+
 def main() -> None:
     params = load().preprocess
     if not read_json(paths.VALIDATION)["success"]:
@@ -99,6 +112,9 @@ def main() -> None:
     dataset.write_non_digits(draw_non_digits(params, rows["train"]))
     figures.non_digits(dataset.read_non_digits("test"), paths.NON_DIGIT_SAMPLES)
     print(f"drew what is no digit: see {paths.NON_DIGIT_SAMPLES}")
+    dataset.write_page_cuts(cut_pages(params, dataset.read_processed("train")))
+    figures.page_cuts(dataset.read_page_cuts(), paths.PAGE_CUT_SAMPLES)
+    print(f"cut composed pages: see {paths.PAGE_CUT_SAMPLES}")
 
 
 if __name__ == "__main__":

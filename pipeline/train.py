@@ -1,6 +1,6 @@
 """Train: fit the network on the training split, export it as ONNX, and compare the logits of the two.
 
-Reads   data/processed/train.parquet, data/processed/validation.parquet, data/interim/non_digits.parquet
+Reads   data/processed/train.parquet and validation.parquet, data/interim/non_digits.parquet and page_cuts.parquet
 Writes  models/digits.weights.h5, models/network.onnx (the same network, for inference), metrics/train.json,
         reports/plots/history.csv, reports/figures/learning_curves.png
 

@@ -13,7 +13,7 @@ import numpy as np
 
 WORST_LEVEL = 0.1  # a higher error is not worth a certificate
 LEAST_COVERAGE = 0.5  # of the claims that accept least
-USEFUL_COVERAGE = 0.97  # likewise, where the digits are too few for the error asked for: to refuse more gains nothing
+USEFUL_COVERAGE = 0.985  # likewise, where the digits are too few for the error asked for: to refuse more gains nothing
 RESERVE = 1.25  # how many times the digits that a claim needs it accepts: fewer may be as confident as expected
 STEPS = 100
 

@@ -15,6 +15,7 @@ from digits.model.acceptance import Acceptance
 from digits.model.classifier import Classifier
 from digits.params import Evaluate
 
+MAX_SCORE = 0.0  # log-odds: what is more probably no digit than one is refused, whatever a few odd digits score
 MAX_TRAINING_DIGITS = 10_000  # for the thresholds that are tried: more make them no finer
 
 
@@ -43,7 +44,8 @@ def choose(
     plain = Classifier(network).predict(validation.images)
     calibrated, bounded, tested = (rows[name] for name in parts.SHARES)
     temperature = calibration.fit_temperature(plain.logits[calibrated], validation.labels[calibrated])
-    chosen = Acceptance(temperature, 0.0, refusal.max_score(plain.score[bounded], params.max_digits_refused))
+    bound = min(MAX_SCORE, refusal.max_score(plain.score[bounded], params.max_digits_refused))
+    chosen = Acceptance(temperature, 0.0, bound)
     with atomic_write(path) as temporary:
         acceptance.apply(network, chosen, temporary)
         classifier = Classifier(temporary)  # as it will be used: the threshold is for its probabilities

@@ -21,6 +21,8 @@ def text(evaluated: dict[str, Any], certificate: Certificate, worst: "pd.Series"
     test, errors = evaluated["test"], evaluated["corruption_error"]
     refused = without_intervals(evaluated["refused"])
     least = min(refused, key=refused.__getitem__)
+    pages = evaluated["pages"]
+    f1 = ", ".join(f"{one['f1']:.0%} ({words(name)})" for name, one in pages.items() if name != "grids")
     sources = test["sources"] if len(test["sources"]) > 1 else {}
     by_source = "".join(f"; {name} {one['accuracy']:.2%} of {one['pictures']:,}" for name, one in sources.items())
     lines = [
@@ -33,6 +35,7 @@ def text(evaluated: dict[str, Any], certificate: Certificate, worst: "pd.Series"
         f"refuses {np.mean([*refused.values()]):.1%} of what is no digit, least often {words(least)}: "
         f"{refused[least]:.1%}",
         f"misreads {errors['mean']:.1%} of corrupted digits and {1 - evaluated['font_accuracy']:.1%} of printed ones",
+        f"reads composed pages with an F1 of {f1}, and {pages['grids']['cell_accuracy']:.1%} of the cells of grids",
         f"the worst slice is {worst['slice']}: {worst['group']}, with an accuracy of {worst['accuracy']:.2%}",
         f"open {paths.EVALUATION_REPORT} for pictures of what it can't read",
     ]

@@ -31,7 +31,7 @@ class Table(NamedTuple):
 def write(evaluated: dict[str, Any], certificate: Certificate, params: Train) -> None:
     """Write the card of models/digits.onnx, from the content of metrics/evaluate.json."""
     test, refused, errors = evaluated["test"], evaluated["refused"], evaluated["corruption_error"]
-    counts = dataset.count_sources(paths.PROCESSED)
+    counts, cut_labels = dataset.count_sources(paths.PROCESSED), dataset.read_page_cuts().labels
     kinds = sorted(without_intervals(refused), key=refused.__getitem__)
     corruptions = sorted(
         (name for name in without_intervals(errors) if name != "mean"), key=errors.__getitem__, reverse=True
@@ -48,6 +48,8 @@ def write(evaluated: dict[str, Any], certificate: Certificate, params: Train) ->
         training=_format_params(params),
         digits=sum(of["train"] for of in counts.values()),
         non_digits=len(dataset.read_non_digits("train").kinds),
+        page_cuts=len(cut_labels),
+        page_digits=int((cut_labels != dataset.NO_DIGIT).sum()),
         weakest=[f"{words(kind)} ({share(refused[kind])})" for kind in kinds[:MAX_NAMED]],
         hardest=[f"{words(name)} ({share(errors[name])})" for name in corruptions[:MAX_NAMED]],
         unvaried=[f"{name} ({next(iter(of))})" for name, of in _other_slices(test).items() if len(of) == 1],

@@ -43,6 +43,7 @@ def write(of: Evaluation) -> None:
         refused=_refused(of),
         doubted=_doubted(of),
         legend=overlay.LEGEND,
+        page=of.page,
         figures={
             path.stem: path.read_bytes() for path in (paths.RELIABILITY, paths.RISK_COVERAGE, paths.LEARNING_CURVES)
         },

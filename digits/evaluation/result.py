@@ -13,6 +13,7 @@ class Evaluation(NamedTuple):
     """A classifier, what it predicts for the n test digits and for what is no digit, and how it scores.
 
     `groups` are those of `slices.group`, `table` that of `slices.score`, `metrics` the content of the metrics' file.
+    `page` is a JPEG of a composed page with the boxes of what is read in it.
     """
 
     classifier: Classifier
@@ -24,3 +25,4 @@ class Evaluation(NamedTuple):
     table: pd.DataFrame
     metrics: dict[str, Any]
     certificate: Certificate
+    page: bytes

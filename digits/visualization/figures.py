@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from digits.data.dataset import LABELS, Digits, NonDigits
+from digits.data.dataset import LABELS, NO_DIGIT, Digits, NonDigits
 from digits.data.stacks import DIGIT_SIZE
 from digits.files import atomic_write
 
@@ -25,6 +25,13 @@ def non_digits(found: NonDigits, path: Path) -> None:
     """The first canonical pictures of each kind of what is no digit, a row for each."""
     kinds = {str(kind).replace("_", " "): found.images[found.kinds == kind] for kind in dict.fromkeys(found.kinds)}
     _sheet(kinds, f"{len(found.kinds):,} pictures of no digit; blank ones are refused without the network", path)
+
+
+def page_cuts(found: Digits, path: Path) -> None:
+    """The first cuts of composed pages with each label, a row for each."""
+    names = {label: str(label) for label in LABELS} | {NO_DIGIT: "none"}
+    rows = {name: found.images[found.labels == label] for label, name in names.items()}
+    _sheet(rows, f"{len(found.labels):,} cuts of composed pages: the first of each label", path)
 
 
 def _sheet(rows: dict[str, np.ndarray], title: str, path: Path) -> None:

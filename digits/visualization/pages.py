@@ -20,6 +20,6 @@ def write(path: Path, template: str, **content: Any) -> None:
         temporary.write_text(environment.get_template(template).render(**content), encoding="utf-8")
 
 
-def embedded(png: bytes) -> str:
-    """A PNG as a data URL, for the source of an image."""
-    return "data:image/png;base64," + b64encode(png).decode()
+def embedded(picture: bytes, kind: str = "png") -> str:
+    """A PNG, or a picture of another kind such as jpeg, as a data URL, for the source of an image."""
+    return f"data:image/{kind};base64," + b64encode(picture).decode()

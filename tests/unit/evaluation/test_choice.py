@@ -16,6 +16,8 @@ PARAMS = Evaluate(
     certificate_confidence=0.9,
     max_digits_refused=0.005,
     corrupted_digits=1,
+    page_difficulties=[1],
+    pages_per_difficulty=1,
     worst_mistakes=1,
 )
 HASHES = np.array([f"{number:02x}" * 32 for number in range(200)], "S64")  # 102, 52 and 46 of the three parts

@@ -7,6 +7,7 @@ import pytest
 
 from digits import params, paths
 from digits.data import dataset
+from digits.data.dataset import NO_DIGIT, Digits
 from digits.evaluation import model_card
 from digits.evaluation.certificate import Certificate
 from digits.files import digest, read_json
@@ -24,6 +25,7 @@ def evaluated(workspace, constant_model) -> dict:
     paths.ONNX.write_bytes(constant_model(3).read_bytes())
     write_processed_splits(train=[0] * 9, validation=[1] * 5, test=[2] * 7)
     dataset.write_non_digits([("train", "signs", np.zeros((4, 28, 28), np.uint8))])
+    dataset.write_page_cuts([Digits(np.zeros((5, 28, 28), np.uint8), np.array([1, 7, 7, NO_DIGIT, NO_DIGIT]))])
     return read_json(ROOT / paths.EVALUATION)
 
 
@@ -36,10 +38,11 @@ def test_the_figures_are_those_of_the_evaluation(evaluated):
     card, test = write(evaluated), evaluated["test"]
     assert f"Of {test['pictures']} test digits it reads {test['accuracy']:.2%} rightly" in card
     assert "| mnist-5k | 9 | 5 | 7 |" in card
-    assert "9 digits and 4 drawn pictures of no digit" in card
+    assert "9 digits and 4 drawn pictures of no digit, and 3 digits and 2 others cut from composed pages" in card
+    assert f"{evaluated['pages']['difficulty_1']['f1']:.0%}, " in card
     assert digest(paths.ONNX, "sha256") in card
     assert f"{28 * 28 * 11 + 11:,} weights" in card
-    assert "epochs 14" in card and "rotation 12, " in card and "seed 0" in card
+    assert "epochs 11" in card and "rotation 12, " in card and "seed 0" in card
     assert "stroke 0" not in card  # a parameter that is 0
     assert "don't edit" in card.splitlines()[2]
 

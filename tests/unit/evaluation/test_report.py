@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from base64 import b64encode
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from digits.model.classifier import Classifier
 from tests import linear_model
 
 CHANGED = [7, 42]  # rows of test digits that get another label
-PARTS = ("limits", "curves", "slices", "corruptions", "refusal", "mistakes", "refused", "doubted")
+PARTS = ("limits", "curves", "slices", "corruptions", "refusal", "pages", "mistakes", "refused", "doubted")
 ERRORS = dict.fromkeys((*corruptions.CORRUPTIONS, "mean"), 0.2) | {"translate": 0.5}
 
 
@@ -54,9 +55,13 @@ def evaluation(tmp_path_factory, mnist_digits) -> Evaluation:
         **summary.non_digits(found, found_others, kinds),
         "corruption_error": with_ends(ERRORS),
         **with_ends({"font_accuracy": 0.75}),
+        "pages": {
+            "difficulty_3": {"precision": 0.875, "recall": 0.5, "f1": 0.625, "exact_lines": 0.25},
+            "grids": {"grids_found": 0.75, "cell_accuracy": 0.71875},
+        },
     }
     certificate = Certificate(0.6, 0.02, 0.01, 0.9, 50, 40, 0)
-    return Evaluation(classifier, test, found, kinds, found_others, groups, table, metrics, certificate)
+    return Evaluation(classifier, test, found, kinds, found_others, groups, table, metrics, certificate, b"page")
 
 
 def with_ends(values: dict[str, float]) -> dict[str, float]:
@@ -113,6 +118,13 @@ def test_every_mistake_is_shown_with_its_saliency_the_most_confident_first(evalu
         for row, shown, state in zip(rows, confidence, accepted, strict=True)
     ]
     assert f"{(accepted == 'accepted').sum()} of them are accepted" in parts["mistakes"]
+
+
+def test_the_scores_of_pages_are_shown_with_a_page(parts):
+    assert "F1 of 62.50% (difficulty 3)" in parts["top"]
+    assert re.findall(r'<td class="number">([\d.]+%)</td>', parts["pages"]) == ["87.50%", "50.00%", "62.50%", "25.00%"]
+    assert "finds 75.00%, and reads 71.88% of all cells" in parts["pages"]
+    assert f'src="data:image/jpeg;base64,{b64encode(b"page").decode()}"' in parts["pages"]
 
 
 def test_every_refused_digit_is_shown_with_its_reason(evaluation, parts):

@@ -15,8 +15,6 @@ from digits.model.classifier import Classifier
 from digits.params import load
 from tests.imports import ROOT
 
-pytestmark = pytest.mark.xdist_group("training")  # the tests share their trainings
-
 PARAMS = load(ROOT / "params.yaml").train
 SMALL = [[8, 5, 2], [16, 3, 2]]
 

@@ -62,7 +62,8 @@ def network(tmp_path_factory, digits, signs):
 
 def prepare(digits, signs, network, sources=None) -> None:
     """Write all that evaluate reads."""
-    set_params("evaluate", corrupted_digits=10, max_error_when_accepted=0.05)
+    few = {"corrupted_digits": 10, "page_difficulties": [1], "pages_per_difficulty": 1}
+    set_params("evaluate", max_error_when_accepted=0.05, **few)
     write_evaluable(digits, signs["test"], sources)
     paths.NETWORK.parent.mkdir()
     paths.LEARNING_CURVES.parent.mkdir(parents=True)
@@ -112,10 +113,13 @@ def numbers(nested: dict, above: tuple = ()):
 
 def test_every_metric_is_a_number_with_its_interval(evaluated):
     found = read_json(evaluated[0] / paths.EVALUATION)
-    assert list(found) == ["validation", "test", "acceptance", "auroc", "refused", "corruption_error", *FONTS]
+    assert list(found) == ["validation", "test", "acceptance", "auroc", "refused", "corruption_error", *FONTS, "pages"]
     assert {*RATES, "aurc", "pictures", "classes", "sources", "slices", "worst_slice"} < set(found["test"])
     assert {"certified_error", "temperature", "min_probability", "max_score", "met"} < set(found["acceptance"])
     assert {*corruptions.CORRUPTIONS, "mean"} < set(found["corruption_error"])
+    assert set(found["pages"]["difficulty_1"]) == {"precision", "recall", "f1", "exact_lines"}
+    assert found["pages"]["grids"]["grids_found"] == 1
+    assert 0.3 < found["pages"]["grids"]["cell_accuracy"] < 1  # neither without the empty ones nor by chance
     with_interval = [
         *((found["test"], name) for name in RATES),
         *((found["validation"], name) for name in RATES[:3]),

@@ -9,7 +9,9 @@ import pytest
 from digits import paths
 from digits.data import dataset, non_digits, pictures
 from digits.data.canonical import canonical
+from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
+from digits.reading import training_cuts
 from pipeline import preprocess
 from tests.raw import BLANK, RULE, SIZES, raw, read_raw, set_params
 
@@ -53,9 +55,12 @@ def test_the_network_learns_from_as_many_pictures_of_no_digit_as_asked_for(works
     validated()
     set_params("preprocess", non_digits=share)
     preprocess.main()
-    digits, both = dataset.read_processed("train"), dataset.read_training()
-    assert np.array_equal(both.images[: SIZES["train"]], digits.images)
-    assert np.array_equal(both.labels[: SIZES["train"]], digits.labels)
+    digits, cuts, all_of_it = dataset.read_processed("train"), dataset.read_page_cuts(), dataset.read_training()
+    assert np.array_equal(all_of_it.images[: SIZES["train"]], digits.images)
+    assert np.array_equal(all_of_it.labels[: SIZES["train"]], digits.labels)
+    both = Digits(*(column[: len(column) - len(cuts.labels)] for column in all_of_it))
+    assert np.array_equal(all_of_it.images[len(both.labels) :], cuts.images)
+    assert np.array_equal(all_of_it.labels[len(both.labels) :], cuts.labels)
     others = both.labels[SIZES["train"] :]
     assert (others == dataset.NO_DIGIT).all()
     assert (
@@ -66,6 +71,19 @@ def test_the_network_learns_from_as_many_pictures_of_no_digit_as_asked_for(works
     assert set(test.kinds) == set(non_digits.KINDS)
     assert len(test.images) <= 10 * len(non_digits.KINDS)
     assert paths.NON_DIGIT_SAMPLES.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("share", [0.1, 0])
+def test_as_many_digits_and_others_are_cut_from_pages_as_asked_for(workspace, mnist_digits, share):
+    raw(mnist_digits)
+    validated()
+    set_params("preprocess", page_digits=share, page_non_digits=share / 2)
+    preprocess.main()
+    cuts = dataset.read_page_cuts()
+    is_digit = cuts.labels != NO_DIGIT
+    assert (0 < is_digit.sum() <= training_cuts.PAGE_CUTS) if share else not len(cuts.labels)
+    assert (~is_digit).sum() <= training_cuts.PAGE_CUTS / 2
+    assert paths.PAGE_CUT_SAMPLES.stat().st_size > 1000
 
 
 def test_pictures_of_different_sizes_keep_their_order(workspace, mnist_digits, monkeypatch):
@@ -143,10 +161,11 @@ def test_the_same_data_give_the_same_bytes(workspace, mnist_digits):
     for _ in range(2):
         preprocess.main()
         files = [*paths.PROCESSED.iterdir(), paths.NON_DIGITS, paths.NON_DIGIT_SAMPLES]
+        files += [paths.PAGE_CUTS, paths.PAGE_CUT_SAMPLES]
         made.append({path.name: path.read_bytes() for path in files})
     assert made[0] == made[1]
     assert set(made[0]) == {
         *("train.parquet", "validation.parquet", "test.parquet"),
-        *("non_digits.parquet", "non_digits.png"),
+        *("non_digits.parquet", "non_digits.png", "page_cuts.parquet", "page_cuts.png"),
     }
     assert sum(sizes().values()) == sum(SIZES.values())

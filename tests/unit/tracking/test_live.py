@@ -38,7 +38,7 @@ def test_a_run_has_parameters_metrics_tags_and_datasets(project, client):
     with live.training_run(project, extra_tags={"trial": "3"}) as run:
         run.log_epoch(1, METRICS)
     (found,) = runs_of(client)
-    assert found.data.params["train.epochs"] == "14"
+    assert found.data.params["train.epochs"] == "11"
     assert found.data.metrics["val_loss"] == 0.5
     assert (found.data.tags["trial"], found.data.tags["sources"]) == ("3", "mnist-5k")
     assert {one.dataset.name for one in found.inputs.dataset_inputs} == {"train", "validation"}

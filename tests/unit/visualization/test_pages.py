@@ -69,4 +69,4 @@ def test_a_picture_is_embedded():
 def test_no_template_names_an_address_or_a_script(path):
     text = path.read_text().replace("<script>{{ script }}</script>", "")  # Vega's, of the page of DVC's plots
     assert not re.search(r"https?:|//\w|<script|@import|url\(|\bsafe\b", text)
-    assert re.findall(r'src="(?!\{\{ \w+(?:\.\w+)? \| embedded \}\}")', text) == []
+    assert re.findall(r'src="(?!\{\{ \w+(?:\.\w+)? \| embedded(?:\("jpeg"\))? \}\}")', text) == []
