@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro data train evaluate register ui serve test test-slow test-all lint format \
-	bench bench-gpu bench-stages bench-data lock clean
+	bench bench-gpu bench-pages bench-stages bench-data lock clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
@@ -30,7 +30,8 @@ setup: $(BIN)/.ready ## Make .venv and install the locked packages
 $(BIN)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"error: Python 3.11 or later is needed, {sys.executable} is {v[0]}.{v[1]}; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements.txt
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true  # on all cores, which pip does not; not every file compiles
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	$(BIN)/python -m digits.visualization.dvc_plots
 	$(BIN)/dvc config --local plots.html_template plots.html
@@ -78,9 +79,10 @@ format: setup ## Format the code
 	ruff check --fix .
 	ruff format .
 
-# What the benchmarks compare the network with; PyTorch alone is 5 GB.
+# What the benchmarks compare with; PyTorch alone is 5 GB. RapidOCR asks for opencv-python, whose files would replace those
+# of opencv-python-headless: the lock is without it, and pip installs what the lock lists.
 $(BIN)/.bench: benchmarks/requirements.txt $(BIN)/.ready
-	$(BIN)/pip install --quiet --require-hashes -r benchmarks/requirements.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r benchmarks/requirements.txt
 	@touch $@
 
 bench: $(BIN)/.bench ## Compare the network with known recipes, an hour or more; writes docs/benchmark.md
@@ -88,6 +90,9 @@ bench: $(BIN)/.bench ## Compare the network with known recipes, an hour or more;
 
 bench-gpu: $(BIN)/.bench ## Train it on an NVIDIA GPU, and compare it with the same network in plain PyTorch
 	python -m benchmarks.gpu
+
+bench-pages: $(BIN)/.bench ## Compare the reading of pages with tesseract and RapidOCR; writes docs/benchmark-pages.md
+	python -m benchmarks.pages
 
 bench-stages: setup ## Measure the pipeline's time and memory
 	python -m benchmarks.stages
@@ -99,7 +104,7 @@ lock: setup ## Resolve pyproject.toml into requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra dev --extra s3 --extra ssh --output-file requirements.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--extra bench --constraint requirements.txt --output-file benchmarks/requirements.txt pyproject.toml
+		--extra bench --constraint requirements.txt --no-emit-package opencv-python --output-file benchmarks/requirements.txt pyproject.toml
 
 clean: ## Remove what the stages wrote; DVC's cache and the tracking store stay
 	rm -rf data/raw data/interim data/processed data/README.md models/README.md models/digits.* models/checkpoint.npz models/folds models/registered.json \

@@ -12,7 +12,7 @@ from digits.data import non_digits, pictures, sources, splits
 from digits.data.dataset import LABELS, NO_DIGIT, Digits, NonDigits
 from digits.params import Ingest, Params, Preprocess
 from digits.processes import parallel_map
-from pipeline.preprocess import DRAWN_FROM
+from pipeline import preprocess
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist"))
@@ -48,11 +48,12 @@ def little(folder: Path, params: Params) -> Splits:
     return _split(learned, idx(folder, "t10k"), params.ingest)
 
 
-def with_non_digits(found: Splits, params: Preprocess) -> Digits:
-    """The training split and, with the label NO_DIGIT, what is no digit: what the train stage learns from."""
+def learned(found: Splits, params: Preprocess) -> Digits:
+    """What the train stage learns from: the training split, what is no digit, and cuts of composed pages."""
     others = draw_non_digits(found, params, "train").images
-    labels = np.concatenate([found.train.labels, np.full(len(others), NO_DIGIT)])
-    return Digits(np.concatenate([found.train.images, others]), labels)
+    drawn = Digits(others, np.full(len(others), NO_DIGIT))
+    images, labels = zip(found.train, drawn, *preprocess.cut_pages(params, found.train), strict=True)
+    return Digits(np.concatenate(images), np.concatenate(labels))
 
 
 def draw_non_digits(found: Splits, params: Preprocess, split: str) -> NonDigits:
@@ -65,7 +66,7 @@ def draw_non_digits(found: Splits, params: Preprocess, split: str) -> NonDigits:
 
 
 def _first_of_each_label(digits: Digits) -> np.ndarray:
-    return np.concatenate([digits.images[digits.labels == label][:DRAWN_FROM] for label in LABELS])
+    return np.concatenate([digits.images[digits.labels == label][: preprocess.DRAWN_FROM] for label in LABELS])
 
 
 def _split(learned: Digits, test: Digits, params: Ingest) -> Splits:

@@ -31,6 +31,7 @@ OURS = {
     "best": "Digits, preset `best`",
     "little": "Digits, default, 4,000 digits",
 }
+LIBRARIES = ("tensorflow", "keras", "torch", "onnxruntime")
 PAGE, README = ROOT / "docs" / "benchmark.md", ROOT / "README.md"
 FINISHED = ROOT / "benchmarks" / "finished.jsonl"
 BEGIN, END = "<!-- from docs/benchmark.md, by `make bench` -->", "<!-- end -->"
@@ -111,15 +112,15 @@ def inference_table(found: dict[int, dict]) -> list[str]:
     ]
 
 
-def machine() -> str:
+def machine(*libraries: str) -> str:
     """The machine and the libraries of the measurement, as text."""
     cpu = (
         re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else None
     )
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "torch", "onnxruntime"))
+    versions = ", ".join(f"{name} {version(name)}" for name in libraries)
     return (
         f"{platform.system()} {platform.machine()}, {cpu[1] if cpu else platform.processor()}, {os.cpu_count()} cores, "
-        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU used; Python {platform.python_version()}, {libraries}"
+        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU used; Python {platform.python_version()}, {versions}"
     )
 
 
@@ -128,7 +129,7 @@ def write(results: list[str], inference: list[str], resumed: int) -> None:
     page = [
         "# The network compared with known recipes",
         "",
-        f"Measured by `make bench` {how} on: {machine()}.",
+        f"Measured by `make bench` {how} on: {machine(*LIBRARIES)}.",
         "",
         "The other recipes are implemented in `benchmarks/recipes.py` with their published settings. The time is that",
         "of training, with the validation of the recipe. The presets were chosen on validation digits, as",
@@ -164,7 +165,7 @@ def main() -> None:
             f"error: the four original MNIST files are not in {mnist}; name their folder with --mnist or DIGITS_MNIST"
         )
     load(ROOT / "params.yaml")  # reports a mistake in it now, not in an hour
-    print(f"{machine()}\n", flush=True)
+    print(f"{machine(*LIBRARIES)}\n", flush=True)
     wanted = given.only or [*PEERS, *OURS, "inference"]
     known = finished() if given.resume else {}
     if not given.resume:

@@ -40,8 +40,9 @@ class Clock:
 
 
 def with_share(params: Params, non_digits: float) -> Params:
-    """The parameters with another `preprocess.non_digits`."""
-    drawn = params.preprocess.model_copy(update={"non_digits": non_digits})
+    """The parameters with another `preprocess.non_digits`; with 0 no cut of a page is without a digit either."""
+    changes = {"non_digits": non_digits} if non_digits else {"non_digits": 0.0, "page_non_digits": 0.0}
+    drawn = params.preprocess.model_copy(update=changes)
     return params.model_copy(update={"preprocess": drawn})
 
 
@@ -58,7 +59,7 @@ def ours(name: str, seed: int, folder: Path, params: Params, path: Path | None =
     chosen = params.train if name in ("default", "little") else params.preset(name)
     chosen = chosen.model_copy(update={"seed": seed})
     splits = splits_of(name, folder, params)
-    learned = mnist.with_non_digits(splits, params.preprocess)
+    learned = mnist.learned(splits, params.preprocess)
     with training.reproducible(chosen), tempfile.TemporaryDirectory() as state:
         net = network.build(chosen, learned.images)
         clock = Clock()
