@@ -9,6 +9,9 @@ PAPER_SIDE = 400  # pixels: the paper is computed on a copy of about this size
 LARGE_WINDOW = 0.3  # of the shorter side: wider than twice the strokes of a digit that fills the picture
 SMALL_WINDOW = 0.06  # of the shorter side, for light that changes quickly, once the ink is known
 DARKEST, BRIGHT = 0.35, 0.9  # of that quantile of the paper: what is darker is no paper in a shadow, but another thing
+# Strokes of most pages are thinner than so many pixels of a copy of about this size, of a picture with longer sides
+THIN, STROKE_SIDE, MIN_STROKE_SIDE = 9, 800, 100
+MIN_THIN = 0.1  # of what differs from the paper
 MIN_INK = 22  # of 255: weaker differences are shadows and folds of the paper
 HALO, HALO_PIXELS = 0.01, 7  # of the longer side, at least so many pixels: as far out of focus a stroke spreads
 HALO_SHARE = 0.4  # of the strongest ink that close: less is no stroke of its own
@@ -27,14 +30,10 @@ def page_ink(grey: np.ndarray) -> PageInk:
 
     That fraction does not depend on the light (Land and McCann 1971, https://doi.org/10.1364/JOSA.61.000001).
     """
+    if _is_light_ink(grey):
+        grey = cv2.bitwise_not(grey)
     small = _reduced(grey)
     paper = _median(small, LARGE_WINDOW)
-    above = small.astype(np.int32) - paper
-    strong = np.abs(above) > MIN_INK
-    if np.square(above, where=strong & (above > 0), out=np.zeros_like(above)).sum() > (
-        np.square(above, where=strong & (above < 0), out=np.zeros_like(above)).sum()
-    ):
-        grey, small, paper = 255 - grey, 255 - small, 255 - paper
     paper = _refined(small, paper)
     paper = np.maximum(paper, round(DARKEST * float(np.quantile(paper, BRIGHT)))).astype(np.uint8)
     paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -50,6 +49,26 @@ def _without_halos(ink: np.ndarray) -> np.ndarray:
     strongest = cv2.dilate(ink, np.ones((side, side), np.uint8))
     core = cv2.compare(ink, cv2.convertScaleAbs(strongest, alpha=HALO_SHARE), cv2.CMP_GT)
     return cv2.bitwise_and(ink, cv2.dilate(core, np.ones((3, 3), np.uint8)))
+
+
+def _is_light_ink(grey: np.ndarray) -> bool:
+    """Whether strokes are lighter than what is around them: by what is thin, not by a sheet on a dark desk.
+
+    Where hardly anything is thin, as in a picture that one digit fills, and in a small one, whose gaps are as thin as
+    strokes, by what differs from the paper.
+    """
+    copy, thin = _reduced(grey, STROKE_SIDE), np.ones((THIN, THIN), np.uint8)
+    darker, lighter = (_energy(cv2.morphologyEx(copy, kind, thin)) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
+    small = _reduced(grey)
+    paper = _median(small, LARGE_WINDOW)
+    below, above = _energy(cv2.subtract(paper, small)), _energy(cv2.subtract(small, paper))
+    if min(grey.shape) < MIN_STROKE_SIDE or max(darker, lighter) < MIN_THIN * max(below, above):
+        return above > below
+    return lighter > darker
+
+
+def _energy(difference: np.ndarray) -> float:
+    return float(np.square(difference[difference > MIN_INK].astype(np.float64)).sum())
 
 
 def _refined(small: np.ndarray, paper: np.ndarray) -> np.ndarray:
@@ -68,8 +87,8 @@ def _median(small: np.ndarray, window: float) -> np.ndarray:
     return np.ascontiguousarray(cv2.medianBlur(around, 2 * reach + 1)[reach:-reach, reach:-reach])
 
 
-def _reduced(grey: np.ndarray) -> np.ndarray:
-    factor = max(1.0, max(grey.shape) / PAPER_SIDE)
+def _reduced(grey: np.ndarray, side: int = PAPER_SIDE) -> np.ndarray:
+    factor = max(1.0, max(grey.shape) / side)
     size = [max(1, round(length / factor)) for length in grey.shape[::-1]]
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA) if factor > 1 else grey
 

@@ -18,7 +18,7 @@ MIN_HIGH = 0.5  # of the line's height: a lower part is not cut, and a lower pie
 SURE = 0.95  # a part that is a digit by this probability, and no wider than one, is not cut
 USUAL_WIDTH = 0.9  # of the line's height
 # A line of letters is not cut: more than so many parts, of which fewer than this share are digits rather than not
-FEW_PARTS, HALF, MIN_DIGITS = 4, 0.5, 0.25
+FEW_PARTS, HALF, MIN_DIGITS = 4, 0.5, 0.5
 MAX_WIDE = 12  # of the line's height: a wider part is no row of digits
 MIN_CUT = 0.12  # of the line's height, between two cuts
 
