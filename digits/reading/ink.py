@@ -52,18 +52,17 @@ def _without_halos(ink: np.ndarray) -> np.ndarray:
 
 
 def _is_light_ink(grey: np.ndarray) -> bool:
-    """Whether strokes are lighter than what is around them: by what is thin, not by a sheet on a dark desk.
+    """Whether strokes are lighter than the paper: by what is thin and differs from it, not by a sheet on a dark desk.
 
-    Where hardly anything is thin, as in a picture that one digit fills, and in a small one, whose gaps are as thin as
-    strokes, by what differs from the paper.
+    Where hardly anything is thin, as in a picture that one digit fills, and in a small one, by all that differs.
     """
     copy, thin = _reduced(grey, STROKE_SIDE), np.ones((THIN, THIN), np.uint8)
-    darker, lighter = (_energy(cv2.morphologyEx(copy, kind, thin)) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
-    small = _reduced(grey)
-    paper = _median(small, LARGE_WINDOW)
-    below, above = _energy(cv2.subtract(paper, small)), _energy(cv2.subtract(small, paper))
-    if min(grey.shape) < MIN_STROKE_SIDE or max(darker, lighter) < MIN_THIN * max(below, above):
-        return above > below
+    paper = cv2.resize(_median(_reduced(grey), LARGE_WINDOW), copy.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    below, above = cv2.subtract(paper, copy), cv2.subtract(copy, paper)
+    darker = _energy(np.minimum(below, cv2.morphologyEx(copy, cv2.MORPH_BLACKHAT, thin)))
+    lighter = _energy(np.minimum(above, cv2.morphologyEx(copy, cv2.MORPH_TOPHAT, thin)))
+    if min(grey.shape) < MIN_STROKE_SIDE or max(darker, lighter) < MIN_THIN * max(_energy(below), _energy(above)):
+        return _energy(above) > _energy(below)
     return lighter > darker
 
 
