@@ -13,6 +13,8 @@ WORD_GAP = 0.4  # of the line's height: a wider gap is between words
 WORD_LETTERS = 0.5  # of the signs of a word: more that look like no digit make it one
 FEW, SAME_SIZE, NEAR = 3, 1.5, 5  # parts of a page; times as high; heights away
 BARE = "looks like no digit: a bare stroke, and no digit of its size near it"
+# A line with so many signs, of which more than this share looks like no digit, is text; a number in it has some digits
+TEXT_SIGNS, TEXT_LETTERS, SHORT = 8, 0.3, 2
 IN_WORD = "looks like no digit: in a word of letters"
 
 
@@ -22,14 +24,19 @@ def is_no_digit(digit: Digit) -> bool:
 
 
 def without_words(row: Sequence[Digit], height: float) -> list[Digit]:
-    """The digits of a line of this height; in a word, most of which looks like no digit, none is accepted."""
+    """The digits of a line of this height; in a word, some of which looks like no digit, none is accepted.
+
+    How much of it depends on the line: one that has many such signs is text, and letters like digits are in every word.
+    """
     gaps = [right.box[0] - left.box[2] for left, right in itertools.pairwise(row)]
     starts = [0, *(place for place, gap in enumerate(gaps, 1) if gap > WORD_GAP * height), len(row)]
+    is_text = len(row) >= TEXT_SIGNS and sum(map(is_no_digit, row)) > TEXT_LETTERS * len(row)
     found: list[Digit] = []
     for first, last in itertools.pairwise(starts):
         word = row[first:last]
         letters = sum(map(is_no_digit, word))
-        if letters > WORD_LETTERS * len(word):
+        is_word = letters > WORD_LETTERS * len(word) or (is_text and (letters > 0 or len(word) < SHORT))
+        if is_word:
             word = [digit._replace(accepted=False, reason=IN_WORD) if digit.accepted else digit for digit in word]
         found += word
     return found
