@@ -24,6 +24,11 @@ def _check_share(context: click.Context, parameter: click.Parameter, value: floa
     return value
 
 
+picture_argument = click.argument("picture", nargs=-1, required=True)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per picture, each on a line.")
+out_option = click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Write a .csv, .jsonl or .parquet file."
+)
 min_probability_option = click.option(
     "--min-probability",
     metavar="SHARE",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from digits import errors
-from digits.cli.champion import load, min_probability_option, progress, start
+from digits.cli.champion import json_option, load, min_probability_option, out_option, picture_argument, progress, start
 from digits.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ MAX_SHOWN = 100  # pictures of a contact sheet
 
 
 @click.command()
-@click.argument("picture", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per picture, each on a line.")
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Write a .csv, .jsonl or .parquet file.")
+@picture_argument
+@json_option
+@out_option
 @click.option(
     "--show",
     metavar="FILE",

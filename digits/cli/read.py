@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from digits.cli.champion import load, min_probability_option, progress, start
+from digits.cli.champion import (
+    json_option,
+    load,
+    min_probability_option,
+    out_option,
+    picture_argument,
+    progress,
+    start,
+)
 from digits.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -31,9 +39,9 @@ def _parse_grid(context: click.Context, parameter: click.Parameter, value: str |
 
 
 @click.command()
-@click.argument("picture", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per picture, each on a line.")
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Write a .csv, .jsonl or .parquet file.")
+@picture_argument
+@json_option
+@out_option
 @click.option(
     "--show",
     metavar="FILE",
@@ -163,7 +171,7 @@ def _as_text(one: "Result", wants_grid: bool) -> str:
     if one.page is None:
         return f"{name}  error: {one.error}"
     missing = "no grid found; " if wants_grid and one.page.grid is None else ""
-    lines = _table(one.page, one.page.grid) if one.page.grid is not None else filter(None, one.page.lines)
+    lines = one.page.lines if one.page.grid is None else map(" ".join, one.page.lines)
     return "\n  ".join([f"{name}  {missing}{_summary(one.page)}", *lines])
 
 
@@ -173,15 +181,3 @@ def _summary(page: "Page") -> str:
     if not page.digits:
         return "no digit found"
     return f"{f'digits: {accepted:,}' if accepted else 'no digit'} accepted, {refused:,} refused"
-
-
-def _table(page: "Page", grid: list[list[int | None]]) -> list[str]:
-    """A line for each row of cells: the label, ? where it is refused, . where the cell is empty."""
-    accepted = {(digit.line, digit.position) for digit in page.digits if digit.accepted}
-    return [
-        " ".join(
-            "." if label is None else str(label) if (row, column) in accepted else "?"
-            for column, label in enumerate(labels)
-        )
-        for row, labels in enumerate(grid)
-    ]

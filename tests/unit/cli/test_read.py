@@ -115,7 +115,7 @@ def test_a_wrong_argument_is_an_error_before_any_work(champion, files, arguments
 
 def test_a_grid_is_a_table_with_dots_for_empty_cells_and_question_marks_for_refused_digits():
     digits = [Digit((0, 0, 9, 9), 7, 0.9, True, None, 0, 1), Digit((0, 0, 9, 9), 4, 0.5, False, "why", 1, 0)]
-    page = Page(99, 99, digits, ["7", "?"], [[None, 7], [4, None]])
+    page = Page(99, 99, digits, [".7", "?."], [[None, 7], [4, None]])
     assert _as_text(Result("a.png", page), True) == "a.png  digits: 1 accepted, 1 refused\n  . 7\n  ? ."
     without = page._replace(grid=None, digits=[], lines=[])
     assert _as_text(Result("a.png", without), True) == "a.png  no grid found; no digit found"
