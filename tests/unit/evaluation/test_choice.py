@@ -59,6 +59,14 @@ def test_the_bound_of_the_score_is_that_of_its_own_part_and_what_is_beyond_it_is
     assert chosen.max_score == Classifier(network).predict(IMAGES[:1]).score[0]
 
 
+def test_what_is_more_probably_no_digit_is_refused_whatever_the_validation_digits_score(tmp_path):
+    weights, bias = np.zeros((28 * 28, 11)), np.zeros(11)
+    bias[10] = 6
+    network = write(tmp_path / "network.onnx", weights, bias)
+    assert Classifier(network).predict(IMAGES[:1]).score[0] > 0
+    assert choose(network, np.full(200, 3), tmp_path / "a.onnx").acceptance.max_score == 0
+
+
 def test_where_nothing_is_certified_all_probabilities_are_accepted(constant_model, tmp_path):
     chosen, certificate = choose(constant_model(3), np.full(200, 2), tmp_path / "a.onnx")
     assert (certificate.certified_error, certificate.met, chosen.min_probability) == (1, False, 0)

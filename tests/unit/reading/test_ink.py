@@ -60,12 +60,14 @@ def test_what_is_far_weaker_than_the_stroke_next_to_it_is_no_ink_but_a_pale_stro
     assert np.flatnonzero((ink > threshold)[150]).tolist() == [*range(96, 104), *range(300, 306)]
 
 
-@pytest.mark.parametrize("desk", [0, 60], ids=["dense print", "on a dark desk"])
-def test_strokes_are_what_is_thin_and_differs_from_the_paper(desk):
+@pytest.mark.parametrize("inverted", [False, True], ids=["dark ink", "light ink"])
+@pytest.mark.parametrize("desk", [0, 60], ids=["dense print", "on a desk"])
+def test_strokes_are_what_is_thin_and_differs_from_the_paper(desk, inverted):
     page = np.full((400, 600), 250, np.uint8)
     for left in range(20, 560, 18):
         for top in range(40, 380, 24 if desk == 0 else 120):
             cv2.putText(page, "8", (left, top), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 20, 2)
     strokes = np.pad(page < 60, desk)
-    ink, threshold = page_ink(cv2.copyMakeBorder(page, *[desk] * 4, cv2.BORDER_CONSTANT, value=30))
+    page = cv2.copyMakeBorder(page, *[desk] * 4, cv2.BORDER_CONSTANT, value=30)
+    ink, threshold = page_ink(255 - page if inverted else page)
     assert (ink > threshold)[strokes].mean() > 0.95
