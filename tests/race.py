@@ -3,9 +3,9 @@
     python -m tests.race --rounds 50 --processes 4 [--store postgresql+psycopg2://…] [--champion] [--person]
 
 In each round every process registers a model under a new model name; in each third round two have the same one.
-`--champion` begins with a champion that they beat. With `--person`, somebody sets the best version of all, which no
-process registers, as champion at a random moment; it must be champion at the end. The exit status is 1 after a wrong
-round.
+`--champion` begins with a champion that they beat. With `--person`, somebody promotes the best version of all, which no
+process registers, at a random moment; it must be champion at the end. The newest entry of the history must name the
+champion. The exit status is 1 after a wrong round.
 """
 
 import argparse
@@ -135,7 +135,7 @@ def worker(folder: Path, barrier, tasks, results) -> None:
 
 def play(number: int, arguments: argparse.Namespace, barrier, queues, results) -> str | None:
     """One round; returns what is wrong at its end."""
-    from digits.tracking import alias_writes, registry, store
+    from digits.tracking import alias_writes, choices, history, registry, store
 
     chance = random.Random(number)
     model_name = f"digits-{os.getpid()}-{number}"
@@ -155,7 +155,7 @@ def play(number: int, arguments: argparse.Namespace, barrier, queues, results) -
     barrier.wait()
     if arguments.person:
         time.sleep(chance.uniform(0, 1.5))
-        registry.set_alias(registry.CHAMPION, persons)
+        choices.promote(int(persons.number), "")
     errors = [error for error in (results.get(timeout=120) for _ in queues) if error]
     champion = registry.champion()
     found = champion and champion.tags["onnx_sha256"]
@@ -166,6 +166,9 @@ def play(number: int, arguments: argparse.Namespace, barrier, queues, results) -
         return f"{len(left)} records are left"
     if any(len(registry.find_all(_key(rank))) != 1 for rank in ranks):
         return "a model has several versions"
+    log = history.read()
+    if log.pending or log.newest != log.champion or any(entry.by == history.UNKNOWN for entry in log.entries[1:]):
+        return f"the history is {[(one.before, one.after, one.by, one.done) for one in (*log.entries, *log.pending)]}"
     return None if found == _key(best) else f"champion is version {champion and champion.number}, not the best"
 
 

@@ -3,7 +3,7 @@
 import click
 
 from digits import errors
-from digits.cli import compare, data, labels, model, read, report, servers, tracking, training
+from digits.cli import compare, data, labels, model, promotion, read, report, servers, tracking, training
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,6 +20,9 @@ for command in (
     read.read,
     servers.serve,
     servers.ui,
+    promotion.promote,
+    promotion.rollback,
+    promotion.history,
     tracking.lineage,
     tracking.sync,
     tracking.migrate,

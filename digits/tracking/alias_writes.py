@@ -6,8 +6,10 @@ names each version before it makes it champion, and the champion that it saw the
 a version that another process wrote meanwhile, without having seen this one's, may be what it overwrote. The best of
 them becomes champion. The process that writes last sees all records, since each was written before the alias was.
 
-A champion that no record names was chosen by a person, and is not replaced without a new comparison. What remains is
-the time between the last look at the alias and the write, one call: what a person sets in it is overwritten.
+A champion that no record names was chosen by a person, and is not replaced without a new comparison. What a person
+sets between the last look at the alias and the write, one call, is overwritten: after `digits promote` and `digits
+rollback`, which log their entry in the history before they set the alias, it is put back; what is set on MLflow's page
+in that time is lost.
 """
 
 import json
@@ -17,11 +19,11 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-from digits.tracking import registry, store
-from digits.tracking.registry import CHAMPION, NAME, Version
+from digits.tracking import history, store
+from digits.tracking.history import STALE
+from digits.tracking.registry import NAME, Version
 
 PREFIX = "digits.promotion."  # of the records' keys
-STALE = 900  # seconds: a record that has not changed for longer belongs to a process that was killed
 
 
 class AliasWrites:
@@ -54,17 +56,18 @@ class AliasWrites:
         """Whether another process made this version champion, and has not ended."""
         return bool(self._unfinished)
 
-    def make_champion(self, version: Version, before: Version | None) -> bool:
-        """Make the version champion in place of `before`; False, and nothing is done, where another is champion now."""
+    def make_champion(self, version: Version, before: Version | None, by: str, why: str) -> bool:
+        """Make the version champion in place of `before`; False, and nothing is done, where another is champion now.
+
+        `by` and `why` are for the history.
+        """
         write = [version.number, before.number if before else None, False]
         self._record["writes"].append(write)
         self._save()
-        now = registry.champion()  # the last look: after it comes the write alone
-        if (now.number if now else None) != write[1]:
+        if not history.set_champion(version, before, by, why):
             self._record["writes"].pop()
             self._save()
             return False
-        registry.set_alias(CHAMPION, version)
         write[2] = True
         self._save()
         return True

@@ -36,6 +36,14 @@ def state(version: Version) -> str:
     )
 
 
+def described(version: Version) -> dict[str, str | float | int | None]:
+    """The certificate as JSON: its state in a word, the text for a reader, and its figures, None without one."""
+    found = version.tags.get(STATE, "none")
+    error, confidence, digits = (float(version.tags[key]) if key in version.tags else None for key in FIGURES)
+    figures = {"error": error, "confidence": confidence, "digits": None if digits is None else int(digits)}
+    return {"state": found, "text": state(version), **figures}
+
+
 def issue(version: Version) -> str:
     """Give the version of models/, which `evaluate` has scored on today's data, a certificate; returns what to say."""
     figures = read_json(EVALUATION).get("acceptance")

@@ -1,8 +1,8 @@
 """Copies runs and models from one tracking store to another, for example from SQLite to a team's server.
 
-Runs keep their parameters, metrics by step, tags, datasets, files and times; models their versions, tags and aliases.
-No maintained tool does this: `mlflow migrate-filestore` reads file stores only, and the last release of
-mlflow-export-import, 1.2.0 of 2023, does not support MLflow 3's logged models.
+Runs keep their parameters, metrics by step, tags, datasets, files and times; models their versions, tags, aliases and
+the history of the champion. No maintained tool does this: `mlflow migrate-filestore` reads file stores only, and the
+last release of mlflow-export-import, 1.2.0 of 2023, does not support MLflow 3's logged models.
 """
 
 import tempfile
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from digits.tracking import registry, store
+from digits.tracking import history, registry, store
 from digits.tracking.tags import PARENT
 
 SOURCE_ID = "migrated_from"  # tag: the run's or the model's id in the store that it comes from
@@ -124,6 +124,7 @@ def _copy_versions(old, new, runs: dict[str, str], models: dict[str, str], repor
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+    numbers: dict[str, str] = {}  # in the new store, by those in the old one
     for version in versions:
         model = models.get(version.source.removeprefix("models:/"))
         if model is None:
@@ -142,7 +143,18 @@ def _copy_versions(old, new, runs: dict[str, str], models: dict[str, str], repor
                 model_id=model,
             )
         )
+        numbers[str(version.version)] = str(copied.version)
         for alias in old.get_model_version(registry.NAME, version.version).aliases:
             if alias not in new.get_registered_model(registry.NAME).aliases:
                 new.set_registered_model_alias(registry.NAME, alias, copied.version)
         report(f"version {version.version} is version {copied.version} of {registry.NAME} in the new store")
+    _copy_history(old, new, numbers)
+
+
+def _copy_history(old, new, numbers: dict[str, str]) -> None:
+    """Copy the history of the champion, unless the new store has another champion, with a history of its own."""
+    source, target = (client.get_registered_model(registry.NAME) for client in (old, new))
+    champion, other = (model.aliases.get(registry.CHAMPION) for model in (source, target))
+    if (None if other is None else str(other)) == (None if champion is None else numbers.get(str(champion), "")):
+        for key, text in history.translated(source.tags, numbers).items():
+            new.set_registered_model_tag(registry.NAME, key, text)

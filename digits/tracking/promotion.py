@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from digits.params import Register
-from digits.tracking import alias_writes, gates, registry, runs
+from digits.tracking import alias_writes, choices, gates, registry, runs
 from digits.tracking.alias_writes import AliasWrites
 from digits.tracking.challenge import Comparison, compare
+from digits.tracking.history import CORRECTION, REGISTER
 from digits.tracking.registry import CHALLENGER, UnusableVersionError, Version
 from digits.tracking.scores import Scores
 
@@ -59,10 +60,14 @@ def promote(version: Version, metrics: dict[str, float], params: Register) -> De
                 though = f", though {'; '.join(missed)}" if missed else ""
                 decision = Decision(True, f"it was champion before{though}", missed=missed)
                 break
-            found = compare(version, before, params, scored)
-            runs.log_metrics(version.run_id, {gate.metric: gate.chance for gate in found.gates})
-            decision = decide(metrics, params, found)
-            if decision.champion and writes.make_champion(version, before):
+            choice = choices.against(version, before)
+            if choice is not None:
+                decision = Decision(False, choices.reason(choice, version), missed=gates.missed(metrics, [], params))
+            else:
+                found = compare(version, before, params, scored)
+                runs.log_metrics(version.run_id, {gate.metric: gate.chance for gate in found.gates})
+                decision = decide(metrics, params, found)
+            if decision.champion and writes.make_champion(version, before, REGISTER, decision.reason):
                 _correct(writes, scored)
                 break
             if not decision.champion and _number(registry.champion()) == _number(before):
@@ -74,14 +79,19 @@ def promote(version: Version, metrics: dict[str, float], params: Register) -> De
 def _correct(writes: AliasWrites, scored: Scores) -> None:
     """Make the best of the versions champion that this process may have overwritten, unless a person chose one."""
     while True:
-        rivals = {number: registry.get_version(number) for number in writes.rivals()}
+        rivals = [registry.get_version(number) for number in writes.rivals()]
         now = registry.champion()
         if now is None or not writes.names(now):
             return
-        best = _best([now, *(rival for number, rival in rivals.items() if number != now.number)], scored)
+        choice = choices.against(now, now)
+        if choice is not None:  # made while this process compared
+            best, why = registry.get_version(str(choice.after)), f"{choice.who} chose it at the same time"
+        else:
+            others = [one for one in rivals if one.number != now.number and choices.against(one, now) is None]
+            best, why = _best([now, *others], scored), "the best of those that were registered at the same time"
         if best.number == now.number:
             return
-        writes.make_champion(best, now)
+        writes.make_champion(best, now, CORRECTION, why)
 
 
 def _best(versions: list[Version], scored: Scores) -> Version:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from digits import paths
 from digits.files import digest, read_json
 from digits.params import Params, Register
-from digits.tracking import certificate, flat_metrics, record, registry, store, tags, values
+from digits.tracking import certificate, flat_metrics, history, record, registry, store, tags, values
 from digits.vcs import revisions
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def register(params: Params, content: dict[str, str]) -> "Decision":
     with store.wrap_store_errors():
         model, *_ = model_run.logged_models(run_id)
         more = {**tags.of_splits(), "git_commit": revisions.head_or_no_git()}
+        history.read()  # before the version exists: one that did not is no part of what a person chose elsewhere
         version = find_or_create(run_id, model, {**content, **more}, _description())
         notes = [certificate.issue(version)]
         decision = _decision(version, params.register_, content)
@@ -74,7 +75,10 @@ def find_or_create(run_id: str, model: Any, version_tags: dict[str, str], descri
             client.delete_model_version(registry.NAME, str(created.version))
     for dead in itertools.takewhile(lambda one: one.number != version.number, known):
         for alias in registry.get_version(dead.number).aliases:  # read again: a person may have moved one
-            registry.set_alias(alias, version)
+            if alias == registry.CHAMPION:
+                history.set_champion(version, dead, history.REGISTER, f"the same model as version {dead.number}")
+            else:
+                registry.set_alias(alias, version)
     return registry.get_version(version.number)
 
 
@@ -104,7 +108,7 @@ def _decision(version: "Version", params: Register, content: dict[str, str]) -> 
         return promotion.Decision(
             False,
             f"version {version.number} was decided about before, and champion is version {champion.number}; "
-            f"`make ui` changes that by hand. Then: {known[DECISION]}",
+            f"`digits promote {version.number}` changes that. Then: {known[DECISION]}",
         )
     decision = promotion.promote(version, metrics, params)
     texts = values.tag_values({DECISION: decision.reason, GATES_MISSED: "; ".join(decision.missed) or NO_GATE})

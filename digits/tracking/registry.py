@@ -46,17 +46,18 @@ def find_all(onnx_sha256: str) -> list[Version]:
     """The versions of this ONNX file, the oldest first."""
     condition = f"name = '{NAME}' and tags.{tags.ONNX} = '{onnx_sha256}'"
     found = store.connect().search_model_versions(condition, order_by=["version_number ASC"])
-    return [version for one in found if (version := _find_version(str(one.version))) is not None]
+    return [version for one in found if (version := find_version(str(one.version))) is not None]
 
 
-def _find_version(number: str) -> Version | None:
+def find_version(number: str) -> Version | None:
+    """The version with this number, or None where there is none, or none any more."""
     from mlflow.exceptions import MlflowException
 
     try:
         return get_version(number)
     except MlflowException as error:
         if causes.is_missing(error):
-            return None  # another process that registered the same model has just deleted its own
+            return None  # perhaps another process that registered the same model has just deleted its own
         raise
 
 

@@ -16,25 +16,26 @@ def param_values(params: dict[str, Any]) -> dict[str, str]:
 
     Raises UserError where a key is longer than MLflow allows.
     """
-    return {_checked(key): _cut(redact(str(value)), LONGEST_PARAM) for key, value in params.items()}
+    return {_checked(key): cut(redact(str(value)), LONGEST_PARAM) for key, value in params.items()}
 
 
 def tag_values(tags: dict[str, Any]) -> dict[str, str]:
     """The same for tags."""
-    return {_checked(key): _cut(redact(str(value)), LONGEST_TAG) for key, value in tags.items()}
+    return {_checked(key): cut(redact(str(value)), LONGEST_TAG) for key, value in tags.items()}
 
 
 def description(text: str) -> str:
     """A description of a version, a long one cut with a mark."""
-    return _cut(text, LONGEST_DESCRIPTION)
+    return cut(text, LONGEST_DESCRIPTION)
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of at most `longest` characters, a long one cut with a mark."""
+    mark = f"… ({len(text):,} characters, cut)"
+    return text if len(text) <= longest else text[: longest - len(mark)] + mark
 
 
 def _checked(key: str) -> str:
     if len(key) > LONGEST_KEY:
         raise UserError(f"the name {key[:60]}… has {len(key)} characters, more than MLflow's {LONGEST_KEY}: shorten it")
     return key
-
-
-def _cut(text: str, longest: int) -> str:
-    mark = f"… ({len(text):,} characters, cut)"
-    return text if len(text) <= longest else text[: longest - len(mark)] + mark

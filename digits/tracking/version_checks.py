@@ -122,5 +122,5 @@ def _description_problem(path: Path) -> str | None:
 def _unusable(version: Version, problem: str) -> UnusableVersionError:
     return UnusableVersionError(
         f"version {version.number} of the model {registry.NAME} can't be used: {problem}; `make register` registers "
-        "the model in models/, and `make ui` shows all versions and sets aliases"
+        "the model in models/, and `digits promote VERSION` makes another version champion"
     )

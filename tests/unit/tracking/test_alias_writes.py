@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from digits.tracking import alias_writes, promotion, registry, store
+from digits.model.acceptance import Acceptance
+from digits.tracking import alias_writes, choices, history, promotion, registry, store
 from digits.tracking.alias_writes import AliasWrites
 from digits.tracking.registry import CHAMPION
 from tests.tracking_store import METRICS, registered_version
@@ -50,6 +51,18 @@ def before_look(monkeypatch, number: int, action) -> None:
     monkeypatch.setattr(promotion, "_correct", look)
 
 
+@pytest.fixture
+def newer(constant_model):
+    """A function that goes back to a version on MLflow's page, then registers another model, as good as the second."""
+
+    def go_back_and_register(version):
+        registry.set_alias(CHAMPION, version)
+        history.read()
+        return registered_version(constant_model(2, Acceptance(min_probability=0.5)), learned=NOTHING)
+
+    return go_back_and_register
+
+
 def killed() -> None:
     raise KeyboardInterrupt
 
@@ -80,7 +93,7 @@ def test_three_at_once_leave_the_best(versions, monkeypatch):
         assert len(records()) == 3  # an open record keeps the closed ones, which it may have to correct by
 
 
-def test_what_a_person_sets_during_the_comparison_is_compared_too(versions, monkeypatch):
+def test_what_a_person_sets_during_the_comparison_is_not_undone(versions, monkeypatch):
     first, second, third = versions
     registry.set_alias(CHAMPION, first)
     compare = promotion.compare
@@ -93,7 +106,7 @@ def test_what_a_person_sets_during_the_comparison_is_compared_too(versions, monk
 
     monkeypatch.setattr(promotion, "compare", meanwhile)
     decision = promotion.promote(second, METRICS, PARAMS)
-    assert "version 2 stays a challenger: its log loss is above" in decision.reason
+    assert "version 2 stays a challenger: it was in the registry when version 3 was made champion" in decision.reason
     assert registry.champion().number == "3"
 
 
@@ -116,6 +129,20 @@ def test_what_a_person_sets_is_kept_though_a_version_that_was_overwritten_is_bet
     assert registry.champion().number == "2"
 
 
+def test_a_version_that_a_process_wrote_and_then_a_person_chose_is_kept(versions, monkeypatch):
+    """Though the third, which the second has overwritten, is better."""
+    _, second, third = versions
+
+    def choose() -> None:
+        for number in (1, 2):
+            choices.promote(number, "")
+
+    before_look(monkeypatch, 2, choose)  # the third looks first, then the second
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(third, METRICS, PARAMS))
+    promotion.promote(second, METRICS, PARAMS)
+    assert registry.champion().number == "2"
+
+
 def test_a_rollback_to_what_a_process_has_written_is_not_undone(versions, monkeypatch):
     """Before the first process looks again, a second one has promoted a better version, and a person went back."""
     first, second, third = versions
@@ -130,17 +157,16 @@ def test_a_rollback_to_what_a_process_has_written_is_not_undone(versions, monkey
     assert registry.champion().number == "2"
 
 
-def test_what_a_killed_process_wrote_does_not_come_back(versions, monkeypatch):
+def test_what_a_killed_process_wrote_does_not_come_back(versions, newer, monkeypatch):
     """Its record stays open; a person went back to the champion before, which a worse new version then replaces."""
-    first, second, third = versions
+    first, _, third = versions
     registry.set_alias(CHAMPION, first)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         before_look(patch, 1, killed)
         promotion.promote(third, METRICS, PARAMS)
     assert registry.champion().number == "3"
-    registry.set_alias(CHAMPION, first)
-    assert promotion.promote(second, METRICS, PARAMS).champion
-    assert registry.champion().number == "2"
+    assert promotion.promote(newer(first), METRICS, PARAMS).champion
+    assert registry.champion().number == "4"
 
 
 def test_a_version_overwritten_by_a_process_that_was_overwritten_too_comes_back(versions, monkeypatch):
@@ -152,14 +178,13 @@ def test_a_version_overwritten_by_a_process_that_was_overwritten_too_comes_back(
     assert registry.champion().number == "3"
 
 
-def test_an_earlier_champion_is_not_brought_back(versions):
+def test_an_earlier_champion_is_not_brought_back(versions, newer):
     """Version 3 was the best, and a person went back to 1: what is registered now is compared with 1 only."""
-    first, second, third = versions
+    first, _, third = versions
     with alias_writes.opened(first):  # keeps the records of the past
         promotion.promote(third, METRICS, PARAMS)
-        registry.set_alias(CHAMPION, first)
-        assert promotion.promote(second, METRICS, PARAMS).champion
-    assert registry.champion().number == "2"
+        assert promotion.promote(newer(first), METRICS, PARAMS).champion
+    assert registry.champion().number == "4"
 
 
 def test_a_process_killed_after_its_write_is_completed_by_the_next(versions, monkeypatch):
@@ -180,7 +205,7 @@ def test_old_records_of_killed_processes_are_removed(versions, monkeypatch):
     with alias_writes.opened(versions[1]):
         pass
     assert len(records()) == 2
-    later = time.time() + alias_writes.STALE + 1
+    later = time.time() + history.STALE + 1
     monkeypatch.setattr(time, "time", lambda: later)
     with alias_writes.opened(versions[1]):
         pass
@@ -199,6 +224,6 @@ def test_a_write_that_comes_too_late_is_not_done_and_leaves_no_record(versions):
     first, second, third = versions
     writes = AliasWrites(second)
     registry.set_alias(CHAMPION, third)
-    assert not writes.make_champion(second, first)
+    assert not writes.make_champion(second, first, "register", "")
     assert registry.champion().number == "3"
     assert AliasWrites(third).rivals() == set()

@@ -2,7 +2,7 @@
 
 import mlflow
 
-from digits.tracking import migration
+from digits.tracking import history, migration, registry
 from digits.tracking import store as tracking_store
 from tests.tracking_store import client_of, registered_version
 
@@ -28,3 +28,26 @@ def test_running_and_deleted_runs_are_not_copied(store, tmp_path, constant_model
     source.set_terminated(running.info.run_id)
     migration.migrate(f"sqlite:///{tmp_path}/mlflow.db", target, reported.append)
     assert len(client.search_runs([copies])) == 2
+
+
+def test_the_history_is_copied_with_the_numbers_of_the_new_store(
+    store, tmp_path, constant_model, empty_database, monkeypatch
+):
+    source, target = f"sqlite:///{tmp_path}/mlflow.db", f"sqlite:///{tmp_path}/target.db"
+    for label in (1, 2, 3):
+        version = registered_version(constant_model(label))
+        history.set_champion(version, registry.champion(), history.PROMOTE, f"label {label}")
+    store.connect().delete_run(registry.get_version("2").run_id)
+    (tmp_path / "target.db").write_bytes(empty_database.read_bytes())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", target)
+    store.connect.cache_clear()
+    store.connect()
+    for _ in range(2):
+        migration.migrate(source, target, print)
+    found = history.read()
+    assert [(one.before, one.after, one.latest) for one in found.entries] == [
+        (None, "1", 1),
+        ("1", None, 1),  # version 2 is not copied
+        (None, "2", 2),
+    ]
+    assert (found.champion, found.earlier()) == ("2", ["1"])

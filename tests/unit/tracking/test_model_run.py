@@ -10,7 +10,7 @@ import pytest
 
 from digits import paths
 from digits.files import digest, read_json, write_json
-from digits.tracking import live, model_files, model_run, promotion, registration, registry, runs, tags
+from digits.tracking import history, live, model_files, model_run, promotion, registration, registry, runs, tags
 from tests.imports import ROOT
 from tests.scratch import NO_FLOORS
 from tests.tracking_store import registered_version, runs_of
@@ -188,7 +188,14 @@ def test_what_was_decided_is_not_decided_again(trained_project, constant_model):
     assert registration.register(params, content).champion  # the other one cannot be used
     registry.set_alias(registry.CHAMPION, other)
     lower = params.model_copy(update={"register_": bounds.model_copy(update={"min_accuracy": 0.05})})
-    assert "equals the champion's" in registration.register(lower, content).reason  # another question
+    reason = registration.register(lower, content).reason  # another question
+    assert "it was in the registry when version 2 was made champion outside of this project, before 20" in reason
+    assert "`digits promote 1` makes it champion" in reason
+    for version in (registry.get_version("1"), other):
+        history.read()
+        registry.set_alias(registry.CHAMPION, version)
+    shutil.copy(constant_model(5), paths.ONNX)  # a new model, which the person did not know, is decided about
+    assert "equals the champion's" in registration.register(lower, tags.of_model()).reason
 
 
 def test_where_the_champions_digits_are_gone_each_registration_tries_again(trained_project, constant_model, client):
