@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro data train evaluate register ui serve test test-slow test-all lint format \
-	bench bench-gpu bench-pages bench-stages bench-data lock clean
+	bench bench-gpu bench-pages bench-serve bench-stages bench-data lock clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
@@ -58,7 +58,7 @@ register: setup ## Log and register the model in models/, for example after MLFL
 ui: setup ## Start MLflow's UI of runs and models on http://127.0.0.1:5000
 	digits ui
 
-serve: setup ## Serve the champion on http://127.0.0.1:5001 with MLflow's scoring server
+serve: setup ## Serve the champion on http://127.0.0.1:5001: a page to draw on, and an API
 	digits serve
 
 test: lint ## Lint, and run the fast tests: the unit tests, and the default pipeline once
@@ -94,6 +94,16 @@ bench-gpu: $(BIN)/.bench ## Train it on an NVIDIA GPU, and compare it with the s
 bench-pages: $(BIN)/.bench ## Compare the reading of pages with tesseract and RapidOCR; writes docs/benchmark-pages.md
 	python -m benchmarks.pages
 
+# BentoML and MLflow need different versions of OpenTelemetry.
+PEERS := benchmarks/serving_peers/requirements
+.venv-peers/.ready: $(PEERS).txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
+bench-serve: setup .venv-peers/.ready ## Compare the service with MLflow's, BentoML and LitServe; writes docs/benchmark-serving.md
+	python -m benchmarks.serving
+
 bench-stages: setup ## Measure the pipeline's time and memory
 	python -m benchmarks.stages
 
@@ -105,6 +115,8 @@ lock: setup ## Resolve pyproject.toml into requirements.txt
 		--extra dev --extra s3 --extra ssh --output-file requirements.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra bench --constraint requirements.txt --no-emit-package opencv-python --output-file benchmarks/requirements.txt pyproject.toml
+	grep -E '^(numpy|onnxruntime|opencv-python-headless)==' requirements.txt | tr -d '\\' | uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --no-header --constraint - --output-file $(PEERS).txt $(PEERS).in
 
 clean: ## Remove what the stages wrote; DVC's cache and the tracking store stay
 	rm -rf data/raw data/interim data/processed data/README.md models/README.md models/digits.* models/checkpoint.npz models/folds models/registered.json \

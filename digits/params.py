@@ -222,6 +222,33 @@ class Register(Section):
     min_compared: int = Field(ge=2)
 
 
+class Serve(Section):
+    """The limits of the service, each for one server process."""
+
+    max_body_mib: int = Field(ge=1, le=1024)
+    max_bodies_mib: int = Field(ge=1)
+    head_seconds: Number = Field(gt=0, le=3600)
+    body_seconds: Number = Field(gt=0, le=3600)
+    max_connections: int = Field(ge=1)
+    max_pictures: int = Field(ge=1, le=10_000)
+    max_pixels: int = Field(ge=10_000)
+    max_side: int = Field(ge=1_000)
+    max_digits: int = Field(ge=1)
+    read_seconds: Number = Field(gt=0, le=3600)
+    max_waiting: int = Field(ge=1)
+    max_waiting_pages: int = Field(ge=1)
+    poll_seconds: Number = Field(gt=0, le=3)  # a new champion answers within 5 s
+    drain_seconds: int = Field(ge=1, le=3600)
+
+    @model_validator(mode="after")
+    def room_for_one(self) -> Self:
+        if self.max_bodies_mib < self.max_body_mib:
+            raise ValueError(
+                "serve.max_bodies_mib is below serve.max_body_mib: the largest request would always be refused"
+            )
+        return self
+
+
 class Range(Section):
     """The values that a search may try: between two bounds, on a linear or logarithmic scale, or some choices."""
 
@@ -248,7 +275,7 @@ class Tune(Section):
 
 
 class Params(Section):
-    """All of params.yaml: one section per stage that has parameters, the search space, and presets of `train`."""
+    """All of params.yaml: one section per stage with parameters, the service, the search space, presets of `train`."""
 
     ingest: Ingest
     validate_: Validate = Field(alias="validate")  # `validate` itself is a method of every pydantic model
@@ -256,6 +283,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     register_: Register = Field(alias="register")
+    serve: Serve
     tune: Tune
     presets: dict[str, dict[str, Any]]
 
@@ -271,7 +299,7 @@ class Params(Section):
 
     def flat(self) -> dict[str, Any]:
         """The parameters of every stage as `{'train.epochs': 12, ...}`."""
-        return flatten(self.model_dump(by_alias=True, exclude={"presets", "tune"}))
+        return flatten(self.model_dump(by_alias=True, exclude={"presets", "serve", "tune"}))
 
     def preset(self, name: str) -> Train:
         """The train section as this preset changes it. Raises UserError where there is none, or a key is wrong."""

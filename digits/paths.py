@@ -78,6 +78,7 @@ PLOTS_PAGE = Path(".dvc/plots.html")  # the template of DVC's plots
 TRACKING_DATABASE = Path("mlflow.db")
 ARTIFACTS = Path("mlartifacts")
 TUNING_DATABASE = Path("tuning.db")
+SERVED = Path(".served")  # by port, the copy of the champion that the service there answers with
 LIVE_RUNS = Path(".live_runs")  # a lock file for each run that a training of this project writes to
 
 

@@ -26,7 +26,7 @@ def main() -> None:
                 f"its training data differ from the reference profile {REFERENCE_PROFILE}: `digits data reference` "
                 "updates it"
             )
-        print("next: `digits predict PICTURE` to use the champion, `make ui` to compare runs")
+        print("next: `digits predict PICTURE` or `make serve` to use the champion, `make ui` to compare runs")
     write_json(REGISTERED, {"name": registry.NAME, **content, "accuracy": float(content["accuracy"])})
 
 

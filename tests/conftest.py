@@ -23,8 +23,8 @@ ONE_PIPELINE = "test_default_pipeline.py"  # the only test of a whole system in 
 FIRST = [
     *(ONE_PIPELINE, "test_training.py", "test_bad_inputs.py", "test_promotion.py", "test_certificate.py"),
     *("test_whole_pipeline.py", "test_sources.py", "test_tuning.py", "test_outages.py", "test_remote.py"),
-    *("test_killed.py", "test_experiments.py", "test_server.py", "test_git.py"),
-    *("test_environment.py", "test_labels.py"),
+    *("test_service.py", "test_killed.py", "test_experiments.py", "test_server.py", "test_git.py"),
+    *("test_service.py", "test_page.py", "test_service_faults.py", "test_environment.py", "test_labels.py"),
 ]
 
 

@@ -1,6 +1,7 @@
-"""Ports on loopback."""
+"""Ports on loopback, and the processes that listen on them."""
 
 import socket
+import subprocess
 import time
 
 
@@ -21,3 +22,13 @@ def wait_for(port: int, seconds: float = 30) -> None:
             if time.monotonic() > end:
                 raise
             time.sleep(0.1)
+
+
+def stop(process: subprocess.Popen, seconds: float = 30) -> None:
+    """End a process; one that does not end when it is asked to is killed, and an error."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise

@@ -1,26 +1,115 @@
-"""Commands that run MLflow's own servers on this project's tracking store."""
+"""Commands that run servers: the project's own, and MLflow's on this project's tracking store."""
 
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from digits.cli import ports
+from digits.errors import UserError
+
+if TYPE_CHECKING:
+    from digits.serving.settings import Settings
 
 PORT = click.IntRange(1, 65_535)
+# A registry that is slow or gone is asked again soon, and a database that was moved away and put back is opened anew
+REGISTRY_LIMITS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
+}
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=PORT, default=5001, show_default=True, help="Port to listen on.")
-def serve(host: str, port: int) -> None:
-    """Serve the champion over HTTP with MLflow's own scoring server.
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Server processes.")
+@click.option(
+    "--api-key-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="API keys, one a line: a request needs one of them. Needed where other machines can ask.",
+)
+@click.option("--allowed-host", metavar="NAME", multiple=True, help="Another name of this server in a request's Host.")
+@click.option("--mlflow", is_flag=True, help="MLflow's own scoring server, at /invocations: it follows no alias.")
+def serve(
+    host: str, port: int, workers: int, api_key_file: Path | None, allowed_host: tuple[str, ...], mlflow: bool
+) -> None:
+    """Serve the champion over HTTP: a page to draw on, an API, and metrics. A new champion answers within 5 s.
 
-    POST {"inputs": [[[0, …], …]]}, canonical digits of 28 x 28 pixel values 0 to 255, to /invocations.
+    The registry's champion is checked and copied to .served/PORT; where the registry can't be reached the copy answers.
+    The limits are in params.yaml, section `serve`.
+
+    \b
+    Examples:
+      digits serve
+      curl -F file=@seven.png http://127.0.0.1:5001/v1/predict
+      digits serve --host 0.0.0.0 --workers 2 --api-key-file keys.txt --allowed-host digits.example.org
     """
+    if mlflow:
+        _check_mlflow(host, workers != 1 or api_key_file or allowed_host)
+    ports.check(host, port)
+    if mlflow:
+        _serve_with_mlflow(host, port)
+    from digits.params import load
+    from digits.paths import PARAMS, SERVED, project_root
+    from digits.serving import local_copy
+    from digits.serving.settings import Settings, allowed_hosts, is_loopback, read_api_keys
+
+    if api_key_file is None and not is_loopback(host):
+        raise UserError(
+            f"with --host {host} other machines can ask: give --api-key-file FILE, with one key a line, such as "
+            '`python -c "import secrets; print(secrets.token_urlsafe())"` prints'
+        )
+    root = project_root()
+    keys = read_api_keys(api_key_file) if api_key_file else ()
+    names = allowed_hosts(host, allowed_host)
+    settings = Settings(root / SERVED / str(port), load(root / PARAMS).serve, keys, names)
+    if local_copy.read(settings.folder) is None:
+        print("fetching the champion from the registry", flush=True)
+    address = f"http://{_browser_host(host)}:{port}"
+    print(f"open {address} to draw, {address}/docs for the API", flush=True)
+    from digits.serving import server
+
+    server.run(settings, host, port, workers, _follow(settings))
+
+
+def _check_mlflow(host: str, other_options: object) -> None:
+    """Raise UserError where MLflow's server could not do what the options ask for."""
+    from digits.serving.settings import is_loopback
+
+    if not is_loopback(host):
+        raise UserError(
+            f"with --host {host} other machines can ask, and MLflow's server knows no API key: leave out --mlflow"
+        )
+    if other_options:
+        raise UserError("MLflow's server has no --workers, --api-key-file or --allowed-host: leave out --mlflow")
+
+
+def _follow(settings: "Settings") -> Callable[[], None]:
+    """A function that follows the registry; MLflow is imported where it runs."""
+
+    def follow() -> None:
+        for name, value in REGISTRY_LIMITS.items():
+            os.environ.setdefault(name, value)
+        from digits.serving.following import Follower
+
+        Follower(settings).run()
+
+    return follow
+
+
+def _browser_host(host: str) -> str:
+    """The address that a browser on this machine opens."""
+    return f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host
+
+
+def _serve_with_mlflow(host: str, port: int) -> NoReturn:
     from digits.tracking import registry, version_checks
 
-    ports.check(host, port)
     # The files that were checked: where the alias moves while the server starts, it loads no other version.
     model = version_checks.served(registry.resolve_alias(registry.CHAMPION_URI))
     _exec_mlflow("models", "serve", "-m", model, "--env-manager", "local", "-h", host, "-p", str(port))
@@ -45,7 +134,7 @@ def ui(port: int) -> None:
     _exec_mlflow("server", "--port", str(port), "--workers", "1", *store.QUIET)
 
 
-def _exec_mlflow(*arguments: str) -> None:
+def _exec_mlflow(*arguments: str) -> NoReturn:
     """Replace this process by MLflow's command, so that Ctrl-C and signals reach it."""
     from digits.tracking import store
 

@@ -38,14 +38,17 @@ def canonical(stack: np.ndarray, ink: np.ndarray | None = None) -> np.ndarray:
     moved to the centre. A canonical picture keeps its pixels, scaled to a brightest of 255; a blank one gives zeros.
     `ink` is `ink_fractions(stack)`, if the caller has computed it already.
     """
-    ink = ink_fractions(stack) if ink is None else ink
     digits = np.zeros((len(stack), DIGIT_SIZE, DIGIT_SIZE), np.uint8)
-    todo = (contrast(stack) >= MIN_CONTRAST) & (ink > INK_THRESHOLD).any(axis=(1, 2))
-    if stack.shape[1:] == (DIGIT_SIZE, DIGIT_SIZE):
-        for candidate in (stack, np.rint(ink * 255).astype(np.uint8)):
-            ready = todo & is_canonical(candidate)
-            digits[ready] = _brightened(candidate[ready])
-            todo &= ~ready
+    todo = contrast(stack) >= MIN_CONTRAST
+    has_size = stack.shape[1:] == digits.shape[1:]
+    if has_size:
+        todo &= ~_keep(digits, stack, todo)
+        if not todo.any():  # usual where digits are canonical already, and half of the time
+            return digits
+    ink = ink_fractions(stack) if ink is None else ink
+    todo &= (ink > INK_THRESHOLD).any(axis=(1, 2))
+    if has_size:
+        todo &= ~_keep(digits, np.rint(ink * 255).astype(np.uint8), todo)
     rows = np.flatnonzero(todo)
     unclean = _need_cleaning(ink[rows])
     cleaned = [_cropped(clean(one)) for one in ink[rows[unclean]]]
@@ -54,6 +57,13 @@ def canonical(stack: np.ndarray, ink: np.ndarray | None = None) -> np.ndarray:
     if not unclean.all():
         digits[rows[~unclean]] = scaled_and_centred(ink[rows[~unclean]])
     return digits
+
+
+def _keep(digits: np.ndarray, stack: np.ndarray, todo: np.ndarray) -> np.ndarray:
+    """Write the pictures of the stack that are canonical into `digits`, of those that `todo` has; returns which."""
+    ready = todo & is_canonical(stack)
+    digits[ready] = _brightened(stack[ready])
+    return ready
 
 
 def clean(ink: np.ndarray) -> np.ndarray:
@@ -76,7 +86,8 @@ def is_canonical(stack: np.ndarray) -> np.ndarray:
         return np.zeros(len(stack), bool)
     lengths = [last - first + 1 for first, last in bounds(stack > 0)]
     centred = [np.abs(position - DIGIT_SIZE / 2) <= 0.52 for position in centre_of_mass(stack)]
-    return np.isin(np.maximum(*lengths), (INK_BOX_SIZE - 1, INK_BOX_SIZE)) & np.logical_and(*centred)
+    longest = np.maximum(*lengths)
+    return (longest >= INK_BOX_SIZE - 1) & (longest <= INK_BOX_SIZE) & np.logical_and(*centred)
 
 
 def ink_fractions(stack: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from digits.model.acceptance import CONTRACT, VERSION, Acceptance
 INPUTS = [("images", "tensor(uint8)", [DIGIT_SIZE, DIGIT_SIZE])]
 OUTPUTS_1 = [(name, "tensor(float)", [len(LABELS)]) for name in ("logits", "probabilities")]
 OUTPUTS_2 = [("accepted", "tensor(bool)", []), *OUTPUTS_1, ("score", "tensor(float)", [])]
+UNLIKE = "looks like no digit"  # begins a reason of refusal by the outlier score
 BATCH = 1000  # digits in each call of the session: bounds the memory
 
 
@@ -35,12 +36,15 @@ class Predictions(NamedTuple):
 class Classifier:
     """An ONNX file in one session on the CPU. Raises UserError where the file is missing or is no model.
 
-    `acceptance` is what the file accepts; None for a file of contract 1, which has no such outputs.
+    `threads` of the machine compute; None for all cores. `acceptance` is what the file accepts; None for a file of
+    contract 1, which has no such outputs.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
         try:
-            self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no base class of their own
             reason = str(error) if path.is_file() else "there is no such file"
             raise UserError(f"{printable(path)} can't be loaded as an ONNX model: {reason}") from None
@@ -107,7 +111,7 @@ def _reason(
     reasons = []
     if unlike:
         found, bound = _distinct(score, highest, "f")
-        reasons.append(f"looks like no digit: outlier score {found} is above {bound}")
+        reasons.append(f"{UNLIKE}: outlier score {found} is above {bound}")
     if improbable:
         found, bound = _distinct(probability, lowest, "%")
         reasons.append(f"probability {found} is below {bound}")

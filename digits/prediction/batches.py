@@ -61,7 +61,7 @@ def decode_batches(listing: Listing, is_ready: Callable[[], bool], skip: int = 0
 
     Pictures are decoded at once until `is_ready`, since they would wait for it later; the others when they are taken.
     """
-    decoded = parallel_map(_decode_batch, islice(listing.batches(), skip, None), listing.workload)
+    decoded = parallel_map(decode_batch, islice(listing.batches(), skip, None), listing.workload)
     ahead = []
     for batch in decoded:
         ahead.append(batch)
@@ -86,8 +86,10 @@ def classify(
         model = classifier()
         predicted = model.predict(batch.digits[digits], min_probability)
         reasons = model.refusal_reasons(predicted, min_probability)
-        for position, probabilities, reason in zip(digits, predicted.probabilities, reasons, strict=True):
-            found[position] = _prediction(names[position], probabilities, reason)
+        labels = predicted.probabilities.argmax(axis=1).tolist()
+        rounded = predicted.probabilities.astype(float).round(DECIMALS).tolist()
+        for position, label, row, reason in zip(digits, labels, rounded, reasons, strict=True):
+            found[position] = Prediction(names[position], label, row[label], reason is None, reason, None, row)
     return [found[position] for position in range(len(names))]
 
 
@@ -109,7 +111,7 @@ def decode(content: Path | bytes | np.ndarray | None) -> DecodedPicture:
         return DecodedPicture(error=str(error))
 
 
-def _decode_batch(batch: list[PictureInput]) -> DecodedBatch:
+def decode_batch(batch: list[PictureInput]) -> DecodedBatch:
     """Pictures of one size are converted together; one that gives no digit is decoded again, to know why."""
     names, contents = zip(*batch, strict=True)
     digits = pictures.decode_canonical_batch(map(_encoded, contents))
@@ -133,8 +135,3 @@ def _encoded(content: Path | bytes | np.ndarray | None) -> bytes:
         return content.read_bytes() if isinstance(content, Path) else content if isinstance(content, bytes) else b""
     except (OSError, ValueError):
         return b""
-
-
-def _prediction(name: str, probabilities: np.ndarray, reason: str | None) -> Prediction:
-    label, rounded = int(probabilities.argmax()), probabilities.astype(float).round(DECIMALS).tolist()
-    return Prediction(name, label, rounded[label], reason is None, reason, None, rounded)

@@ -67,6 +67,7 @@ def read(
     if layout == "grid":
         darkest = upright_colours(picture, limits.max_pixels).min(axis=2)  # shows rules of any colour
         crossings = grids.find_grid(darkest, grid)
+        watch.check()
         page = (
             Page(width, height, [], []) if crossings is None else _table(grey, crossings, classifier, min_probability)
         )

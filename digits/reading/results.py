@@ -65,10 +65,15 @@ def as_json(one: Result) -> str:
     """One line: the path and either the error, or size, digits, lines, and the grid where one was found."""
     if one.page is None:
         return json.dumps({"path": one.path, "error": one.error}, ensure_ascii=False)
-    content = {"path": one.path, **one.page._asdict(), "digits": [_digit(digit) for digit in one.page.digits]}
+    content = {"path": one.path, **as_dict(one.page)}
     if one.page.grid is None:
         del content["grid"]
     return json.dumps(content, ensure_ascii=False)
+
+
+def as_dict(page: Page) -> dict[str, Any]:
+    """What JSON has of a page."""
+    return {**page._asdict(), "digits": [_digit(digit) for digit in page.digits]}
 
 
 def write(path: Path, results: Iterable[Result]) -> None:

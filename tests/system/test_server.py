@@ -143,6 +143,17 @@ def test_its_registry_has_one_champion_that_classifies_digits(trained, server, c
     assert sum(predicted["probabilities"]) == pytest.approx(1, abs=1e-4)
 
 
+def test_a_person_promotes_the_other_version_and_rolls_back(trained, server, client):
+    champion = client.get_model_version_by_alias("digits", "champion").version
+    (other,) = {version.version for version in client.search_model_versions("name = 'digits'")} - {champion}
+    trained.run("digits", "promote", str(other), "--why", "a test", env=server)
+    trained.run("digits", "rollback", env=server)
+    back, forward, *_ = map(json.loads, trained.run("digits", "history", "--json", env=server).splitlines())
+    assert (forward["from"], forward["to"], forward["why"]) == (str(champion), str(other), "a test")
+    assert (back["from"], back["to"], back["by"], back["who"]) == (str(other), str(champion), "rollback", "admin")
+    assert client.get_model_version_by_alias("digits", "champion").version == champion
+
+
 def test_a_local_store_is_migrated_completely_and_once(trained, server, client):
     local = client_of(f"sqlite:///{trained.root}/mlflow.db")
     (known,) = runs_of(local)

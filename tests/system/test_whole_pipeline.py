@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 import yaml
 
+from digits.client import Client
 from digits.data import dataset, pictures
 from digits.files import digest
+from digits.model.classifier import Classifier
 from digits.tracking import learned_pictures
 from digits.tracking.record import RUN_FILES
 from tests.loopback import free_port, wait_for
@@ -295,18 +297,28 @@ def test_classifying_a_picture_does_not_import_tensorflow(trained):
     assert trained.run("python", "-c", code).splitlines()[-1] == "[]"
 
 
-def test_mlflows_server_gives_the_same_predictions(trained, client):
+def test_the_service_mlflows_server_and_the_classifier_give_the_same_probabilities(trained, client):
     picture = next((trained.root / "data" / "external" / "5").iterdir())
     digit = pictures.decode_canonical(picture.read_bytes())
-    port = free_port()
-    with trained.start("digits", "serve", "--port", str(port), start_new_session=True) as server:
+    own, mlflows = free_port(), free_port()
+    with (
+        trained.start("digits", "serve", "--port", str(own), start_new_session=True) as service,
+        trained.start("digits", "serve", "--mlflow", "--port", str(mlflows), start_new_session=True) as server,
+    ):
         try:
-            wait_for(port, seconds=90)
-            response = post(port, {"inputs": digit[None].tolist()})
+            wait_for(mlflows, seconds=90)
+            response = post(mlflows, {"inputs": digit[None].tolist()})
+            with Client(f"http://127.0.0.1:{own}") as asking:
+                (predicted,) = asking.predict(picture)
+                description = asking.model()
         finally:
-            os.killpg(server.pid, signal.SIGKILL)
-    expected = mlflow.pyfunc.load_model(champion_of(client)).predict(digit[None])["probabilities"]
+            for process in (service, server):
+                os.killpg(process.pid, signal.SIGKILL)
+    version = client.get_model_version_by_alias("digits", "champion")
+    assert (description["version"], description["sha256"]) == (str(version.version), version.tags["onnx_sha256"])
+    expected = Classifier(Path(champion_of(client)) / "model.onnx").predict(digit[None]).probabilities
     assert np.allclose(response["predictions"]["probabilities"], expected, atol=1e-5)
+    assert np.allclose(predicted.probabilities, expected, atol=1e-5)
 
 
 def champion_of(client) -> str:

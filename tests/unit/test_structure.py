@@ -32,7 +32,8 @@ OWNERS = {
     "fsspec": "digits/data/sources.py",
     "requests": ("digits/data/download.py", "digits/tracking/"),
     "psutil": "digits/cli/ports.py",
-    "pydantic": "digits/params.py",
+    "pydantic": ("digits/params.py", "digits/serving/"),
+    **dict.fromkeys(("fastapi", "starlette", "uvicorn", "multipart", "prometheus_client"), "digits/serving/"),
     "matplotlib": ("digits/visualization/", "digits/data/drawing.py"),  # which draws with its fonts
     "PIL": (
         "digits/data/drawing.py",

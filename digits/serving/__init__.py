@@ -1,0 +1,1 @@
+"""The service: the champion over HTTP, following the registry."""

@@ -1,0 +1,155 @@
+"""API v1. Within a version fields are added only: none is removed, renamed or given another meaning."""
+
+import base64
+import re
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from digits.data.picture_files import PictureError, PictureFile, errors
+from digits.data.pictures import encode_png
+from digits.reading import Limits, Page, read
+from digits.reading.annotation import annotated as draw
+from digits.reading.results import as_dict
+from digits.serving import metrics, schemas, uploads
+from digits.serving.problems import ProblemError
+from digits.serving.service import PredictedPicture, ServedModel, Service
+
+router = APIRouter(prefix="/v1", tags=["v1"])
+
+PROBLEM: dict[str, Any] = {
+    "content": {"application/problem+json": {"schema": schemas.ProblemResponse.model_json_schema()}}
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {**PROBLEM, "description": "The body is malformed"},
+    401: {**PROBLEM, "description": "No API key, or a wrong one: the header is `Authorization: Bearer KEY`"},
+    403: {**PROBLEM, "description": "The request comes from a page of another site"},
+    408: {**PROBLEM, "description": "The body came too slowly"},
+    413: {**PROBLEM, "description": "The body is too long, or has too many pictures"},
+    415: {**PROBLEM, "description": "Another type than multipart/form-data and JSON, or an unknown encoding"},
+    421: {**PROBLEM, "description": "The header Host names another server"},
+    422: {**PROBLEM, "description": "A picture that can't be read, or a wrong value"},
+    503: {**PROBLEM, "description": "Too many requests at the same time, or no model yet; see Retry-After"},
+}
+GRID = re.compile(r"([1-9]\d?)x([1-9]\d?)", re.ASCII)
+
+
+@router.post(
+    "/predict",
+    summary="Classify pictures of one digit each",
+    response_model=schemas.PredictResponse,
+    responses=PROBLEMS,
+    openapi_extra=schemas.request(schemas.PredictOptions, schemas.PredictBody, many=True),
+)
+async def predict(request: Request) -> Response:
+    """A picture is a PNG, JPEG, HEIC, AVIF, WebP, TIFF, GIF, BMP or PPM, dark on light or light on dark.
+
+    What is no digit, or not clear enough, is refused: `accepted` is false, and `reason` says why. A picture that can't
+    be read has an `error`; where none of them can be read the status is 422. Options of an upload are in the query,
+    those of JSON there or in the JSON, which counts where both have one.
+    """
+    service: Service = request.app.state.service
+    most = service.settings.limits.max_pictures
+    found, options = await uploads.parse(request, schemas.PredictOptions, schemas.PredictBody, most)
+    model = service.model  # one for the whole request
+    predicted = await service.predict(model, [one.data for one in found], options.min_probability)
+    metrics.count(one.prediction for one in predicted)
+    if all(one.prediction.error is not None for one in predicted):
+        places = [f"picture {place}: " if len(predicted) > 1 else "" for place in range(len(predicted))]
+        found_errors = [f"{place}{one.prediction.error}" for place, one in zip(places, predicted[:3], strict=False)]
+        raise ProblemError(422, "; ".join(found_errors))
+    pairs = zip(found, predicted, strict=True)
+    rows = [_prediction(picture.name, answer, options.canonical) for picture, answer in pairs]
+    return _json({"model": _name(model), "predictions": rows})
+
+
+@router.post(
+    "/read",
+    summary="Read a picture with many digits",
+    response_model=schemas.ReadResponse,
+    responses=PROBLEMS,
+    openapi_extra=schemas.request(schemas.ReadOptions, schemas.ReadBody, many=False),
+)
+async def read_page(request: Request) -> Response:
+    """The digits in reading order with their boxes, and the lines as text; with `layout=grid` the cells of a table.
+
+    A certificate is for single digits like those of the validation split, not for photographed pages.
+    """
+    service: Service = request.app.state.service
+    (picture,), options = await uploads.parse(request, schemas.ReadOptions, schemas.ReadBody, 1)
+    size = _grid(options.grid)
+    if size and options.layout not in (None, "grid"):
+        raise ProblemError(422, f"layout {options.layout} reads no grid; expected layout grid, or no size of a grid")
+    limits = service.settings.limits
+    reading = {
+        "layout": "grid" if size else options.layout or "page",
+        "grid": size,
+        "min_probability": options.min_probability,
+        "limits": Limits(limits.max_pixels, limits.max_digits, limits.read_seconds),
+    }
+    model = service.model
+    try:
+        page, drawn = await service.run_slow(_read, picture.data, model, limits.max_side, reading, options.annotated)
+    except PictureError as error:
+        raise ProblemError(422, str(error)) from None
+    metrics.count_page(page)
+    return _json({"model": _name(model), **as_dict(page), "annotated": drawn})
+
+
+@router.get(
+    "/model",
+    summary="The model that answers",
+    response_model=schemas.ModelResponse,
+    responses={code: PROBLEMS[code] for code in (401, 403, 421, 503)},
+)
+async def get_model(request: Request) -> Response:
+    """Its version, figures, certificate and lineage, and the state of the registry."""
+    service: Service = request.app.state.service
+    return _json({**service.model.description, "registry": service.registry})
+
+
+def _read(
+    picture: bytes, model: ServedModel, max_side: int, reading: dict[str, Any], annotated: bool
+) -> tuple[Page, str | None]:
+    with errors(picture):
+        file = PictureFile(picture)
+    if max(file.width, file.height) > max_side:
+        raise PictureError(f"{file.width} x {file.height} pixels, at most {max_side:,} on a side are read; cut it up")
+    page = read(picture, model.classifier, **reading)
+    return page, _base64(draw(picture, page)) if annotated else None
+
+
+def _prediction(name: str | None, answer: PredictedPicture, canonical: bool) -> dict[str, Any]:
+    found, digit = answer
+    return {
+        "name": name,
+        "label": found.label,
+        "probability": found.probability,
+        "probabilities": found.probabilities,
+        "accepted": bool(found.accepted),
+        "reason": found.reason,
+        "error": found.error,
+        "canonical": _base64(encode_png(digit)) if canonical and digit.any() else None,
+    }
+
+
+def _name(model: ServedModel) -> dict[str, str]:
+    return {"version": model.version, "sha256": model.sha256}
+
+
+def _grid(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = GRID.fullmatch(text)
+    if found is None:
+        raise ProblemError(422, f"grid is {text[:20]!r}; expected rows x columns such as 9x9, at most 99")
+    return int(found[1]), int(found[2])
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _json(content: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json")
