@@ -317,8 +317,6 @@ class _Forward(BaseHTTPRequestHandler):
 LIES = [
     (200, "text/html", b"<html>Please log in</html>"),
     (200, "application/json", b'{"model_version": {"name": 5, "version": ["x"]}}'),
-    (200, "application/json", b"{}"),
-    (200, "application/json", b"\xff\xfe{"),
     (500, "application/json", b'{"error_code": "INTERNAL_ERROR", "message": "out of memory"}'),
 ]
 

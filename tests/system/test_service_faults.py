@@ -31,7 +31,7 @@ from tests.imports import ROOT
 from tests.loopback import free_port, stop, wait_for
 from tests.serving import write_constant
 
-LOAD_SECONDS = float(os.environ.get("DIGITS_LOAD_SECONDS", "10"))
+LOAD_SECONDS = float(os.environ.get("DIGITS_LOAD_SECONDS", "5"))
 CLIENTS = 500
 MIB = 1 << 20
 KEY = "a-key-of-the-service-0123"

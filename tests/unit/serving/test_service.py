@@ -99,6 +99,32 @@ def test_a_damaged_copy_is_reported_once_and_the_model_stays(folder, caplog):
     asyncio.run(ask())
 
 
+def test_a_damaged_copy_is_loaded_once_for_all_requests(folder, monkeypatch):
+    next(folder.glob("*.onnx")).write_bytes(b"damaged")
+    loads = []
+    monkeypatch.setattr(Service, "_load", lambda self, copy, load=Service._load: loads.append(copy) or load(self, copy))
+    service = Service(settings(folder))
+    for _ in range(3):
+        with pytest.raises(ProblemError, match="no model is loaded yet"):
+            _ = service.model
+    assert len(loads) == 1
+    service.close()
+
+
+def test_probes_at_the_same_time_share_a_check(folder, monkeypatch):
+    async def ask() -> None:
+        service = await loaded(folder)
+        checks = []
+        monkeypatch.setattr(type(service.model), "check", lambda self: checks.append(time.sleep(0.05)) or "3")
+        assert await asyncio.gather(*(service.check(service.model) for _ in range(20))) == ["3"] * 20
+        assert len(checks) == 1
+        assert await service.check(service.model) == "3"
+        assert len(checks) == 2
+        service.close()
+
+    asyncio.run(ask())
+
+
 def test_following_goes_on_after_an_error(folder, caplog):
     async def until(condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
