@@ -1,9 +1,6 @@
 """The service's page in a real browser, on a linear model that is trained here. 45 s."""
 
-import base64
 import io
-import os
-import shutil
 import statistics
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +15,11 @@ from digits.data.non_digits import Source, scribbles
 from digits.data.pictures import canonical_digit, encode_png
 from digits.model.acceptance import Acceptance, apply
 from digits.serving import local_copy
-from tests import linear_model
+from tests import chromium, linear_model
+from tests.gestures import draw, draw_by_pointer, give
 from tests.serving import running, settings, write_copy
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("no Chromium is installed here: apt install chromium", allow_module_level=True)
-
+chromium.skip_without()
 KEY = "a-key-of-the-test"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
@@ -32,17 +27,6 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobil
 SEVEN = [[(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]]
 STAR = [[(0.2, 0.2), (0.8, 0.8)], [(0.8, 0.2), (0.2, 0.8)], [(0.5, 0.1), (0.5, 0.9)], [(0.1, 0.5), (0.9, 0.5)]]
 SCRIPT = "<img src=x onerror=\"document.title='run'\">.png"
-# A real drop and paste need another window: these are the events that the browser sends then
-GIVE = """([kind, name, content]) => {
-    const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
-    const data = new DataTransfer();
-    data.items.add(new File([bytes], name, { type: "image/png" }));
-    const options = { bubbles: true, cancelable: true };
-    const event = kind === "drop"
-        ? new DragEvent(kind, { ...options, dataTransfer: data })
-        : new ClipboardEvent(kind, { ...options, clipboardData: data });
-    document.body.dispatchEvent(event);
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +56,8 @@ def address(folder):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu", *sandbox])
+    with chromium.launched("--disable-gpu") as browser:
         yield browser
-        browser.close()
 
 
 @contextmanager
@@ -121,43 +100,6 @@ def sheet(mnist_digits) -> bytes:
     for start, end in np.rint(np.array(STAR) * 56).astype(int).tolist():
         cv2.line(pixels[170:226, 260:316], start, end, 40, 4, cv2.LINE_AA)
     return encode_png(pixels)
-
-
-def draw(page, strokes) -> None:
-    area = page.get_by_label("Drawing area").bounding_box()
-    for stroke in strokes:
-        for step, (x, y) in enumerate(stroke):
-            page.mouse.move(area["x"] + x * area["width"], area["y"] + y * area["height"], steps=5)
-            if not step:
-                page.mouse.down()
-        page.mouse.up()
-
-
-def draw_by_pointer(page, kind: str, stroke) -> None:
-    """Draw a stroke with a "pen", or with a finger ("touch") while a second one taps the drawing area."""
-    area = page.get_by_label("Drawing area").bounding_box()
-    start, corner, end = ({"x": area["x"] + x * area["width"], "y": area["y"] + y * area["height"]} for x, y in stroke)
-    session = page.context.new_cdp_session(page)
-    if kind == "pen":
-        options = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": kind}
-        events = {"mousePressed": [start], "mouseMoved": [corner, end], "mouseReleased": [end]}
-        for event, places in events.items():
-            for place in places:
-                session.send("Input.dispatchMouseEvent", {"type": event, **options, **place})
-        return
-    for event, finger, place in (
-        ("touchStart", 0, start),
-        ("touchMove", 0, corner),
-        ("touchStart", 1, start),
-        ("touchEnd", 1, start),
-        ("touchMove", 0, end),
-        ("touchEnd", 0, end),
-    ):
-        session.send("Input.dispatchTouchEvent", {"type": event, "touchPoints": [place | {"id": finger}]})
-
-
-def give(page, kind: str, name: str, content: bytes) -> None:
-    page.evaluate(GIVE, [kind, name, base64.b64encode(content).decode()])
 
 
 def wait_until(page, state: str) -> None:

@@ -1,6 +1,5 @@
 """`dvc plots diff` of two revisions and the pages of the stages, in a real browser without a network. 15 s."""
 
-import os
 import shutil
 
 import numpy as np
@@ -10,12 +9,11 @@ import pytest
 from digits import paths
 from digits.evaluation import curves
 from digits.visualization import dvc_plots
+from tests import chromium
 from tests.imports import ROOT
 from tests.scratch import Project
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("no Chromium is installed here: apt install chromium", allow_module_level=True)
+chromium.skip_without()
 
 CURVES = {  # the titles in dvc.yaml, which the page has as text
     paths.HISTORY: "Accuracy on the validation split",
@@ -53,13 +51,8 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu", *sandbox])
+    with chromium.launched("--disable-gpu") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,18 +2,15 @@
 
 import os
 import re
-import shutil
 import signal
 
 import pytest
 
+from tests import chromium
 from tests.loopback import free_port, wait_for
 from tests.tracking_store import client_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("no Chromium is installed here: apt install chromium", allow_module_level=True)
-
+chromium.skip_without()
 NAMES = ("baseline", "lr=0.003")
 QUIET = ["disable-gpu", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"]
 
@@ -38,16 +35,11 @@ def address(trained):
 
 @pytest.fixture
 def page(address):
-    from playwright.sync_api import sync_playwright
-
-    sandbox = ["no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=CHROMIUM, args=[f"--{name}" for name in QUIET + sandbox])
+    with chromium.launched(*(f"--{name}" for name in QUIET)) as browser:
         page = browser.new_page(viewport={"width": 1900, "height": 900})
         page.set_default_timeout(90_000)
         page.goto(address)
         yield page
-        browser.close()
 
 
 def test_two_runs_are_compared(page):

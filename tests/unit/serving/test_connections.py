@@ -109,6 +109,7 @@ def test_a_head_that_never_ends_is_cut_off(hasty, begun):
 def test_a_silent_client_is_answered_and_cut_off(hasty, begun):
     answered = ask(hasty, begun)
     assert (status(answered), detail(answered)) == (408, "the request's head did not come within 0.2 s")
+    assert b"x-request-id: " in answered
 
 
 def test_line_ends_between_two_requests_keep_no_connection_open(hasty):
