@@ -222,8 +222,35 @@ class Register(Section):
     min_compared: int = Field(ge=2)
 
 
+class Feedback(Section):
+    """What the service keeps of corrections that people send; nothing where `keep_days` is 0."""
+
+    keep_days: int = Field(ge=0, le=3650)
+    per_minute: int = Field(ge=1)
+    per_day: int = Field(ge=1)
+    max_waiting: int = Field(ge=1)
+    max_side: int = Field(ge=28, le=10_000)
+
+
+class ServedDrift(Section):
+    """How the drift of served pictures and answers is measured."""
+
+    window_hours: int = Field(ge=1, le=24 * 90)
+    min_pictures: int = Field(ge=1)
+    max: Number = Field(gt=0)
+    pictures_per_second: int = Field(ge=0)
+    keep_days: int = Field(ge=1, le=3650)
+
+
+class Challenger(Section):
+    """A version that answers beside the champion, unseen by users; none where `version` is null."""
+
+    version: int | None = Field(default=None, ge=1)
+    share: Share
+
+
 class Serve(Section):
-    """The limits of the service, each for one server process."""
+    """The limits of the service, each for one server process, and what it keeps of requests."""
 
     max_body_mib: int = Field(ge=1, le=1024)
     max_bodies_mib: int = Field(ge=1)
@@ -239,6 +266,9 @@ class Serve(Section):
     max_waiting_pages: int = Field(ge=1)
     poll_seconds: Number = Field(gt=0, le=3)  # a new champion answers within 5 s
     drain_seconds: int = Field(ge=1, le=3600)
+    feedback: Feedback
+    drift: ServedDrift
+    challenger: Challenger
 
     @model_validator(mode="after")
     def room_for_one(self) -> Self:

@@ -13,6 +13,7 @@ REQUIREMENTS = Path("requirements.txt")
 # Inputs, which no stage writes
 EXTERNAL = Path("data/external")
 CORRECTIONS = EXTERNAL / "corrections.csv"
+PROVENANCE = EXTERNAL / "provenance.csv"  # of the pictures that came as feedback
 SOURCES = Path("data/sources")
 REFERENCE_PROFILE = Path("data/reference.json")
 
@@ -70,6 +71,7 @@ COMPARISON = Path("reports/comparison.html")
 TUNING_FIGURES = Path("reports/tuning")
 LABEL_ISSUES = Path("reports/labels.csv")
 LABEL_PAGE = Path("reports/labels.html")
+SERVED_DRIFT = Path("reports/served_drift.html")
 FOLDS = Path("models/folds")  # checkpoints of `digits labels find`
 
 PLOTS_PAGE = Path(".dvc/plots.html")  # the template of DVC's plots
@@ -78,6 +80,7 @@ PLOTS_PAGE = Path(".dvc/plots.html")  # the template of DVC's plots
 TRACKING_DATABASE = Path("mlflow.db")
 ARTIFACTS = Path("mlartifacts")
 TUNING_DATABASE = Path("tuning.db")
+FEEDBACK = Path("feedback")  # pictures that people corrected, and the queue of those that wait for a label
 SERVED = Path(".served")  # by port, the copy of the champion that the service there answers with
 LIVE_RUNS = Path(".live_runs")  # a lock file for each run that a training of this project writes to
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from digits.data.dataset import LABELS
 from digits.data.pictures import SUFFIXES
 from digits.errors import UserError, printable
-from digits.paths import CORRECTIONS
+from digits.paths import CORRECTIONS, PROVENANCE
 from digits.vcs import dvc_files
 
 PICTURE_SUFFIXES = {f".{suffix}" for suffixes in SUFFIXES.values() for suffix in suffixes}
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}  # left by file managers; ignored, as is every name that begins with a dot
+TABLES = {CORRECTIONS.name, PROVENANCE.name}  # beside the labels' folders
 MAX_PRINTED_ERRORS = 10
 
 
@@ -23,13 +24,16 @@ class Listing(NamedTuple):
     skipped: list[str]
 
 
-def listing(root: Path) -> Listing:
-    """List `root`/0 to `root`/9. Raises UserError that names every entry which is no picture and no label."""
+def listing(root: Path, *, is_only_source: bool = True) -> Listing:
+    """List `root`/0 to `root`/9. Raises UserError that names every entry which is no picture and no label.
+
+    A label without pictures is an error where there is no other source: `validate` checks that every label occurs.
+    """
     errors, skipped = [], []
     names: dict[int, list[str]] = {label: [] for label in LABELS}
     try:
         for folder in sorted(_entries(root), key=lambda entry: entry.name):
-            if folder.name == CORRECTIONS.name and folder.is_file():
+            if folder.name in TABLES and folder.is_file():
                 continue
             error = _folder_error(folder, root)
             if error:
@@ -47,7 +51,7 @@ def listing(root: Path) -> Listing:
         raise UserError(f"{printable(error.filename)} can't be read: {error.strerror}") from None
     for label, found in names.items():
         found.sort()
-        if not found:
+        if is_only_source and not found:
             errors.append(f"{root / str(label)} has no pictures; every label needs some, to learn and to test")
     if errors:
         hidden = len(errors) - MAX_PRINTED_ERRORS

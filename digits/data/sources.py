@@ -108,7 +108,7 @@ def folder(params: Ingest) -> Iterator[SourcePicture]:
             f"{root} does not exist; put your pictures in {root}/0 to {root}/9, a folder for each label, or get those "
             "that others shared with `dvc pull`; an experiment in a copy needs `-C data/external`"
         )
-    names, skipped = labelled_folders.listing(root)
+    names, skipped = labelled_folders.listing(root, is_only_source=len(params.sources) == 1)
     for warning in skipped:
         print(f"warning: {warning}", flush=True)
     for label, found in names.items():

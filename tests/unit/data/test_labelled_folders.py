@@ -1,6 +1,7 @@
 """Folders of labels: which files are pictures, and the messages for the others."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -70,11 +71,21 @@ def test_files_of_file_managers_are_ignored(root, name):
     assert listing(root) == ({label: ["a.png", "b.png"] for label in range(10)}, [])
 
 
-def test_the_corrections_are_no_picture_and_a_csv_file_elsewhere_is_an_error(root):
-    (root / "corrections.csv").touch()
+@pytest.mark.parametrize("name", ["corrections.csv", "provenance.csv"])
+def test_a_table_of_the_folder_is_no_picture_and_a_csv_file_elsewhere_is_an_error(root, name):
+    (root / name).touch()
     assert listing(root) == ({label: ["a.png", "b.png"] for label in range(10)}, [])
-    (root / "3" / "corrections.csv").touch()
-    assert "external/3/corrections.csv has no suffix of a picture" in fault(root)
+    (root / "3" / name).touch()
+    assert f"external/3/{name} has no suffix of a picture" in fault(root)
+
+
+def test_beside_other_sources_a_few_labels_are_enough(root):
+    for label in range(10):
+        if label != 7:
+            shutil.rmtree(root / str(label))
+    (root / "4").mkdir()
+    assert listing(root, is_only_source=False).names == {n: ["a.png", "b.png"] if n == 7 else [] for n in range(10)}
+    assert len(fault(root).splitlines()) == 9
 
 
 @pytest.mark.parametrize(

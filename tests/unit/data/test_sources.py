@@ -198,6 +198,14 @@ class TestFolder:
             assert example.label == int(Path(example.path).parent.name)
         assert {example.published for example in examples} == {None}
 
+    def test_beside_another_source_it_needs_no_picture_of_every_label(self, external):
+        for label in range(1, 10):
+            shutil.rmtree(external / str(label))
+        found = [one.label for one in sources.source_pictures(ingest("folder", "mnist-5k")) if one.source == "folder"]
+        assert found == [0] * 5
+        with pytest.raises(UserError, match="data/external/9 has no pictures; every label needs some"):
+            next(sources.source_pictures(ingest("folder")))
+
     def test_what_is_wrong_with_the_folder_stops_it_before_the_first_picture(self, external):
         (external / "4" / "notes.txt").write_text("four")
         with pytest.raises(UserError, match=r"data/external/4/notes\.txt has no suffix of a picture"):
