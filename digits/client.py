@@ -5,6 +5,7 @@ from digits.client import Client
 with Client("http://127.0.0.1:5001") as client:
     (seven,) = client.predict("seven.png")
     print(seven.label, seven.probability, seven.accepted, seven.reason)
+    client.feedback("seven.png", label=7, answer=seven.request_id, consent=True)  # where the label is wrong
 """
 
 import base64
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 Picture = str | Path | bytes
+NO_DIGIT = "none"  # a label of feedback: the picture shows no digit
 OVERLOADED = (429, 503)  # with Retry-After: the service asks to come again
 # How a connection ends that the server closed while it was not used
 CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
@@ -42,6 +44,7 @@ class Prediction(NamedTuple):
     `label`, 0 to 9, and its `probability`, 0 to 1, are the best guess where `accepted` is False, and `reason` says why;
     None for a picture that is blank. `probabilities` are those of the ten labels. `error` is why a picture can't be
     read. `canonical` is what the model sees, a PNG of 28 x 28 pixels, if it was asked for. `version` is the model's.
+    `request_id` is that of the request, for feedback and the server's log.
     """
 
     name: str | None
@@ -53,6 +56,7 @@ class Prediction(NamedTuple):
     error: str | None
     canonical: bytes | None
     version: str
+    request_id: str | None
 
 
 class Digit(NamedTuple):
@@ -71,7 +75,7 @@ class Page(NamedTuple):
     """A page of `width` x `height` pixels, upright, with its digits in reading order.
 
     `lines` are strings with ? for a digit that is too improbable; `grid` the cells of a table, None where empty;
-    `annotated` the page with boxes, a PNG, if it was asked for. `version` is the model's.
+    `annotated` the page with boxes, a PNG, if it was asked for. `version` is the model's, `request_id` the request's.
     """
 
     width: int
@@ -81,6 +85,21 @@ class Page(NamedTuple):
     grid: list[list[int | None]] | None
     annotated: bytes | None
     version: str
+    request_id: str | None
+
+
+class Receipt(NamedTuple):
+    """What the service keeps of feedback: a picture, known by `sha256`, the SHA-256 of its pixels, hexadecimal.
+
+    `request_id` deletes it: `digits feedback forget`. `duplicate` says that the service had the picture already.
+    `kept_until`, an ISO 8601 date, is the day on which it is removed unless a person labels it before; None where one
+    has.
+    """
+
+    request_id: str
+    sha256: str
+    duplicate: bool
+    kept_until: str | None
 
 
 class Client:
@@ -108,10 +127,12 @@ class Client:
         `error`; where none of them can be read that is a ServiceError.
         """
         several = [pictures] if isinstance(pictures, (str, Path, bytes)) else list(pictures)
-        found = self._upload("/v1/predict", several, min_probability=min_probability, canonical=canonical or None)
-        version = found["model"]["version"]
+        found, request_id = self._upload(
+            "/v1/predict", several, min_probability=min_probability, canonical=canonical or None
+        )
+        answer = {"version": found["model"]["version"], "request_id": request_id}
         return [
-            _row(Prediction, row, name=_name(picture), canonical=_bytes(row["canonical"]), version=version)
+            _row(Prediction, row, name=_name(picture), canonical=_bytes(row["canonical"]), **answer)
             for picture, row in zip(several, found["predictions"], strict=True)
         ]
 
@@ -125,14 +146,29 @@ class Client:
     ) -> Page:
         """Read a picture with many digits: `layout` is page, line or grid, `grid` its rows x columns such as 9x9."""
         options = {"layout": layout, "grid": grid, "min_probability": min_probability, "annotated": annotated or None}
-        found = self._upload("/v1/read", [picture], **options)
+        found, request_id = self._upload("/v1/read", [picture], **options)
         digits = [_row(Digit, row) for row in found["digits"]]
-        version = found["model"]["version"]
-        return _row(Page, found, digits=digits, annotated=_bytes(found["annotated"]), version=version)
+        answer = {"version": found["model"]["version"], "request_id": request_id}
+        return _row(Page, found, digits=digits, annotated=_bytes(found["annotated"]), **answer)
+
+    def feedback(
+        self, picture: Picture, label: int | str | None = None, answer: str | None = None, *, consent: bool
+    ) -> Receipt:
+        """Say that the answer to a picture of one digit is wrong; the service keeps the picture for a person to label.
+
+        `label` is what it shows, 0 to 9 or NO_DIGIT, None where only the answer is wrong; `answer` the `request_id` of
+        that answer. `consent` says that the person who gave the picture agrees that it is kept, and may become training
+        data: without it the service refuses. Where feedback is off that is a ServiceError with status 403.
+        """
+        found, _ = self._upload(
+            "/v1/feedback", [picture], label=label, answer=answer, consent="true" if consent else None
+        )
+        return _row(Receipt, found)
 
     def model(self) -> dict[str, Any]:
         """The model that answers: version, figures, acceptance, certificate, lineage, and the state of the registry."""
-        return self._ask("GET", "/v1/model")
+        found, _ = self._ask("GET", "/v1/model")
+        return found
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -144,7 +180,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _upload(self, path: str, pictures: list[Picture], **options: Any) -> Any:
+    def _upload(self, path: str, pictures: list[Picture], **options: Any) -> tuple[Any, str | None]:
         query = urlencode({name: value for name, value in options.items() if value is not None})
         boundary = secrets.token_hex(16)
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="picture"\r\n\r\n'.encode()
@@ -155,7 +191,10 @@ class Client:
         )
 
     def _ask(self, method: str, path: str, body: bytes | None = None, content_type: str | None = None) -> Any:
-        """The JSON of the answer; as long as the service is overloaded, and time is left, it is asked again."""
+        """The JSON of the answer, and the request's id.
+
+        As long as the service is overloaded, and time is left, it is asked again.
+        """
         headers = {**self._headers, **({"Content-Type": content_type} if content_type else {})}
         end = time.monotonic() + self._timeout
         while True:
@@ -187,15 +226,16 @@ class Client:
     def _unreachable(self, error: Exception) -> ServiceError:
         return ServiceError(None, f"{self._url} does not answer: {error or type(error).__name__}")
 
-    def _result(self, response: http.client.HTTPResponse, content: bytes) -> Any:
+    def _result(self, response: http.client.HTTPResponse, content: bytes) -> tuple[Any, str | None]:
+        request_id = response.headers.get("X-Request-ID")
         try:
             found = json.loads(content)
-            if response.status == 200:
-                return found
+            if response.status in (200, 201):
+                return found, request_id
             detail = found["detail"]
         except (ValueError, KeyError, TypeError):  # of another server, such as a proxy
             detail = f"{self._url} answers {response.status} {response.reason}, not as the service does"
-        raise ServiceError(response.status, detail, response.headers.get("X-Request-ID"))
+        raise ServiceError(response.status, detail, request_id)
 
 
 def _row(kind: Any, found: dict[str, Any], **own: Any) -> Any:

@@ -4,14 +4,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from fastapi import FastAPI
 from uvicorn import Config, Server
 
 from digits.files import digest
-from digits.params import load
+from digits.params import Serve, load
 from digits.serving import local_copy
 from digits.serving.app import create_app
 from digits.serving.connections import Connection
@@ -21,8 +23,16 @@ from tests.linear_model import write
 
 
 def settings(folder: Path, api_keys: tuple[str, ...] = (), **limits: float) -> Settings:
-    """The limits of params.yaml, but for some."""
+    """The limits of params.yaml, but for some; no feedback is taken."""
     return Settings(folder, load(ROOT / "params.yaml").serve.model_copy(update=limits), api_keys)
+
+
+def with_feedback(folder: Path, feedback: Path, trusted_proxies: tuple[str, ...] = (), **limits: int) -> Settings:
+    """The same with a folder for feedback, and other limits of it."""
+    chosen = settings(folder)
+    changed = chosen.limits.feedback.model_copy(update=limits)
+    changed = chosen.limits.model_copy(update={"feedback": changed})
+    return replace(chosen, feedback=feedback, trusted_proxies=trusted_proxies, limits=changed)
 
 
 def write_constant(folder: Path, label: int = 7, version: str = "3") -> Path:
@@ -51,9 +61,16 @@ def write_copy(folder: Path, onnx_file: Path, version: str = "3") -> None:
 @contextmanager
 def running(chosen: Settings) -> Iterator[str]:
     """The address of a server with these settings, which ends with the block."""
-    http = partial(Connection, chosen.limits)
+    with running_app(create_app(chosen), chosen.limits) as address:
+        yield address
+
+
+@contextmanager
+def running_app(app: FastAPI, limits: Serve) -> Iterator[str]:
+    """The address of a server of this application, which ends with the block."""
+    http = partial(Connection, limits)
     config = Config(
-        create_app(chosen),
+        app,
         port=0,
         http=http,
         ws="none",
@@ -61,6 +78,7 @@ def running(chosen: Settings) -> Iterator[str]:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
     )
     server, listening = Server(config), config.bind_socket()
     thread = threading.Thread(target=server.run, args=([listening],))

@@ -12,7 +12,7 @@ from digits.data.pictures import encode_png
 from digits.reading import Limits, Page, read
 from digits.reading.annotation import annotated as draw
 from digits.reading.results import as_dict
-from digits.serving import metrics, schemas, uploads
+from digits.serving import metrics, schemas, tracing, uploads
 from digits.serving.problems import ProblemError
 from digits.serving.service import PredictedPicture, ServedModel, Service
 
@@ -51,17 +51,24 @@ async def predict(request: Request) -> Response:
     """
     service: Service = request.app.state.service
     most = service.settings.limits.max_pictures
-    found, options = await uploads.parse(request, schemas.PredictOptions, schemas.PredictBody, most)
+    with tracing.span("parse"):
+        found, options = await uploads.parse(request, schemas.PredictOptions, schemas.PredictBody, most)
     model = service.model  # one for the whole request
-    predicted = await service.predict(model, [one.data for one in found], options.min_probability)
+    tracing.describe({tracing.VERSION: model.version, tracing.PICTURES: len(found)})
+    pictures = [one.data for one in found]
+    with tracing.span("predict"):
+        predicted = await service.predict(model, pictures, options.min_probability)
+    pairs = zip(found, predicted, strict=True)
+    rows = [_prediction(picture.name, one, options.canonical) for picture, one in pairs]
+    answer = _json({"model": _name(model), "predictions": rows})
     metrics.count(one.prediction for one in predicted)
+    if not options.draft:
+        service.observe(model, request.state.request_id, pictures, predicted, options.min_probability)
     if all(one.prediction.error is not None for one in predicted):
         places = [f"picture {place}: " if len(predicted) > 1 else "" for place in range(len(predicted))]
         found_errors = [f"{place}{one.prediction.error}" for place, one in zip(places, predicted[:3], strict=False)]
         raise ProblemError(422, "; ".join(found_errors))
-    pairs = zip(found, predicted, strict=True)
-    rows = [_prediction(picture.name, answer, options.canonical) for picture, answer in pairs]
-    return _json({"model": _name(model), "predictions": rows})
+    return answer
 
 
 @router.post(
@@ -89,12 +96,18 @@ async def read_page(request: Request) -> Response:
         "limits": Limits(limits.max_pixels, limits.max_digits, limits.read_seconds),
     }
     model = service.model
+    tracing.describe({tracing.VERSION: model.version, tracing.PICTURES: 1})
     try:
-        page, drawn = await service.run_slow(_read, picture.data, model, limits.max_side, reading, options.annotated)
+        with tracing.span("read"):
+            page, drawn = await service.run_slow(
+                _read, picture.data, model, limits.max_side, reading, options.annotated
+            )
     except PictureError as error:
         raise ProblemError(422, str(error)) from None
+    answer = _json({"model": _name(model), **as_dict(page), "annotated": drawn})
     metrics.count_page(page)
-    return _json({"model": _name(model), **as_dict(page), "annotated": drawn})
+    service.observe_page(model, request.state.request_id, page, options.min_probability)
+    return answer
 
 
 @router.get(
@@ -104,9 +117,11 @@ async def read_page(request: Request) -> Response:
     responses={code: PROBLEMS[code] for code in (401, 403, 421, 503)},
 )
 async def get_model(request: Request) -> Response:
-    """Its version, figures, certificate and lineage, and the state of the registry."""
+    """Its version, figures, certificate and lineage, the state of the registry, and whether feedback is taken."""
     service: Service = request.app.state.service
-    return _json({**service.model.description, "registry": service.registry})
+    feedback = request.app.state.feedback.description
+    known = {"certificate": service.certificate, "registry": service.registry, "feedback": feedback}
+    return _json({**service.model.description, **known})
 
 
 def _read(

@@ -1,18 +1,25 @@
 """The application: its routes, and what it does when it starts and ends."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from digits.serving import api, docs, health, page, problems, protocol_v2
+from digits.serving import api, docs, health, metrics, page, problems, protocol_v2, tracing
 from digits.serving.direct_routes import DirectRoutes
+from digits.serving.drift.traffic import Traffic
+from digits.serving.feedback import routes
+from digits.serving.feedback.store import FeedbackStore
 from digits.serving.middleware import RequestMiddleware
 from digits.serving.service import Service
 from digits.serving.settings import Settings
+from digits.serving.shadow import Shadow
 
+log = logging.getLogger("digits.serving")
 DESCRIPTION = """
 Classifies pictures of handwritten digits with the champion of the model registry, and refuses what is no digit:
 
@@ -36,12 +43,23 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        _reserve_metrics()
         service = app.state.service = Service(settings)
+        store = app.state.feedback = FeedbackStore(settings)
         await service.refresh()
-        following = asyncio.create_task(service.follow())
+        traffic = Traffic(settings, service.background)
+        service.observers.append(traffic)
+        service.page_observers.append(traffic.count_page)
+        if settings.limits.challenger.version is not None:
+            service.observers.append(Shadow(settings, service.background))
+        tasks = [asyncio.create_task(task) for task in (service.follow(), traffic.run())]
         yield
-        following.cancel()
-        service.close()
+        for task in tasks:
+            task.cancel()
+        await traffic.close()
+        await asyncio.to_thread(service.close)  # which waits for the threads
+        store.close()
+        await asyncio.to_thread(tracing.stop)
 
     app = FastAPI(
         title="Digits",
@@ -51,9 +69,10 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=tracing.start(),
     )
     app.include_router(api.router)
+    app.include_router(routes.router)
     app.include_router(protocol_v2.router)
     app.include_router(health.router)
     docs.mount(app, bool(settings.api_keys))
@@ -61,4 +80,13 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(DirectRoutes, routes=[*api.router.routes, protocol_v2.infer_champion])
     app.add_middleware(RequestMiddleware, settings=settings)
+    if settings.trusted_proxies:  # around all others: the log has the client's address, too
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
+
+
+def _reserve_metrics() -> None:
+    try:
+        metrics.reserve()
+    except OSError as error:  # a disk that is full already: the service answers as long as it can
+        log.warning("the metrics' files have no space of their own: %s", error)

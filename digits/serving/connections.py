@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from digits.params import Serve
 from digits.serving import logs, metrics, problems
+from digits.serving.joined_writes import JoinedWrites
 from digits.serving.problems import ProblemError, overloaded
 
 MAX_HEAD = 64 << 10  # bytes of a request's head, and of its trailers: browsers and proxies send some 8 KiB at most
@@ -32,7 +33,7 @@ class Connection(HttpToolsProtocol):
         self._overhead = 0  # bytes of the head, then those of the body's encoding
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # it has all that is used
         if len(self.connections) > self._limits.max_connections:
             self._refuse(overloaded("too many connections are open"))
         else:

@@ -7,6 +7,8 @@ from fastapi import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from digits.serving import tracing
+
 
 class DirectRoutes:
     """ASGI middleware that calls the function of a POST route itself, where the path is exactly the route's.
@@ -28,5 +30,6 @@ class DirectRoutes:
             await self._app(scope, receive, send)
             return
         scope["route"] = route  # as a router does
+        tracing.set_route(scope["method"], route.path)
         response = await route.endpoint(Request(scope, receive))
         await response(scope, receive, send)

@@ -55,6 +55,7 @@ async def ready(request: Request) -> Response:
     response_class=Response,
     responses={code: PROBLEMS[code] for code in (401, 403, 421)},
 )
-def read_metrics() -> Response:
-    """Requests, latency, predicted labels, probabilities, refusals, what waits, and the loaded version."""
+def read_metrics(request: Request) -> Response:
+    """Requests, latency, predicted labels, probabilities, refusals, feedback, what waits, and the loaded version."""
+    request.app.state.feedback.measure()
     return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,4 +1,4 @@
-"""The copy of the champion on this machine: its ONNX file, and what is known of it; and the state of the registry.
+"""The copies of champion and challenger on this machine: ONNX file, and what is known of it; the registry's state.
 
 The process that follows the registry writes them, each server process reads them: so the servers need no MLflow, and
 start also where the registry can't be reached.
@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 from digits.files import atomic_write, digest, read_json, write_json
 
-CHAMPION, REGISTRY = "champion.json", "registry.json"
+CHAMPION, CHALLENGER, REGISTRY = "champion.json", "challenger.json", "registry.json"
 KEPT = 3  # ONNX files: a server process may still be about to load the last but one
 
 SILENT_SECONDS = 15  # without an answer, good or bad: it hangs, as a locked database does
 
 
 class LocalCopy(NamedTuple):
-    """The champion's ONNX file, and its description: what `GET /v1/model` answers, without the registry's state."""
+    """A version's ONNX file, and its description: what `GET /v1/model` answers, without the registry's state."""
 
     onnx_file: Path
     description: dict[str, Any]
@@ -32,23 +32,33 @@ class LocalCopy(NamedTuple):
             return False
 
 
-def write(folder: Path, onnx_file: Path, description: dict[str, Any]) -> None:
-    """Make this file with the SHA-256 `description["sha256"]` the champion's copy; older copies are removed."""
+def write(folder: Path, onnx_file: Path, description: dict[str, Any], name: str = CHAMPION) -> None:
+    """Make this file with the SHA-256 `description["sha256"]` the champion's or challenger's copy.
+
+    Older copies are removed, but for those that a description names.
+    """
     copy = LocalCopy(_onnx_file(folder, description["sha256"]), description)
     if not copy.is_intact():
         with atomic_write(copy.onnx_file) as temporary:
             shutil.copyfile(onnx_file, temporary)
     copy.onnx_file.touch()
-    write_json(folder / CHAMPION, description)
+    write_json(folder / name, description)
+    named = {known.onnx_file for one in (CHAMPION, CHALLENGER) if (known := read(folder, one)) is not None}
     copies = sorted(folder.glob("*.onnx"), key=lambda path: path.stat().st_mtime_ns)
     for old in copies[:-KEPT]:
-        old.unlink(missing_ok=True)
+        if old not in named:
+            old.unlink(missing_ok=True)
 
 
-def read(folder: Path) -> LocalCopy | None:
-    """The champion's copy; None where there is none."""
+def remove(folder: Path, name: str) -> None:
+    """Let there be no copy with this name; its ONNX file is removed when newer ones come."""
+    (folder / name).unlink(missing_ok=True)
+
+
+def read(folder: Path, name: str = CHAMPION) -> LocalCopy | None:
+    """The champion's or challenger's copy; None where there is none."""
     try:
-        description = read_json(folder / CHAMPION)
+        description = read_json(folder / name)
         return LocalCopy(_onnx_file(folder, description["sha256"]), description)
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -78,13 +88,22 @@ def read_registry_state(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError):  # TypeError where another version of this project wrote it
         return registry_state(False, "the registry was not asked yet") | {"checked": None}
     if state["reachable"] and time.time() - checked > SILENT_SECONDS:
-        state = registry_state(False, "the registry does not answer", state["refused"])
+        state = state | {"reachable": False, "error": "the registry does not answer"}
     return state | {"checked": datetime.fromtimestamp(checked, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
-def registry_state(reachable: bool, error: str | None = None, refused: dict[str, str] | None = None) -> dict[str, Any]:
-    """The state of the registry as JSON: whether it answers, or else why not, and the version that is refused."""
-    return {"reachable": reachable, "error": error, "refused": refused}
+def registry_state(
+    reachable: bool,
+    error: str | None = None,
+    refused: dict[str, str] | None = None,
+    challenger: dict[str, str | None] | None = None,
+) -> dict[str, Any]:
+    """The state of the registry as JSON: whether it answers, or else why not, and the version that is refused.
+
+    Where params.yaml names a challenger, its state is there, too.
+    """
+    state: dict[str, Any] = {"reachable": reachable, "error": error, "refused": refused}
+    return state if challenger is None else state | {"challenger": challenger}
 
 
 def _onnx_file(folder: Path, sha256: str) -> Path:

@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 
 _PREFIX, _numbers = secrets.token_hex(6), itertools.count(1)
-FIELDS = ("request_id", "method", "path", "status", "milliseconds", "client", "version")
+FIELDS = ("request_id", "method", "path", "status", "milliseconds", "client", "version", "trace_id")
+
+REPEAT_SECONDS = 600  # between two equal messages of a library
 
 
 class JsonFormatter(logging.Formatter):
@@ -25,6 +27,22 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             content["traceback"] = _unicode(self.formatException(record.exc_info))
         return orjson.dumps(content).decode()
+
+
+class RateLimitFilter(logging.Filter):
+    """Lets a message of a library pass once in REPEAT_SECONDS: a collector of traces can be gone for days."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[str, float] = {}  # when, by the message without its values
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is the first of its kind, or the first since long."""
+        passes = record.created - self._passed.get(str(record.msg), 0) >= REPEAT_SECONDS
+        if passes:
+            recent = {key: at for key, at in self._passed.items() if record.created - at < REPEAT_SECONDS}
+            self._passed = {**recent, str(record.msg): record.created}
+        return passes
 
 
 def new_request_id() -> str:
@@ -47,9 +65,19 @@ CONFIG = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": JsonFormatter}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+    "filters": {"rate_limit": {"()": RateLimitFilter}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"},
+        "exporter": {
+            "class": "logging.StreamHandler",
+            "formatter": "json",
+            "filters": ["rate_limit"],
+            "stream": "ext://sys.stderr",
+        },
+    },
     "loggers": {
         "uvicorn": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
+        "opentelemetry": {"level": "ERROR", "handlers": ["exporter"], "propagate": False},
         "digits.serving": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
     },
 }

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from digits.errors import printable
-from digits.serving import logs, metrics, problems
+from digits.serving import logs, metrics, problems, tracing
 from digits.serving.access import Access
 from digits.serving.bodies import Bodies, Receive, discard
 from digits.serving.problems import ProblemError
@@ -16,7 +16,7 @@ from digits.serving.settings import Settings
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)  # of a client's own: anything else could forge a line of the log
+REQUEST_ID = re.compile("[A-Za-z0-9_.-]{1,64}")  # of a client's own: anything else could forge a line of the log
 SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -69,6 +69,8 @@ class _Observed:
         self.id = given if REQUEST_ID.fullmatch(given) else logs.new_request_id()
         self.status = 0
         self._scope, self._send = scope, send
+        scope.setdefault("state", {})["request_id"] = self.id  # a route reads it as `request.state.request_id`
+        tracing.describe({tracing.REQUEST_ID: self.id})
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -91,6 +93,8 @@ class _Observed:
             "milliseconds": round(seconds * 1000, 2),
             "client": client[0] if client else None,
         }
+        if (trace_id := tracing.trace_id()) is not None:
+            extra["trace_id"] = trace_id
         log.info("request", extra=extra)
 
 

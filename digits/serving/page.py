@@ -1,4 +1,4 @@
-"""The page for people at `/`: a drawing area, and the reading of pictures, in a browser."""
+"""Pages for people at `/`, in a browser: the service's, with a drawing area and the reading of pictures."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ HEADERS = {
 }
 
 
-class _PageFiles(StaticFiles):
+class PageFiles(StaticFiles):
     """The files of the page, each with HEADERS."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -26,9 +26,9 @@ class _PageFiles(StaticFiles):
         return response
 
 
-def mount(app: FastAPI) -> None:
-    """Serve the page at `/` and its files below `/static/`; neither is part of the OpenAPI schema."""
-    files = _PageFiles(directory=FOLDER)
+def mount(app: FastAPI, folder: Path = FOLDER) -> None:
+    """Serve a folder's index.html at `/` and its files below `/static/`; neither is part of the OpenAPI schema."""
+    files = PageFiles(directory=folder)
     app.mount("/static", files)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)

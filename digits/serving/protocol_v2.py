@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from digits.errors import UserError
 from digits.prediction.batches import Prediction
-from digits.serving import metrics, tensors_v2
+from digits.serving import metrics, tensors_v2, tracing
 from digits.serving import schemas_v2 as schemas
 from digits.serving.problems import OPEN_INFERENCE, ProblemError
 from digits.serving.service import TINY_BYTES, ServedModel, Service
@@ -117,7 +117,9 @@ async def _answer(request: Request, model: ServedModel) -> Response:
     # A few digits take less time than handing them to a thread
     is_small = len(given[1]) <= TINY_BYTES
     digits = 1 + len(given[1]) // JSON_BYTES
-    body = _infer(*given) if is_small else await service.run(_infer, *given, pictures=digits)
+    tracing.describe({tracing.VERSION: model.version})
+    with tracing.span("infer"):
+        body = _infer(*given) if is_small else await service.run(_infer, *given, pictures=digits)
     if body.json_length is None:
         return Response(body.content, media_type="application/json")
     return Response(body.content, headers={tensors_v2.JSON_LENGTH: str(body.json_length)}, media_type=BINARY)

@@ -77,11 +77,25 @@ class Refused(BaseModel):
     reason: str
 
 
+class ChallengerState(BaseModel):
+    version: str
+    error: str | None = Field(description="Why it does not answer beside the champion")
+
+
 class RegistryState(BaseModel):
     reachable: bool
     checked: str | None = Field(description="When it was asked last", examples=["2026-11-29T22:30:00Z"])
     error: str | None
     refused: Refused | None = Field(description="The champion of the registry that this server does not load")
+    challenger: ChallengerState | None = Field(
+        None, description="The version that answers beside the champion, unseen; only where params.yaml names one"
+    )
+
+
+class FeedbackState(BaseModel):
+    enabled: bool = Field(description="Whether `POST /v1/feedback` takes corrections")
+    keep_days: int = Field(description="For so many days a picture is kept that nobody has labelled")
+    max_side: int = Field(description="A picture has at most so many pixels on a side")
 
 
 class ModelResponse(ModelName):
@@ -94,6 +108,7 @@ class ModelResponse(ModelName):
     certificate: Certificate
     lineage: dict[str, str] = Field(description="Run, commit and hashes of the data")
     registry: RegistryState
+    feedback: FeedbackState
 
 
 class ProblemResponse(BaseModel):
@@ -117,13 +132,19 @@ class Options(BaseModel):
     """Options of a request, in its query or its JSON."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class AnswerOptions(Options):
     min_probability: float = Field(
         0.0, ge=0, le=1, description="Refuse what is less probable, too: a value below the model's changes nothing"
     )
 
 
-class PredictOptions(Options):
+class PredictOptions(AnswerOptions):
     canonical: bool = Field(False, description="Return the canonical digits, too")
+    draft: bool = Field(
+        False, description="The drawing is not finished: it is answered, but left out of the statistics of drift"
+    )
 
 
 class PredictBody(PredictOptions):
@@ -131,7 +152,7 @@ class PredictBody(PredictOptions):
     images: list[str] | None = Field(None, description="Several, in place of `image`")
 
 
-class ReadOptions(Options):
+class ReadOptions(AnswerOptions):
     layout: Literal["page", "line", "grid"] | None = Field(
         None, description="Lines in reading order, one line, or a ruled grid. By default page, with `grid` grid"
     )

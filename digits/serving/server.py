@@ -19,7 +19,7 @@ from uvicorn.supervisors import Multiprocess
 from digits.errors import UserError
 from digits.params import Serve
 from digits.processes import exit_with_parent
-from digits.serving import logs
+from digits.serving import logs, tracing
 from digits.serving.settings import METRICS_FOLDER, Settings
 
 KEEP_ALIVE = 75  # seconds that a connection without a request stays open: longer than usual balancers keep it
@@ -29,7 +29,10 @@ log = logging.getLogger("digits.serving")
 
 
 def run(settings: Settings, host: str, port: int, workers: int, follow: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM, with `follow` in a thread of this process. A server that dies is replaced."""
+    """Serve until SIGINT or SIGTERM, with `follow` in a thread of this process. A server that dies is replaced.
+
+    Another thread measures the drift of what is served.
+    """
     _provide_metrics_folder(settings)
     config = Config(
         partial(_create_app, settings),
@@ -49,11 +52,20 @@ def run(settings: Settings, host: str, port: int, workers: int, follow: Callable
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=settings.limits.drain_seconds,
     )
-    threading.Thread(target=follow, name="follow", daemon=True).start()
+    if (problem := tracing.problem()) is not None:
+        log.warning(problem)
+    for task in (follow, partial(_expire, settings), partial(_watch, settings)):
+        threading.Thread(target=task, daemon=True).start()
     supervisor = _Supervisor(config, [config.bind_socket()])
     supervisor.run()
     if supervisor.failed:
         raise UserError("a server process can't start: the log above says why")
+
+
+def _expire(settings: Settings) -> None:
+    from digits.serving.feedback import retention  # here: what decodes pictures is imported while the servers start
+
+    retention.run(settings)
 
 
 def _provide_metrics_folder(settings: Settings) -> None:
@@ -80,6 +92,12 @@ def _create_app(settings: Settings):
     gc.freeze()  # else each full collection looks through all that was imported, for some 50 ms
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     return app
+
+
+def _watch(settings: Settings) -> None:
+    from digits.serving.drift.watch import Watcher
+
+    Watcher(settings).run()
 
 
 def _connect(limits: Serve, *arguments: Any, **named: Any):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,8 +13,11 @@ from digits.errors import UserError
 from digits.model.classifier import Classifier
 from digits.prediction.batches import Prediction, classify, decode_batch
 from digits.prediction.inputs import PictureInput
+from digits.reading import Page
 from digits.serving import local_copy, metrics
 from digits.serving.batching import Batcher, BoundedThread
+from digits.serving.drift import watch
+from digits.serving.observing import Background, Observation, Observer, PageObserver
 from digits.serving.problems import overloaded
 from digits.serving.settings import Settings
 from digits.serving.sizes import declared_pixels, png_sides
@@ -52,6 +55,7 @@ class ServedModel:
         self.classifier = Classifier(copy.onnx_file, threads=1)  # the other core is for HTTP
         accepted = self.classifier.acceptance
         bounds = accepted and {"min_probability": accepted.min_probability, "max_score": accepted.max_score}
+        self.min_probability = accepted.min_probability if accepted else 0.0  # that it accepts
         self.description = {**copy.description, "acceptance": bounds}
         self._known = _known_digit(self)
 
@@ -99,6 +103,7 @@ class Service:
         self.settings = settings
         self.registry = local_copy.read_registry_state(settings.folder)
         self._model: ServedModel | None = None
+        self._drift: tuple[ServedModel | None, dict[str, Any] | None] | None = None  # of which model, and what
         self._checked: ServedModel | None = None  # which model `_check` checks
         self._check: asyncio.Task[str] | None = None
         self._failed: local_copy.LocalCopy | None = None  # the copy that could not be loaded
@@ -106,6 +111,10 @@ class Service:
         self._tiny: Batcher[bytes, PredictedPicture] = Batcher(predict_pictures)
         self._quick = BoundedThread("quick", limits.max_waiting)
         self._slow = BoundedThread("slow", limits.max_waiting_pages)
+        self.background = Background()
+        self.observers: list[Observer] = []
+        self.page_observers: list[PageObserver] = []
+        self._problem = ""  # of the last refresh
 
     @property
     def model(self) -> ServedModel:
@@ -138,6 +147,25 @@ class Service:
         found = await self._in_time(self._slow.run_each(predict_pictures, [(key, [picture]) for picture in pictures]))
         return [one for (one,) in found]
 
+    def observe(
+        self,
+        model: ServedModel,
+        request_id: str,
+        pictures: Sequence[bytes],
+        predicted: Sequence[PredictedPicture],
+        min_probability: float = 0.0,
+    ) -> None:
+        """Tell the observers what was answered. It does not raise: the answer is sent whatever they do."""
+        if not self.observers:
+            return
+        pairs = zip(pictures, predicted, strict=True)
+        observations = [Observation(request_id, picture, *answer, min_probability) for picture, answer in pairs]
+        _tell(request_id, self.observers, model, observations)
+
+    def observe_page(self, model: ServedModel, request_id: str, page: Page, min_probability: float) -> None:
+        """Tell the observers of pages what was read. It does not raise, as `observe`."""
+        _tell(request_id, self.page_observers, model, page, min_probability)
+
     async def _in_time(self, computed: Awaitable[Result], more: float = 0) -> Result:
         seconds = self.settings.limits.read_seconds + more
         try:
@@ -165,23 +193,45 @@ class Service:
     async def follow(self) -> None:
         """Load what the local copy has, again and again, until this is cancelled."""
         while True:
-            try:
-                await self.refresh()
-                metrics.WAITING.set(self.waiting)
-            except OSError as error:  # of the metrics' files: it must not end the following
-                log.error("the local copy can't be followed: %s", error)
+            await self.refresh()
             await asyncio.sleep(POLL_SECONDS)
 
     async def refresh(self) -> None:
         """Load what the local copy has, if it changed; after an error the model stays, and the next look tries again.
 
-        A model is replaced as a whole: a request that has begun keeps its own.
+        A model is replaced as a whole: a request that has begun keeps its own. It does not raise.
         """
+        problem = ""
+        try:
+            await self._refresh()
+        except Exception as error:  # of the metrics' files, or a file that somebody altered
+            problem = repr(error)
+            if problem != self._problem:
+                log.error("the local copy can't be followed: %s", problem)
+        self._problem = problem
+
+    async def _refresh(self) -> None:
         self.registry = local_copy.read_registry_state(self.settings.folder)
         metrics.REGISTRY.set(self.registry["reachable"])
         copy = local_copy.read(self.settings.folder)
         if copy is not None and (self._model is None or copy != self._model.copy):
             self._replace_model(await asyncio.get_running_loop().run_in_executor(None, self._load, copy))
+        self._show_drift()
+        metrics.WAITING.set(self.waiting)
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """The certificate of the model that answers: withdrawn, whatever the registry says, while its answers drift."""
+        _, measured = self._drift or (None, None)
+        return watch.describe_certificate(self.model.description["certificate"], measured)
+
+    def _show_drift(self) -> None:
+        """Show what the supervising process has measured of the model, if that changed."""
+        model = self._model
+        measured = watch.read(self.settings.folder, model.sha256) if model else None
+        if (model, measured) != self._drift:
+            self._drift = model, measured
+            metrics.set_drift(measured, model is not None and self.certificate["state"] == "valid")
 
     def _load(self, copy: local_copy.LocalCopy) -> ServedModel | None:
         """The model of a copy; None where it can't be loaded, which is logged once."""
@@ -204,6 +254,15 @@ class Service:
         """End the threads."""
         self._quick.close()
         self._slow.close()
+        self.background.close()
+
+
+def _tell(request_id: str, observers: Iterable[Callable[..., None]], *arguments: Any) -> None:
+    for observer in observers:
+        try:
+            observer(*arguments)
+        except Exception:
+            log.exception("answers could not be observed", extra={"request_id": request_id})
 
 
 def _is_tiny(picture: bytes) -> bool:

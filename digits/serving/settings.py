@@ -17,13 +17,22 @@ class Settings:
     """Where the local copy of the champion is, the limits, and who may ask.
 
     Without `api_keys` everybody may ask whom `allowed_hosts` lets: the names of this server that a request may have in
-    its header Host, "*" for any.
+    its header Host, "*" for any. `feedback` is the folder that keeps what people correct; without it nothing is taken.
+    The address of a client is believed from the header X-Forwarded-For where `trusted_proxies`, addresses and
+    networks, send it.
     """
 
     folder: Path
     limits: Serve
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
+    feedback: Path | None = None
+    trusted_proxies: tuple[str, ...] = ()
+
+    @property
+    def takes_feedback(self) -> bool:
+        """Whether people can send corrections."""
+        return self.feedback is not None and self.limits.feedback.keep_days > 0
 
 
 def read_api_keys(path: Path) -> tuple[str, ...]:
@@ -48,6 +57,19 @@ def read_api_keys(path: Path) -> tuple[str, ...]:
 def allowed_hosts(host: str, others: tuple[str, ...]) -> tuple[str, ...]:
     """The names of a server that listens on this address; any where others reach it and no other name is given."""
     return (*LOOPBACK_HOSTS, host, *others) if is_loopback(host) or others else ("*",)
+
+
+def checked_proxies(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses and networks of proxies. Raises UserError for anything else: it would be trusted nowhere, silently."""
+    for address in addresses:
+        try:
+            ipaddress.ip_network(address)
+        except ValueError as error:
+            raise UserError(
+                f"--trusted-proxy {printable(address)}: {printable(error)}; expected an address such as 10.0.0.5, or a "
+                "network such as 10.0.0.0/24"
+            ) from None
+    return addresses
 
 
 def is_loopback(host: str) -> bool:

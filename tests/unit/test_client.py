@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.client import Client, ServiceError
+from digits.client import NO_DIGIT, Client, ServiceError
 from digits.data.pictures import decode, encode_png
+from digits.feedback.queue import Queue
 from digits.model.classifier import Classifier
 from tests import linear_model
 from tests.imports import ROOT
-from tests.serving import running, settings, write_copy
+from tests.serving import running, settings, with_feedback, write_copy
 
 KEY = "a-key-for-tests-only"
 
@@ -89,7 +90,8 @@ def test_a_picture_is_a_path_or_bytes_and_the_answer_that_of_the_classifier(clie
     path = tmp_path / 'sévèn "7".png'
     path.write_bytes(seven(page))
     by_path, by_bytes = client.predict([path, seven(page)], canonical=True)
-    assert client.predict(str(path)) == [by_path._replace(canonical=None)]
+    (again,) = client.predict(str(path))
+    assert again._replace(request_id=by_path.request_id) == by_path._replace(canonical=None)
     assert (by_path.name, by_bytes.name, by_path.version) == (path.name, None, "3")
     assert by_path._replace(name=None) == by_bytes
     found = Classifier(onnx_file).predict(decode(by_bytes.canonical).pixels[None])
@@ -120,6 +122,36 @@ def test_a_page_is_read_with_boxes_lines_and_grid(client, page):
 def test_the_model_is_described(client):
     found = client.model()
     assert (found["version"], found["figures"], found["registry"]["reachable"]) == ("3", {"test_accuracy": 0.99}, True)
+
+
+def test_feedback_names_the_answer_and_is_kept_only_with_consent(page, onnx_file, tmp_path):
+    write_copy(tmp_path, onnx_file)
+    queue = Queue(tmp_path / "feedback")
+    with running(with_feedback(tmp_path, tmp_path / "feedback")) as url, Client(url) as client:
+        (answer,) = client.predict(seven(page))
+        with pytest.raises(TypeError, match="consent"):
+            client.feedback(seven(page), label=7)
+        with pytest.raises(ServiceError, match="consent is not given") as error:
+            client.feedback(seven(page), label=7, answer=answer.request_id, consent=False)
+        assert error.value.status == 422
+        assert queue.items() == []
+        receipt = client.feedback(seven(page), label=7, answer=answer.request_id, consent=True)
+        assert client.feedback(seven(page), NO_DIGIT, consent=True).duplicate
+        with pytest.raises(ServiceError, match="label"):
+            client.feedback(seven(page), label=11, consent=True)
+    (item,) = queue.items()
+    assert (item.sha256, item.reports, receipt.duplicate) == (receipt.sha256, 2, False)
+    assert {answer.request_id, receipt.request_id} <= set(item.request_ids)
+    assert receipt.kept_until > item.received[:10]
+
+
+def test_an_answer_has_the_id_of_its_request_and_a_service_without_feedback_says_so(client, page):
+    first, second = client.predict([seven(page)] * 2)
+    assert first.request_id == second.request_id
+    assert client.read(page).request_id not in (None, first.request_id)
+    with pytest.raises(ServiceError, match="takes no feedback") as error:
+        client.feedback(seven(page), 7, consent=True)
+    assert error.value.status == 403
 
 
 def test_an_error_has_the_status_the_reason_and_the_request_id(client, url):

@@ -1,6 +1,7 @@
 // The answer to one digit: label, ten probabilities, what the network sees, and why it is refused.
 
 import { request, ServiceError } from "./api.js";
+import { Correction } from "./feedback.js";
 import { announce, describeError, percent, quoted, refusalHelp, refusalTitle } from "./text.js";
 
 const [panel, label, headline, subline, canonical, bars, explanation, reason, readAsMany, retry] = [
@@ -10,6 +11,7 @@ const [panel, label, headline, subline, canonical, bars, explanation, reason, re
 
 const rows = Array.from({ length: 10 }, (_, digit) => createRow(digit));
 bars.append(...rows);
+const correction = new Correction(document.getElementById("answer-correction"));
 
 let isBusy = false; // at most one request at a time
 let next = null; // that follows it: the newest picture, if it is settled, and when it was drawn
@@ -50,9 +52,13 @@ async function work() {
 
 async function answer(asked) {
   try {
-    const { model, predictions } = await request("v1/predict?canonical=true", { file: await asked.picture() });
+    const file = await asked.picture();
+    const path = `v1/predict?canonical=true&draft=${!asked.isSettled}`;
+    const { content, requestId } = await request(path, { file });
     if (last !== asked) return; // cleared meanwhile
+    const { model, predictions } = content;
     showPrediction(predictions[0], asked.isSettled);
+    if (asked.isSettled) correction.offer(() => file, requestId);
     measure(asked.since);
     document.dispatchEvent(new CustomEvent("answered", { detail: model }));
   } catch (error) {
@@ -107,6 +113,7 @@ function pause(seconds) {
 }
 
 function show(content) {
+  correction.withdraw();
   panel.dataset.state = content.state;
   label.textContent = content.label ?? "";
   headline.textContent = content.headline;

@@ -17,12 +17,15 @@ export class ServiceError extends Error {
   }
 }
 
-/** The JSON of GET `path`, or of POST with `file` as an upload. Throws ServiceError; AbortError by `signal`. */
+/**
+ * GET `path`, or POST with `file` as an upload: the JSON as `content`, and the request's id, which the service's log has.
+ * Throws ServiceError; AbortError by `signal`.
+ */
 export async function request(path, { file, signal } = {}) {
   const key = sessionStorage.getItem(KEY);
   const response = await send(path, key, file, signal);
   if (response.status === 401 && (await askForKey(key))) return request(path, { file, signal });
-  if (response.ok) return response.json();
+  if (response.ok) return { content: await response.json(), requestId: response.headers.get("X-Request-ID") };
   const problem = await response.json().catch(() => ({}));
   const seconds = parseInt(response.headers.get("Retry-After"), 10);
   throw new ServiceError(response.status, problem.detail ?? response.statusText, seconds >= 0 ? seconds : null);

@@ -3,6 +3,7 @@
 import * as answer from "./answer.js";
 import { request } from "./api.js";
 import { Drawing } from "./drawing.js";
+import { configure } from "./feedback.js";
 import { read } from "./reading.js";
 
 const element = (id) => document.getElementById(id);
@@ -40,16 +41,24 @@ async function readAsMany() {
 }
 
 async function showModel() {
-  const model = await request("v1/model").catch(() => null);
-  if (!model) return;
+  const found = await request("v1/model").catch(() => null);
+  if (!found) return;
+  const model = found.content;
   shownVersion = model.version;
+  configure(model.feedback);
+  shownAt = performance.now();
   const { state, text } = model.certificate;
   const certified = { valid: `Certified: ${text}.`, none: "Its error is not certified." }[state];
   element("model").textContent = `Version ${model.version} of the model answers. ${certified ?? `Its certificate is ${state}.`}`;
 }
 
+const MODEL_SECONDS = 60; // until the state of the certificate is asked for again
 let shownVersion = null;
-document.addEventListener("answered", ({ detail }) => detail.version !== shownVersion && showModel());
+let shownAt = 0;
+document.addEventListener("answered", ({ detail }) => {
+  const isOld = performance.now() - shownAt > MODEL_SECONDS * 1000;
+  if (isOld || detail.version !== shownVersion) showModel();
+});
 
 for (const tab of tabs) {
   tab.addEventListener("click", () => selectTab(tab));

@@ -1,6 +1,8 @@
 // A picture with many digits: its boxes, and its lines or grid as text.
 
 import { request, ServiceError } from "./api.js";
+import { Correction, isEnabled } from "./feedback.js";
+import { cutOut } from "./pictures.js";
 import { announce, describeError, percent, quoted, refusalTitle } from "./text.js";
 
 const [photo, boxes, detail, name, invitation, summary, lines, explanation, reason, copyButton, retry] = [
@@ -14,6 +16,9 @@ let controller = new AbortController(); // of the request under way
 let text = ""; // to be copied
 let selected = -1; // position of the digit whose box is selected
 let digits = [];
+let isChosen = false; // by a click or a key: then the pointer selects no other box on its way to the controls
+let requestId = null; // of the reading that is shown
+const correction = new Correction(document.getElementById("reading-correction"));
 
 /** Show the picture and read it; a reading that is under way is given up. */
 export function read(file) {
@@ -47,9 +52,10 @@ async function readAgain() {
 /** The page; where the browser can't show the picture, such as HEIC, the service draws it, with the boxes. */
 async function fetchPage(signal) {
   const layout = document.querySelector("[name=layout]:checked").value;
-  const page = await request(`v1/read?layout=${layout}&annotated=${!(await isShown)}`, { file: current, signal });
+  const path = `v1/read?layout=${layout}&annotated=${!(await isShown)}`;
+  const { content: page, requestId } = await request(path, { file: current, signal });
   if (page.annotated) photo.src = `data:image/png;base64,${page.annotated}`;
-  return page;
+  return { ...page, requestId };
 }
 
 /** Where the service says when to ask again, do so, unless another reading has begun by then. */
@@ -95,8 +101,9 @@ function createTable(grid) {
 }
 
 function showBoxes(page) {
-  digits = page.digits;
+  ({ digits, requestId } = page);
   selected = -1;
+  release();
   boxes.classList.toggle("drawn", Boolean(page.annotated)); // into the picture already
   boxes.setAttribute("viewBox", `0 0 ${page.width} ${page.height}`);
   boxes.replaceChildren(...digits.map(createBox));
@@ -105,7 +112,8 @@ function showBoxes(page) {
     else boxes.removeAttribute(attribute);
   }
   boxes.removeAttribute("aria-activedescendant");
-  detail.textContent = digits.length ? "Point to a box, or use the arrow keys, to see its digit" : "";
+  const correcting = isEnabled() && !page.annotated ? "; click it to correct it" : "";
+  detail.textContent = digits.length ? `Point to a box, or use the arrow keys, to see its digit${correcting}` : "";
   setPixel();
 }
 
@@ -147,6 +155,19 @@ function select(position) {
   detail.textContent = describe(digits[position]);
 }
 
+/** Let people correct the selected digit. A picture with boxes drawn into it, for HEIC, has no digit without one. */
+function choose() {
+  isChosen = true;
+  if (boxes.classList.contains("drawn")) return;
+  const { box } = digits[selected];
+  correction.offer(() => cutOut(photo, box, boxes.viewBox.baseVal.width), requestId);
+}
+
+function release() {
+  isChosen = false;
+  correction.withdraw();
+}
+
 /** Let labels have the same size on the screen, whatever that of the picture. */
 function setPixel() {
   boxes.style.setProperty("--pixel", boxes.viewBox.baseVal.width / (boxes.clientWidth || 1));
@@ -162,7 +183,13 @@ async function copy() {
 new ResizeObserver(setPixel).observe(boxes);
 boxes.addEventListener("pointerover", ({ target }) => {
   const box = target.closest("[data-position]");
-  if (box) select(Number(box.dataset.position));
+  if (box && !isChosen) select(Number(box.dataset.position));
+});
+boxes.addEventListener("click", ({ target }) => {
+  const box = target.closest("[data-position]");
+  if (!box) return release();
+  select(Number(box.dataset.position));
+  choose();
 });
 boxes.addEventListener("focus", () => digits.length && selected < 0 && select(0));
 boxes.addEventListener("keydown", (event) => {
@@ -170,6 +197,7 @@ boxes.addEventListener("keydown", (event) => {
   if (!step) return;
   event.preventDefault();
   select(Math.min(digits.length - 1, Math.max(0, selected + step)));
+  choose();
 });
 for (const choice of document.querySelectorAll("[name=layout]")) choice.addEventListener("change", readAgain);
 copyButton.addEventListener("click", copy);

@@ -1,5 +1,7 @@
 // What the page says: figures, refusals and errors in plain words.
 
+export const NO_DIGIT = "none"; // what people may say in place of a digit
+
 export const percent = (share) => `${(100 * share).toFixed(1)}%`;
 
 /** Let screen readers say this, once they are idle. */
@@ -45,3 +47,33 @@ export function describeError({ status }, seconds = null) {
 
 /** The technical reason that the service gives; empty where there is none. */
 export const quoted = (reason) => (reason ? `The service says: ${reason}` : "");
+
+/** What the service did with a correction: `label` is a digit or NO_DIGIT, `until` its last day unless it is labelled, or null. */
+export function describeReceipt(label, isDuplicate, until) {
+  const sent = `Sent as ${label === NO_DIGIT ? "no digit" : label}`;
+  const thanks = isDuplicate ? "Thank you; this picture is known already." : "Thank you.";
+  if (!until) return `${thanks} ${sent}. A person has labelled it, so it is kept.`;
+  const day = new Date(until).toLocaleDateString("en", { dateStyle: "long", timeZone: "UTC" });
+  return `${thanks} ${sent}. It is deleted on ${day} unless a person has labelled it by then.`;
+}
+
+/** Why a correction was not taken, and what to do. */
+export function describeFeedbackError({ status, retryAfter }) {
+  const known = {
+    0: "No connection to the service. Check that it runs, then choose again.",
+    401: "An API key is needed: choose again to enter it.",
+    403: "This service takes no corrections.",
+    413: "The picture is too large. Use a smaller one, or cut out the digit.",
+    422: "The service can't use this picture. Use a smaller one, as PNG or JPEG.",
+    429: `Too many corrections came. Choose again ${describeWait(retryAfter)}.`,
+    503: `Too many corrections wait for a person. Choose again ${describeWait(retryAfter)}.`,
+    507: "The service has no room left for it. Tell whoever runs the service.",
+  };
+  return `${known[status] ?? "The service has failed. Choose again in a moment."} Nothing was sent that is kept; the picture stays here.`;
+}
+
+function describeWait(seconds) {
+  if (seconds === null) return "later";
+  if (seconds < 90) return `in ${seconds} s`;
+  return seconds < 5400 ? `in ${Math.ceil(seconds / 60)} minutes` : `in ${Math.ceil(seconds / 3600)} hours`;
+}

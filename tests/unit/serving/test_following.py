@@ -17,8 +17,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from digits.files import digest
-from digits.serving import following, local_copy
-from digits.serving.following import Follower
+from digits.serving import local_copy
+from digits.serving.following import champion
+from digits.serving.following.champion import Follower
 from digits.tracking import history, record, registry, store, tags
 from tests.serving import settings
 from tests.two_versions import LABELS, OWN, promote, register_altered, two_versions
@@ -132,7 +133,7 @@ def test_a_database_that_is_moved_away_and_put_back_is_followed_again(follower, 
     path.rename(away)
     for _ in range(3):
         follower.poll()
-    assert state(folder) == {"reachable": False, "error": following.UNREACHABLE, "refused": None}
+    assert state(folder) == {"reachable": False, "error": champion.UNREACHABLE, "refused": None}
     assert served(folder) == "1"
     assert not path.exists()  # no empty one, in which nobody would look for the versions
     assert caplog.text.count(f"{path} does not exist") == 1
@@ -150,7 +151,7 @@ def test_a_database_that_is_none_is_reported(follower, folder, project, caplog):
         path.write_bytes(b"<html>" * 1000)
         follower.poll()
         assert "is no SQLite database" in caplog.text
-        assert state(folder)["error"] == following.UNREACHABLE
+        assert state(folder)["error"] == champion.UNREACHABLE
         assert served(folder) == "1"
     finally:
         away.rename(path)
@@ -162,7 +163,7 @@ def test_without_a_champion_the_model_stays(follower, folder, project, change):
     with database(project) as connection:
         connection.execute(f"UPDATE registered_model_aliases {change} WHERE alias = 'champion'")
     follower.poll()
-    assert state(folder) == {"reachable": True, "error": following.NO_CHAMPION, "refused": None}
+    assert state(folder) == {"reachable": True, "error": champion.NO_CHAMPION, "refused": None}
     assert served(folder) == "1"
     promote("2")
     follower.poll()
@@ -234,7 +235,7 @@ def test_a_corrupt_or_foreign_version_is_refused_and_the_old_one_stays(
     for _ in range(3):
         follower.poll()
     assert served(folder) == "1"
-    refused = {"version": number, "reason": following.UNUSABLE}
+    refused = {"version": number, "reason": champion.UNUSABLE}
     assert state(folder) == {"reachable": True, "error": None, "refused": refused}
     (line,) = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
     assert line.startswith(f"version {number} is refused: ")
@@ -267,7 +268,7 @@ def test_a_disk_that_takes_no_copy_leaves_the_old_one(follower, folder, caplog):
     for _ in range(2):
         follower.poll()
     assert served(folder) == "1"
-    assert state(folder) == {"reachable": True, "error": following.NOT_COPIED, "refused": None}
+    assert state(folder) == {"reachable": True, "error": champion.NOT_COPIED, "refused": None}
     assert caplog.text.count("the registry can't be followed") == 1
     shutil.rmtree(blocking)
     follower.poll()

@@ -1,18 +1,17 @@
 """Following the alias `champion`: what the registry has comes, after all checks, into the local copy."""
 
 import logging
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from digits.addresses import redact
 from digits.errors import UserError
 from digits.serving import local_copy
-from digits.serving.service import ServedModel
+from digits.serving.following.challenger import ChallengerFollower
+from digits.serving.following.fetching import ask, fetch
+from digits.serving.following.reference import ReferenceFollower
 from digits.serving.settings import Settings
-from digits.tracking import causes, certificate, history, registry, store, tags, version_checks
+from digits.tracking import history, registry, store
 from digits.tracking.registry import UnusableVersionError, Version
 
 UNREACHABLE = "the registry does not answer; see the server's log"
@@ -20,12 +19,6 @@ NOT_COPIED = "the champion can't be copied to this machine; see the server's log
 NO_CHAMPION = "no version of the registry has the alias champion: `make repro` registers one"
 UNUSABLE = "it does not pass the checks; see the server's log"
 RETRY_SECONDS = 60  # until a refused version is checked again: its files may have been repaired
-FIGURES = (
-    *("test_accuracy", "test_log_loss", "test_ece", "test_coverage", "test_error_when_accepted"),
-    *("auroc_worst", "corruption_error_mean", "font_accuracy", "test_worst_slice_accuracy"),
-)
-LINEAGE = ("git_commit", tags.SOURCES, "train_md5", tags.VALIDATION_SPLIT, tags.TEST_SPLIT, tags.NETWORK, tags.PICTURES)
-Result = TypeVar("Result")
 log = logging.getLogger("digits.serving")
 
 
@@ -40,6 +33,9 @@ class Follower:
         self._refused: dict[str, str] | None = None
         self._retry_at = 0.0
         self._state: dict[str, Any] = {}
+        self._challenger = ChallengerFollower(settings)
+        self._challenger_state: dict[str, str | None] | None = None
+        self._reference = ReferenceFollower(settings.folder)
 
     def run(self) -> None:
         """Follow without an end."""
@@ -56,6 +52,18 @@ class Follower:
             state, problem = local_copy.registry_state(True, NOT_COPIED, self._refused), error
         except Exception as error:  # whatever a registry answers with
             state, problem = local_copy.registry_state(False, UNREACHABLE, self._refused), error
+        self._write(state, problem)
+        # Last: a new champion and the state of the registry don't wait for these
+        if state["reachable"] and self._known is not None and not self._refused:
+            self._reference.fetch(self._known)
+        challenger = self._challenger.poll(state["reachable"])
+        if challenger != self._challenger_state:
+            self._challenger_state = challenger
+            self._write(state, problem)
+
+    def _write(self, state: dict[str, Any], problem: Exception | None) -> None:
+        if self._challenger_state is not None:
+            state = state | {"challenger": self._challenger_state}
         try:
             local_copy.write_registry_state(self._folder, state)
         except OSError as error:
@@ -73,7 +81,8 @@ class Follower:
             return local_copy.registry_state(True, NO_CHAMPION)
         if not self._is_done(version):
             try:
-                self._fetch(version)
+                fetch(version, self._folder, local_copy.CHAMPION)
+                log.info("the champion is version %s", version.number, extra={"version": version.number})
                 self._refused = None
             except UnusableVersionError as error:
                 self._retry_at = time.monotonic() + RETRY_SECONDS
@@ -89,7 +98,7 @@ class Follower:
         if number == self._noticed:
             return
         try:
-            _ask(history.notice, number)
+            ask(history.notice, number)
             self._noticed = number
         except UserError as error:
             if number != self._unlogged:
@@ -103,20 +112,6 @@ class Follower:
             return time.monotonic() < self._retry_at
         copy = local_copy.read(self._folder)  # somebody may have removed or damaged it
         return copy is not None and copy.is_intact()
-
-    def _fetch(self, version: Version) -> None:
-        with _downloads_removed():
-            path = version_checks.checked_file(version)
-            run = _ask(store.connect().get_run, version.run_id)
-            try:
-                description = describe(version, run.data.metrics)
-                ServedModel(local_copy.LocalCopy(path, description))
-            except UserError as error:
-                raise UnusableVersionError(str(error)) from None
-            except (KeyError, ValueError) as error:
-                raise UnusableVersionError(f"its tags are damaged: {error!r}") from None
-            local_copy.write(self._folder, path, description)
-        log.info("the champion is version %s", version.number, extra={"version": version.number})
 
     def _log(self, state: dict[str, Any], problem: Exception | None) -> None:
         if problem is not None:
@@ -133,38 +128,7 @@ def _champion() -> Version | None:
     if path is not None and not path.exists():  # else a connection would create an empty one
         raise UserError(f"{path} does not exist: put it back, or run `make repro`, which creates it")
     store.connect()
-    found = _ask(registry.champion)
+    found = ask(registry.champion)
     if found is not None and not found.number:
         raise UserError(f"the tracking store {store.redacted_uri()} answers with a version that has no number")
     return None if found is None else Version(found.number, (), found.run_id, found.tags)
-
-
-@contextmanager
-def _downloads_removed() -> Iterator[None]:
-    """Remove what MLflow downloads within the block: it makes a temporary folder for each download, and keeps it."""
-    with tempfile.TemporaryDirectory(prefix="digits-download-") as folder:
-        before, tempfile.tempdir = tempfile.tempdir, folder
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
-
-
-def _ask(function: Callable[..., Result], *arguments: Any) -> Result:
-    """What a call to the registry returns. Raises UserError that names the cause where that fails."""
-    try:
-        return function(*arguments)
-    except Exception as error:  # of MLflow, the database's driver or the network; or nonsense that can't be read
-        raise UserError(causes.message(error, store.redacted_uri())) from None
-
-
-def describe(version: Version, metrics: dict[str, float]) -> dict[str, Any]:
-    """What `GET /v1/model` answers about a version, without the registry's state: nothing of this machine is in it."""
-    return {
-        "name": registry.NAME,
-        "version": version.number,
-        "sha256": version.tags[tags.ONNX],
-        "figures": {name: metrics[name] for name in FIGURES if name in metrics},
-        "certificate": certificate.described(version),
-        "lineage": {"run_id": version.run_id, **{tag: version.tags[tag] for tag in LINEAGE if tag in version.tags}},
-    }

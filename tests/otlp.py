@@ -1,0 +1,73 @@
+"""A collector of traces on loopback: it takes OTLP over HTTP, as protobuf."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+
+class Received(NamedTuple):
+    """A span: what was exported of it, its attributes, those of the process that it is of, and who made it."""
+
+    span: Span
+    attributes: dict[str, Any]
+    resource: dict[str, Any]
+    scope: str
+
+
+class Collector:
+    """What came, by whichever thread."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.spans: list[Received] = []
+
+    def take(self, path: str, body: bytes) -> None:
+        assert path == "/v1/traces"
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    both = (_values(span.attributes), _values(resource.resource.attributes))
+                    self.spans.append(Received(span, *both, scope.scope.name))
+
+    def named(self, name: str) -> list[Received]:
+        return [one for one in self.spans if one.span.name == name]
+
+    def wait(self, until: Callable[["Collector"], object], seconds: float = 10) -> None:
+        end = time.monotonic() + seconds
+        while not until(self):
+            assert time.monotonic() < end, [one.span.name for one in self.spans]
+            time.sleep(0.02)
+
+
+def _values(attributes) -> dict[str, Any]:
+    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in attributes}
+
+
+@contextmanager
+def collector() -> Iterator[Collector]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            found.take(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found = Collector(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=[0.05])
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
