@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from digits.cli.pages import enter_project, page_option
-from digits.paths import COMPARISON
+from digits.paths import COMPARISON, FEEDBACK, SERVED
 
 
 @click.command()
@@ -17,7 +17,9 @@ def compare(first: str, second: str | None, page: Path | None) -> None:
 
     A and B are each, tried in this order: a version or an alias of the registry (3, champion, models:/digits@champion),
     a run (its id, the first 6 characters of it, or its name), an experiment of DVC, or a git revision. Without B, A is
-    compared with the model of the working tree. It prints Markdown, and writes a page with pictures.
+    compared with the model of the working tree. It prints Markdown, and writes a page with pictures. Where the service
+    answered with one of them in the shadow of the other, it reports where they differ, and who was right on what people
+    corrected.
 
     \b
     Examples:
@@ -25,8 +27,9 @@ def compare(first: str, second: str | None, page: Path | None) -> None:
       digits compare champion challenger
       digits compare HEAD~1 small-one --page small-one.html
     """
-    from digits.comparison import names, result, text
+    from digits.comparison import names, result, shadow, text
     from digits.comparison import page as comparison_page
+    from digits.feedback.queue import Queue
     from digits.vcs import revisions
 
     path, shown = enter_project(page, COMPARISON)
@@ -36,6 +39,7 @@ def compare(first: str, second: str | None, page: Path | None) -> None:
         print("\n".join(text.meanings(asked, models)) + "\nA and B are the same model, byte for byte")
         return
     found = result.compare(*models)
-    print(text.document(asked, models, found))
-    comparison_page.write(path, asked, models, found)
+    beside = shadow.find(SERVED, models[0].sha256, models[1].sha256, Queue(FEEDBACK).items())
+    print(text.document(asked, models, found, beside))
+    comparison_page.write(path, asked, models, found, beside)
     print(f"\nopen {shown} to see the pictures")

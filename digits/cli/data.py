@@ -1,17 +1,23 @@
-"""Commands on versions of the data."""
+"""Commands on versions of the data, and on what is added to them."""
 
+import os
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from digits.cli.pages import enter_project, page_option
 from digits.errors import UserError, printable
-from digits.paths import DATA_DIFF
+from digits.paths import DATA_DIFF, EXTERNAL
+
+if TYPE_CHECKING:
+    from digits.feedback.items import Item
 
 
 @click.group()
 def data() -> None:
-    """Compare versions of the data, and set the drift reference."""
+    """Compare versions of the data, add labelled feedback to them, and set the drift reference."""
 
 
 @data.command()
@@ -59,3 +65,45 @@ def reference(uri: str) -> None:
         f"{REFERENCE_PROFILE} is now the profile of the training data of version {version.number}; "
         f"next: `git add {REFERENCE_PROFILE}`, and commit it"
     )
+
+
+@data.command("add-labelled")
+def add_labelled() -> None:
+    """Put the feedback that `digits label` labelled into data/external, with its provenance.
+
+    Each picture is written to data/external/<label>/, and a row to data/external/provenance.csv: who labelled it and
+    when, the request ids, what people suggested, and what the model answered. Pictures that the data have already under
+    the same label are left out.
+    """
+    from digits import paths
+    from digits.feedback import adding
+    from digits.feedback.queue import Queue
+
+    os.chdir(paths.project_root())
+    found = adding.add(Queue(paths.FEEDBACK))
+    if found.added:
+        print(f"added to {EXTERNAL}: {_count_labels(found.added)}")
+        print(f"next: {_next_steps()}")
+    if found.present:
+        print(f"{len(found.present):,} left out, as the data have them under the same label")
+    if not any(found):
+        print("no labelled picture is left to add; `digits label` opens those that wait")
+    if found.errors:
+        raise UserError("\n".join(found.errors))
+
+
+def _count_labels(items: "list[Item]") -> str:
+    counts = Counter(item.label for item in items)
+    by_label = ", ".join(f"{counts[label]:,} of {label}" for label in sorted(counts, key=str))
+    return f"{len(items):,} picture{'s' if len(items) > 1 else ''} ({by_label})"
+
+
+def _next_steps() -> str:
+    """The commands that train with the pictures of data/external."""
+    from digits.params import load
+
+    sources = load().ingest.sources
+    train = "`dvc repro`"
+    if "folder" not in sources:
+        train = f"`dvc exp run -S 'ingest.sources=[{','.join([*sources, 'folder'])}]'`"
+    return f"`dvc add {EXTERNAL}`, then {train}" if EXTERNAL.with_suffix(".dvc").exists() else train

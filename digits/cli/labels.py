@@ -51,7 +51,7 @@ def apply(who: str | None) -> None:
 
     os.chdir(paths.project_root())
     listed, earlier = issues.read(), corrections.read()
-    merged = decisions.merge(listed, earlier, who or _user_name(), datetime.now(UTC).date().isoformat())
+    merged = decisions.merge(listed, earlier, who or user_name(), datetime.now(UTC).date().isoformat())
     for line in merged.changes:
         print(line)
     print(", ".join(f"{merged.counts[effect]:,} {effect}" for effect in decisions.EFFECTS))
@@ -66,12 +66,15 @@ def apply(who: str | None) -> None:
     print(f"{paths.CORRECTIONS} has {len(merged.corrections):,} corrections; next: `{track}`, then `dvc repro`")
 
 
-def _user_name() -> str:
+def user_name() -> str:
     """git's user.name. Raises UserError where there is none."""
     from digits.errors import UserError
     from digits.vcs import git
 
-    found = git.find("config", "user.name")
+    try:
+        found = git.find("config", "user.name")
+    except git.GitError:  # a folder without git
+        found = None
     if not found:
         raise UserError("git has no user.name, so that nobody is known to have decided: give --who NAME")
     return found.decode().strip()

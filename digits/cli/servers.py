@@ -34,9 +34,21 @@ REGISTRY_LIMITS = {
     help="API keys, one a line: a request needs one of them. Needed where other machines can ask.",
 )
 @click.option("--allowed-host", metavar="NAME", multiple=True, help="Another name of this server in a request's Host.")
+@click.option(
+    "--trusted-proxy",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Address or network of a proxy whose X-Forwarded-For names the client.",
+)
 @click.option("--mlflow", is_flag=True, help="MLflow's own scoring server, at /invocations: it follows no alias.")
 def serve(
-    host: str, port: int, workers: int, api_key_file: Path | None, allowed_host: tuple[str, ...], mlflow: bool
+    host: str,
+    port: int,
+    workers: int,
+    api_key_file: Path | None,
+    allowed_host: tuple[str, ...],
+    trusted_proxy: tuple[str, ...],
+    mlflow: bool,
 ) -> None:
     """Serve the champion over HTTP: a page to draw on, an API, and metrics. A new champion answers within 5 s.
 
@@ -50,24 +62,27 @@ def serve(
       digits serve --host 0.0.0.0 --workers 2 --api-key-file keys.txt --allowed-host digits.example.org
     """
     if mlflow:
-        _check_mlflow(host, workers != 1 or api_key_file or allowed_host)
+        _check_mlflow(host, workers != 1 or api_key_file or allowed_host or trusted_proxy)
     ports.check(host, port)
     if mlflow:
         _serve_with_mlflow(host, port)
     from digits.params import load
-    from digits.paths import PARAMS, SERVED, project_root
+    from digits.paths import FEEDBACK, PARAMS, SERVED, project_root
     from digits.serving import local_copy
-    from digits.serving.settings import Settings, allowed_hosts, is_loopback, read_api_keys
+    from digits.serving.settings import Settings, allowed_hosts, checked_proxies, is_loopback, read_api_keys
+    from digits.tracking import store
 
     if api_key_file is None and not is_loopback(host):
         raise UserError(
             f"with --host {host} other machines can ask: give --api-key-file FILE, with one key a line, such as "
             '`python -c "import secrets; print(secrets.token_urlsafe())"` prints'
         )
+    store.check_packages()
     root = project_root()
     keys = read_api_keys(api_key_file) if api_key_file else ()
     names = allowed_hosts(host, allowed_host)
-    settings = Settings(root / SERVED / str(port), load(root / PARAMS).serve, keys, names)
+    limits, proxies = load(root / PARAMS).serve, checked_proxies(trusted_proxy)
+    settings = Settings(root / SERVED / str(port), limits, keys, names, root / FEEDBACK, proxies)
     if local_copy.read(settings.folder) is None:
         print("fetching the champion from the registry", flush=True)
     address = f"http://{_browser_host(host)}:{port}"
@@ -86,7 +101,9 @@ def _check_mlflow(host: str, other_options: object) -> None:
             f"with --host {host} other machines can ask, and MLflow's server knows no API key: leave out --mlflow"
         )
     if other_options:
-        raise UserError("MLflow's server has no --workers, --api-key-file or --allowed-host: leave out --mlflow")
+        raise UserError(
+            "MLflow's server has no --workers, --api-key-file, --allowed-host or --trusted-proxy: leave out --mlflow"
+        )
 
 
 def _follow(settings: "Settings") -> Callable[[], None]:
@@ -95,7 +112,7 @@ def _follow(settings: "Settings") -> Callable[[], None]:
     def follow() -> None:
         for name, value in REGISTRY_LIMITS.items():
             os.environ.setdefault(name, value)
-        from digits.serving.following import Follower
+        from digits.serving.following.champion import Follower
 
         Follower(settings).run()
 

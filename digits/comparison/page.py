@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from digits.comparison import text
+from digits.comparison import shadow_text, text
 from digits.comparison.models import Model
 from digits.comparison.result import ALL, Result
 from digits.comparison.rows import BETTER, WORSE
+from digits.comparison.shadow import Shadow
 from digits.data import pictures
 from digits.evaluation import calibration, refusal, summary
 from digits.visualization import comparison_figures, pages
@@ -17,7 +18,9 @@ from digits.visualization import comparison_figures, pages
 MAX_PICTURES = 50  # of the digits that one model alone reads
 
 
-def write(path: Path, asked: Sequence[str], models: Sequence[Model], result: Result) -> None:
+def write(
+    path: Path, asked: Sequence[str], models: Sequence[Model], result: Result, shadow: Shadow | None = None
+) -> None:
     """Write the page. `asked` are the two names that were given."""
     verdicts = {row.verdict for row in result.figures[ALL]} & {BETTER, WORSE}
     pages.write(
@@ -40,10 +43,21 @@ def write(path: Path, asked: Sequence[str], models: Sequence[Model], result: Res
             name: (len(indices), _pictures(result, indices[:MAX_PICTURES]))
             for name, indices in zip("AB", result.read_by_one, strict=True)
         },
+        shadow=_shadow(shadow) if shadow else None,
         slices=(text.SLICE_COLUMNS, text.slice_rows(result)),
         slices_verdict=text.slices_verdict(result.slices),
         params=(text.PARAM_COLUMNS, text.param_rows(result)),
     )
+
+
+def _shadow(found: Shadow) -> dict[str, Any]:
+    return {
+        "basis": shadow_text.basis(found),
+        "differences": shadow_text.differences(found),
+        "labels": (shadow_text.LABEL_COLUMNS, shadow_text.label_rows(found)),
+        "corrected": shadow_text.corrected(found),
+        "right": (shadow_text.CORRECTED_COLUMNS, shadow_text.corrected_rows(found.corrected)),
+    }
 
 
 def _curves(result: Result) -> dict[str, bytes]:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from digits.comparison import shadow_text
 from digits.comparison.models import Model
 from digits.comparison.result import ALL, Result
 from digits.comparison.rows import BETTER, NONE, WORSE, Estimate, Row
+from digits.comparison.shadow import Shadow
 from digits.errors import printable
 from digits.evaluation.intervals import CONFIDENCE
 from digits.visualization import formats
@@ -25,7 +27,7 @@ NO_SLICE = "No difference is shown in any group."
 RECORDED_BASIS = "Not measured again: B is better or worse where the two intervals do not overlap."
 
 
-def document(asked: Sequence[str], models: Sequence[Model], result: Result) -> str:
+def document(asked: Sequence[str], models: Sequence[Model], result: Result, shadow: Shadow | None = None) -> str:
     """The whole comparison. `asked` are the two names that were given."""
     digits, groups = digit_rows(result), slice_rows(result)
     by_source = [(name, rows) for name, rows in result.figures.items() if name != ALL]
@@ -44,6 +46,7 @@ def document(asked: Sequence[str], models: Sequence[Model], result: Result) -> s
         "## Read by one alone",
         counts(result),
         *([table(DIGIT_COLUMNS, digits)] if digits else []),
+        *(_shadow(shadow) if shadow else []),
         "## Slices",
         escaped(slices_verdict(result.slices)),
         *([table(SLICE_COLUMNS, groups[:MAX_PRINTED])] if groups else []),
@@ -51,6 +54,18 @@ def document(asked: Sequence[str], models: Sequence[Model], result: Result) -> s
         table(PARAM_COLUMNS, map(_code, param_rows(result))) if result.params else "None differs.",
     ]
     return "\n\n".join(parts)
+
+
+def _shadow(found: Shadow) -> list[str]:
+    labels, corrected = shadow_text.label_rows(found), shadow_text.corrected_rows(found.corrected)
+    return [
+        "## In the shadow",
+        shadow_text.basis(found),
+        shadow_text.differences(found),
+        *([table(shadow_text.LABEL_COLUMNS, labels)] if labels else []),
+        shadow_text.corrected(found),
+        *([table(shadow_text.CORRECTED_COLUMNS, corrected)] if corrected else []),
+    ]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -57,7 +57,7 @@ CAUSES = (
     Cause(
         r"No module named '(psycopg2?|pymysql|MySQLdb|pyodbc)",
         "needs a driver that is not installed",
-        "`pip install 'digits[server]'` for PostgreSQL",
+        "`pip install -e '.[server]'` in the project's folder for PostgreSQL",
     ),
     Cause(
         r"error code 401|UNAUTHENTICATED|password authentication failed|Access denied for user|no password supplied",

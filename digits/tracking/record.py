@@ -16,7 +16,7 @@ FILE, DESCRIPTION = "model.onnx", "MLmodel"  # as MLflow names them, in a model'
 # The files of a run, by their folders
 RUN_FILES = {
     "data": (Path("train_pictures.parquet"), paths.DATA_CARD),
-    "evaluation": (paths.EVALUATION_REPORT,),
+    "evaluation": (paths.EVALUATION_REPORT, paths.PREDICTIONS),
     "figures": (
         paths.LEARNING_CURVES,
         paths.CONFUSION_MATRIX,

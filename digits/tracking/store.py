@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
@@ -66,24 +67,45 @@ def redacted_uri() -> str:
     return f"{SQLITE}{path}" if path is not None else addresses.redact(uri())
 
 
+def check_packages() -> None:
+    """Raise UserError where the store is a database, and only what asks a tracking server is installed."""
+    address = uri()
+    is_database = "://" in address and not address.startswith(("http", "file", "databricks"))
+    if is_database and find_spec("sqlalchemy") is None:
+        raise UserError(
+            f"the tracking store {redacted_uri()} is a database, and the installed packages can ask a tracking server "
+            "only: set MLFLOW_TRACKING_URI to its address, http://…, or `pip install -e '.[train]'` in the project's "
+            "folder"
+        )
+
+
 @contextmanager
 def wrap_store_errors(unless: tuple[str, ...] = ()) -> Iterator[None]:
     """Turn what the store's driver, network, disk or server raises within the block into a UserError.
 
     MLflow's errors with a code in `unless` pass.
     """
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+    except _store_errors() as error:
         if getattr(error, "error_code", None) in unless:
             raise
         raise UserError(
             f"{causes.message(error, redacted_uri())}; no output of a stage is lost: repair the "
             "store, then `dvc repro` or `digits sync` logs what is missing"
         ) from None
+
+
+def _store_errors() -> tuple[type[Exception], ...]:
+    """What a store fails with; a database's driver is missing where only a tracking server can be asked."""
+    from mlflow.exceptions import MlflowException
+
+    errors: tuple[type[Exception], ...] = (MlflowException, sqlite3.Error, OSError)
+    if find_spec("sqlalchemy") is None:
+        return errors
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (*errors, SQLAlchemyError)
 
 
 @cache
@@ -93,6 +115,7 @@ def connect():
     Raises UserError where the store cannot be written or does not answer.
     """
     digits.report_ignored("MLFLOW_", addresses.redact)
+    check_packages()
     address = uri()
     for name, value in CLIENT.items():
         os.environ.setdefault(name, value)

@@ -43,7 +43,7 @@ def profile(table: pd.DataFrame) -> dict[str, Any]:
         values = table[name].dropna()
         if name in NUMERIC_COLUMNS:
             edges = np.unique(np.quantile(values, np.linspace(0, 1, 11))).tolist() if len(values) else []
-            statistics[name] = {"edges": edges, "counts": _histogram(values, edges)}
+            statistics[name] = {"edges": edges, "counts": histogram(values, edges)}
         else:
             statistics[name] = {value: int(count) for value, count in _value_counts(values).items()}
     return {"pictures": len(table), "statistics": statistics}
@@ -86,17 +86,24 @@ def chance(observed: np.ndarray, expected: np.ndarray) -> float:
     return float(quantile * (1 / max(observed.sum(), 1) + 1 / max(expected.sum(), 1)))
 
 
+def histogram(values: pd.Series, edges: list[float]) -> list[int]:
+    """How many values lie below the first of k edges, at it, below the second, at it, and so on: 2 k + 1 counts."""
+    numbers, bounds = values.to_numpy(float), np.array(edges)
+    bins = np.searchsorted(bounds, numbers, "left") + np.searchsorted(bounds, numbers, "right")
+    return np.bincount(bins, minlength=2 * len(edges) + 1).tolist()
+
+
 def _pairs(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Of every statistic the (k,) counts of `table` and of the reference, in the same bins."""
     found = {}
-    for name, histogram in reference["statistics"].items():
+    for name, known in reference["statistics"].items():
         values = table[name].dropna()
-        if "edges" in histogram:
-            observed, expected = _histogram(values, histogram["edges"]), histogram["counts"]
+        if "edges" in known:
+            observed, expected = histogram(values, known["edges"]), known["counts"]
         else:
             counts = _value_counts(values)
-            bins = sorted({*histogram, *counts.index})
-            observed, expected = [int(counts.get(one, 0)) for one in bins], [histogram.get(one, 0) for one in bins]
+            bins = sorted({*known, *counts.index})
+            observed, expected = [int(counts.get(one, 0)) for one in bins], [known.get(one, 0) for one in bins]
         found[name] = np.array(observed), np.array(expected)
     return found
 
@@ -105,10 +112,3 @@ def _value_counts(values: pd.Series) -> pd.Series:
     """How often each value occurs, by its text. A label is an integer, also where a missing one made a column float."""
     whole = values.astype("int64") if pd.api.types.is_float_dtype(values) else values
     return whole.astype(str).value_counts().sort_index()
-
-
-def _histogram(values: pd.Series, edges: list[float]) -> list[int]:
-    """How many values lie below the first of k edges, at it, below the second, at it, and so on: 2 k + 1 counts."""
-    numbers, bounds = values.to_numpy(float), np.array(edges)
-    bins = np.searchsorted(bounds, numbers, "left") + np.searchsorted(bounds, numbers, "right")
-    return np.bincount(bins, minlength=2 * len(edges) + 1).tolist()

@@ -65,4 +65,15 @@ def test_by_default_it_has_this_machines_names_and_with_a_key_any_unless_some_ar
     serve(*options)
     ((host, settings),) = started
     assert (host, set(settings.allowed_hosts)) == (listens_on, names)
+    assert settings.feedback == Path("feedback").absolute()
     assert settings.api_keys == (("a-key-of-the-service-0123",) if "--api-key-file" in options else ())
+
+
+def test_a_trusted_proxy_is_an_address_and_reaches_the_settings(workspace, monkeypatch):
+    started = []
+    monkeypatch.setattr(server, "run", lambda settings, *_: started.append(settings))
+    Path(".dvc").mkdir()
+    serve("--trusted-proxy", "10.0.0.0/8", "--trusted-proxy", "::1")
+    assert started[0].trusted_proxies == ("10.0.0.0/8", "::1")
+    with pytest.raises(UserError, match="--trusted-proxy proxy: 'proxy' does not appear to be an IPv4 or IPv6 network"):
+        serve("--trusted-proxy", "proxy")

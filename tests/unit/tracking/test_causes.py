@@ -23,7 +23,7 @@ TABLE = [
     (MlflowException(SCHEMA.format("ffffffffffff")), "newer MLflow", "pip install --upgrade mlflow"),
     (MlflowException("set `MLFLOW_ALLOW_FILE_STORE=true` to opt out"), "is a folder", "migrate-filestore"),
     (MlflowException("got unsupported URI 'x:y'"), "has an address that MLflow does not know", "set MLFLOW_TRACKING"),
-    (ModuleNotFoundError("No module named 'psycopg2'"), "needs a driver", "digits[server]"),
+    (ModuleNotFoundError("No module named 'psycopg2'"), "needs a driver", "`pip install -e '.[server]'`"),
     (MlflowException("failed with error code 401 != 200"), "refuses this user", "MLFLOW_TRACKING_USERNAME"),
     (OperationalError("", {}, Exception("password authentication failed for user")), "refuses this user", "MLFLOW"),
     (RestException({"error_code": "PERMISSION_DENIED", "message": "no"}), "does not allow", "MLFLOW_TRACKING_USERNAME"),

@@ -9,12 +9,13 @@ import pytest
 
 from digits import paths
 from digits.files import digest, read_json, write_json
-from digits.tracking import certificate, registration, registry, tags
+from digits.tracking import certificate, registration, registry, store, tags
 from digits.tracking.registry import Version
 from tests.raw import write_processed_splits
 from tests.scratch import NO_FLOORS
 
 FIGURES = {"certified_error": "0.0089", "certified_at": "0.9", "certificate_digits": "168"}
+DRIFTED = "withdrawn: what is served has drifted: "
 CERTIFIED = (
     "at most 0.89% of accepted answers are wrong, at 90% confidence: for digits like the 168 validation digits, "
     "not for other pictures, such as photographs"
@@ -27,6 +28,8 @@ CERTIFIED = (
         ({}, "none: this version was registered before certificates"),
         ({**FIGURES, "certificate": "valid"}, CERTIFIED),
         ({**FIGURES, "certificate": "withdrawn: why; since when"}, "withdrawn: why; since when"),
+        ({**FIGURES, "certificate": "valid", "served_drift.a-5001": "ink since X"}, f"{DRIFTED}ink since X"),
+        ({**FIGURES, "certificate": "withdrawn: data", "served_drift.a-5001": "ink since X"}, "withdrawn: data"),
         (
             {**FIGURES, "certified_error": "1.0", "certificate": "valid"},
             "none: 168 validation digits are too few to certify any error",
@@ -122,3 +125,28 @@ def test_where_a_person_chooses_another_champion_its_certificate_is_checked(regi
     registry.set_alias(registry.CHAMPION, first)
     assert not register.is_registered()
     assert "the certificate of the champion, version 1, is withdrawn: it was not certified on pictures of" in register()
+
+
+def test_what_is_served_and_the_data_each_withdraw_and_it_is_valid_where_neither_does(register):
+    register()
+
+    def decide_by_data(state: str) -> None:
+        store.connect().set_model_version_tag(registry.NAME, "1", certificate.STATE, state)
+
+    def follow(server: str, *drifted: str, judged: tuple[str, ...] = ("label", "ink"), since: str = "noon") -> str:
+        return certificate.follow_served(registry.champion(), server, drifted, judged, since)
+
+    decide_by_data("withdrawn: other data")
+    assert follow("a", "ink") == ""  # it is withdrawn already
+    assert certificate.state(registry.champion()) == "withdrawn: other data"
+    assert certificate.issue(registry.champion()) == ""  # it is not valid again
+    assert register().endswith("version 1 is the champion already")  # which looks at the data alone
+    assert certificate.state(registry.champion()) == f"{DRIFTED}ink since noon"
+    decide_by_data("withdrawn: other data")
+    change_data("mnist-5k")
+    assert certificate.check(registry.champion()).endswith(f"version 1, is {DRIFTED}ink since noon")
+    assert follow("a", "ink", since="one") == follow("a", judged=("label",)) == ""  # not measured again
+    assert follow("b", "label", since="two").endswith(f"is {DRIFTED}ink since noon; label since two")
+    assert follow("a").endswith(f"is {DRIFTED}label since two")
+    assert follow("b") == "the certificate of the champion, version 1, is valid again"
+    assert certificate.state(registry.champion()).startswith("at most 2.00%")

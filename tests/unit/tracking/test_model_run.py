@@ -47,6 +47,7 @@ def test_a_run_is_created_from_the_files_once(trained_project, client):
         *("confusion_matrix.png", "learning_curves.png", "mistakes.png"),
         *("reliability.png", "risk_coverage.png", "slices.png"),
         "evaluation.html",
+        "predictions.csv",
         *("validate.json", "validation.html", "profile.json"),
         *("train_pictures.parquet", "README.md"),
     }

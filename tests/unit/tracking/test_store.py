@@ -150,3 +150,18 @@ def test_a_relative_folder_is_relative_to_the_root(workspace, store, monkeypatch
     assert store.uri() == (workspace / "mlruns").as_uri()
     with pytest.raises(UserError, match=r"is a folder, which MLflow no longer writes to .*MLFLOW_ALLOW_FILE_STORE"):
         store.connect()
+
+
+def test_where_only_a_server_can_be_asked_a_database_is_refused(workspace, store, monkeypatch):
+    monkeypatch.setattr(store, "find_spec", lambda name: None)  # SQLAlchemy comes with all of MLflow
+    words = (
+        r"mlflow\.db is a database, and the installed packages can ask a tracking server only: set MLFLOW_TRACKING_URI"
+    )
+    with pytest.raises(UserError, match=words):
+        store.check_packages()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://a:secret@127.0.0.1:1/digits")
+    with pytest.raises(UserError, match="postgresql://127") as refused:
+        store.check_packages()
+    assert "secret" not in str(refused.value)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    store.check_packages()
