@@ -110,11 +110,13 @@ bench-stages: setup ## Measure the pipeline's time and memory
 bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and compare with a Pillow loop
 	python -m benchmarks.data
 
-lock: setup ## Resolve pyproject.toml into requirements.txt
+lock: setup ## Resolve pyproject.toml into requirements.txt, and what the service alone needs into requirements-serve.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--extra dev --extra s3 --extra ssh --output-file requirements.txt pyproject.toml
+		--extra train --extra dev --extra s3 --extra ssh --output-file requirements.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--extra bench --constraint requirements.txt --no-emit-package opencv-python --output-file benchmarks/requirements.txt pyproject.toml
+		--extra traces --constraint requirements.txt --output-file requirements-serve.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--extra train --extra bench --constraint requirements.txt --no-emit-package opencv-python --output-file benchmarks/requirements.txt pyproject.toml
 	grep -E '^(numpy|onnxruntime|opencv-python-headless)==' requirements.txt | tr -d '\\' | uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-annotate --no-header --constraint - --output-file $(PEERS).txt $(PEERS).in
 
