@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -25,3 +27,28 @@ def launched(*options: str):
         browser = player.chromium.launch(executable_path=PROGRAM, args=[*options, *sandbox])
         yield browser
         browser.close()
+
+
+@contextmanager
+def opened(browser, address, **options):
+    """The page in a session of its own, where no script may fail and nothing break the CSP."""
+    context = browser.new_context(**{**DESKTOP, **options})
+    page, failures = context.new_page(), []
+    page.set_default_timeout(15_000)
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
+    try:
+        page.goto(address)
+        yield page
+    finally:
+        context.close()
+    # A response with an error, and a lost connection, are errors in the console too
+    assert [failure for failure in failures if not failure.startswith("Failed to load resource: ")] == []
+
+
+def find_violations(page) -> list[str]:
+    """What axe finds of a page that hinders people."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {node['html']}" for one in found for node in one["nodes"]]

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.scratch import copy
 from tests.tracking_store import client_of, runs_of
 
 OUTPUTS = [
@@ -41,9 +42,11 @@ sys.addaudithook(die)
 
 
 @pytest.fixture(scope="module")
-def untouched(trained_template):
+def untouched(tmp_path_factory, prepared_template):
     """The lock of a project whose pipeline ran without being killed."""
-    return (trained_template / "dvc.lock").read_bytes()
+    project = copy(prepared_template, tmp_path_factory.mktemp("untouched") / "digits")
+    project.run("dvc", "repro")
+    return project.lock()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import io
 import statistics
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -16,13 +15,12 @@ from digits.data.pictures import canonical_digit, encode_png
 from digits.model.acceptance import Acceptance, apply
 from digits.serving import local_copy
 from tests import chromium, linear_model
+from tests.chromium import DESKTOP, PHONE, find_violations, opened
 from tests.gestures import draw, draw_by_pointer, give
-from tests.serving import running, settings, write_copy
+from tests.serving import running, settings, with_feedback, write_copy
 
 chromium.skip_without()
 KEY = "a-key-of-the-test"
-DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 # Strokes as corners (x, y), fractions of the drawing area's side
 SEVEN = [[(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]]
 STAR = [[(0.2, 0.2), (0.8, 0.8)], [(0.8, 0.2), (0.2, 0.8)], [(0.5, 0.1), (0.5, 0.9)], [(0.1, 0.5), (0.9, 0.5)]]
@@ -49,8 +47,8 @@ def folder(tmp_path_factory, mnist_digits) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(folder):
-    with running(settings(folder)) as address:
+def address(folder, tmp_path_factory):
+    with running(with_feedback(folder, tmp_path_factory.mktemp("feedback"))) as address:
         yield address
 
 
@@ -58,23 +56,6 @@ def address(folder):
 def browser():
     with chromium.launched("--disable-gpu") as browser:
         yield browser
-
-
-@contextmanager
-def opened(browser, address, **options):
-    """The page in a session of its own, where no script may fail and nothing break the CSP."""
-    context = browser.new_context(**{**DESKTOP, **options})
-    page, failures = context.new_page(), []
-    page.set_default_timeout(15_000)
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
-    try:
-        page.goto(address)
-        yield page
-    finally:
-        context.close()
-    # A response with an error, and a lost connection, are errors in the console too
-    assert [failure for failure in failures if not failure.startswith("Failed to load resource: ")] == []
 
 
 @pytest.fixture
@@ -117,13 +98,6 @@ def heading(page, text: str):
 
 def bars(page) -> list[float]:
     return [float(text.rstrip("%")) for text in page.locator("#bars .share").all_inner_texts() if text]
-
-
-def find_violations(page) -> list[str]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['html']}" for one in found for node in one["nodes"]]
 
 
 def test_the_bars_move_while_a_digit_is_drawn_and_the_label_is_announced(page, record_property):

@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from digits.data.pictures import encode_png
-from digits.serving import following
+from digits.serving.following import champion
 from digits.tracking import choices
 from tests.loopback import free_port, stop
 from tests.scratch import Project
@@ -244,7 +244,7 @@ def test_it_starts_without_a_registry_and_without_a_copy_and_follows_when_one_co
     try:
         with serving(project, log) as service:
             service.wait(lambda status, content: status == 503 and content["registry"]["checked"])
-            content = service.wait(lambda status, content: following.UNREACHABLE in content["reason"])
+            content = service.wait(lambda status, content: champion.UNREACHABLE in content["reason"])
             assert content["reason"].startswith("no model is loaded yet: the registry does not answer")
             assert service.get("/livez")[0] == 200
             assert not database.exists()
@@ -256,7 +256,7 @@ def test_it_starts_without_a_registry_and_without_a_copy_and_follows_when_one_co
         with serving(project, log, port=service.port) as service:  # from the copy
             assert service.wait(lambda status, _: status == 200)["version"] == "1"
             print(f"\nstarted from the local copy in {time.monotonic() - started:.1f} s")
-            service.wait(lambda status, content: content["registry"]["error"] == following.UNREACHABLE)
+            service.wait(lambda status, content: content["registry"]["error"] == champion.UNREACHABLE)
     finally:
         if away.exists():
             away.rename(database)

@@ -37,12 +37,14 @@ MIB = 1 << 20
 KEY = "a-key-of-the-service-0123"
 SERVE = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from digits.serving import server
-from tests.serving import settings
+from tests.serving import with_feedback
 
 folder, port, key = sys.argv[1:]
-server.run(settings(Path(folder), (key,)), "127.0.0.1", int(port), 1, lambda: None)
+settings = replace(with_feedback(Path(folder), Path(folder) / "feedback"), api_keys=(key,))
+server.run(settings, "127.0.0.1", int(port), 1, lambda: None)
 """
 BOUNDARY = b"--limit\r\n"
 FILE = b'Content-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
@@ -59,6 +61,11 @@ cache.enabled = false
 include-path = ["/v1/predict", "/v1/read", "/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "413", "422"]
 checks.negative_data_rejection.expected-statuses = ["400", "404", "405", "413", "415", "422"]
+
+[[operations]]
+include-path = ["/v1/feedback"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "413", "422", "429"]
+checks.negative_data_rejection.expected-statuses = ["400", "405", "413", "415", "422", "429"]
 """
 
 

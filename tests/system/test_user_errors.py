@@ -8,7 +8,7 @@ def test_a_typo_in_the_parameters(trained):
     (trained.root / "params.yaml").write_text(text.replace("  epochs:", "  epoch:"))
     printed = trained.run("python", "-m", "pipeline.ingest", fails=True)
     (trained.root / "params.yaml").write_text(text)
-    assert "train.epoch = 2 is an unknown key; did you mean epochs?" in printed
+    assert "train.epoch = 15 is an unknown key; did you mean epochs?" in printed
     assert "Traceback" not in printed
 
 

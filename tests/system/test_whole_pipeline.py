@@ -40,7 +40,7 @@ def test_one_command_runs_all_stages(trained_template):
     printed = (trained_template.parent / "printed").read_text()
     assert "ingested 200 pictures from folder: 112 train, 48 validation, 40 test" in printed
     assert "of 50 expectations pass for 200 pictures" in printed
-    assert "epoch   2/2" in printed
+    assert "epoch  15/15" in printed
     assert "version 1 is champion" in printed
     assert "next: `digits predict PICTURE`" in printed
     assert "Traceback" not in printed
@@ -61,11 +61,11 @@ def test_one_run_has_the_training_the_evaluation_and_the_data(trained, client):
     assert run.info.status == "FINISHED"
     assert run.data.tags["weights_sha256"] == weights_of(trained)
     assert run.data.tags["git_commit"] == trained.git("rev-parse", "HEAD~1").strip()
-    assert run.data.params["train.epochs"] == "2"
+    assert run.data.params["train.epochs"] == "15"
     assert run.data.params["ingest.sources"] == "['folder']"
     evaluated = json.loads((trained.root / "metrics" / "evaluate.json").read_text())["test"]
     assert run.data.metrics["test_accuracy"] == evaluated["accuracy"]
-    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [*range(1, 16)]
     assert any(name.startswith("system/cpu") for name in run.data.metrics)
     assert {one.dataset.digest for one in run.inputs.dataset_inputs} == {
         digest(trained.root / "data" / "processed" / f"{split}.parquet", "md5") for split in ("train", "validation")
@@ -85,7 +85,7 @@ def test_the_run_has_parameters_tags_and_artifacts(trained, client):
         assert run.data.tags[f"dvc.{path}"] == md5
     kept = {
         "figures": {path.name for path in RUN_FILES["figures"]},
-        "evaluation": {"evaluation.html"},
+        "evaluation": {"evaluation.html", "predictions.csv"},
         "metrics": {"evaluate.json"},
         "validation": {"validate.json", "validation.html", "profile.json"},
         "environment": {"requirements.txt", "installed.txt"},

@@ -27,13 +27,21 @@ OWNERS = {
     "keras": "digits/model/",
     "tensorflow": "digits/model/",
     "jax": "digits/model/",
-    "onnx": ("digits/model/export.py", "digits/model/acceptance.py", "digits/model/model_file.py", "digits/tracking/"),
+    "onnx": (
+        "digits/export/tensors.py",
+        "digits/model/acceptance.py",
+        "digits/model/export.py",
+        "digits/model/model_file.py",
+        "digits/tracking/",
+    ),
     "onnxruntime": "digits/model/classifier.py",
     "fsspec": "digits/data/sources.py",
     "requests": ("digits/data/download.py", "digits/tracking/"),
     "psutil": "digits/cli/ports.py",
     "pydantic": ("digits/params.py", "digits/serving/"),
-    **dict.fromkeys(("fastapi", "starlette", "uvicorn", "multipart", "prometheus_client"), "digits/serving/"),
+    **dict.fromkeys(
+        ("fastapi", "starlette", "uvicorn", "multipart", "opentelemetry", "prometheus_client"), "digits/serving/"
+    ),
     "matplotlib": ("digits/visualization/", "digits/data/drawing.py"),  # which draws with its fonts
     "PIL": (
         "digits/data/drawing.py",

@@ -55,10 +55,12 @@ def test_a_request_has_its_length():
 
 
 def test_rate_and_percentiles_are_of_the_answered_requests():
-    load = Load(2.0, np.arange(1, 102) / 1000, Counter({503: 7}))
+    load = Load(2.0, np.arange(1, 102) / 1000, np.arange(101.0), Counter({503: 7}))
     assert load.rate == 50.5
     assert [load.percentile(percent) for percent in (0, 50, 99)] == pytest.approx([1, 51, 100])
-    assert np.isnan(Load(1.0, np.array([]), Counter()).percentile(50))
+    part = load.between(10, 20)
+    assert (part.rate, part.percentile(0), part.percentile(100)) == (1, pytest.approx(11), pytest.approx(20))
+    assert np.isnan(load.between(200, 201).percentile(50))
 
 
 def test_every_request_is_sent_once_over_all_connections():
@@ -74,6 +76,23 @@ def test_refusals_and_lost_connections_are_errors_and_the_load_goes_on():
     with answering(serving_load.NOTHING, refused, b"", final) as port:
         load = serving_load.drive(port, islice(repeat(REQUEST.encoded()), 40), 1)
     assert (len(load.latencies), load.errors) == (20, Counter({503: 10, "closed": 10}))
+
+
+def test_an_answer_that_is_not_right_is_an_error():
+    requests = [Request("/x", {}, body).encoded() for body in (b"odd", b"even", b"odd")]
+    with answering(serving_load.NOTHING) as port:
+        load = serving_load.drive(
+            port, requests, 1, is_right=lambda request, body: b"even" in request and body == b"{}"
+        )
+    assert (len(load.latencies), load.errors) == (1, Counter(wrong=2))
+
+
+def test_the_rate_limits_the_load_over_all_connections():
+    with answering(serving_load.NOTHING) as port:
+        load = serving_load.drive(port, [REQUEST.encoded()] * 20, 4, rate=400)
+    assert load.seconds >= 18 / 400
+    gaps = np.diff(np.sort(load.answered - load.latencies))
+    assert np.median(gaps) > 0.5 / 400  # spread out, not all at once: a machine that is busy makes some larger
 
 
 def test_the_time_ends_the_load():

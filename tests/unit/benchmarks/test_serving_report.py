@@ -12,7 +12,7 @@ from benchmarks.serving_servers import ENLARGED, UPLOAD, Memory
 
 def load(rate: int, milliseconds: float, errors: int = 0) -> Load:
     """One second of answers that all take as long."""
-    return Load(1.0, np.full(rate, milliseconds / 1000), Counter({503: errors}))
+    return Load(1.0, np.full(rate, milliseconds / 1000), np.zeros(rate), Counter({503: errors}))
 
 
 def run(server: str, rate: int, milliseconds: float, *, batches: int = 30, worker: float = 200, errors: int = 0) -> Run:
