@@ -36,6 +36,7 @@ Number = Annotated[float, BeforeValidator(_number)]
 Fraction = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_number)]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+MEMORY = r"^[1-9]\d*[mg]$"  # as the JVM takes it
 
 
 class Section(BaseModel):
@@ -304,9 +305,21 @@ class Tune(Section):
     ranges: dict[str, Range] = Field(min_length=1)
 
 
-class Params(Section):
-    """All of params.yaml: one section per stage with parameters, the service, the search space, presets of `train`."""
+class Spark(Section):
+    """Where ingest, validate and preprocess run with `engine: spark`."""
 
+    master: str = Field(pattern=r"^(local(\[.+\])?|spark://.+|yarn|k8s://.+)$")
+    storage: Annotated[str, Field(pattern=r"^\w+://.*[^/]$")] | None
+    pictures_per_shard: int = Field(ge=1)
+    driver_memory: str = Field(pattern=MEMORY)
+    executor_memory: str = Field(pattern=MEMORY)
+
+
+class Params(Section):
+    """All of params.yaml: the engine, one section per stage with parameters, the service, the search space, presets."""
+
+    engine: Literal["pandas", "spark"]
+    spark: Spark
     ingest: Ingest
     validate_: Validate = Field(alias="validate")  # `validate` itself is a method of every pydantic model
     preprocess: Preprocess

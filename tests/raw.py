@@ -53,7 +53,7 @@ def read_raw(split: str, folder: Path = paths.RAW) -> Iterator[Example]:
     """Yield a split's examples in the order of their rows."""
     for group in dataset.row_groups(folder):
         if group.split == split:
-            yield from dataset.read_row_group(group, folder)
+            yield from dataset.read_row_group(group)
 
 
 def write_processed_splits(source: str | dict[str, list[str]] = "mnist-5k", **labels: list[int]) -> None:

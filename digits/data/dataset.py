@@ -19,9 +19,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from digits import paths
+from digits.data import shards
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
 from digits.files import atomic_write, require
@@ -94,9 +96,13 @@ class Block(NamedTuple):
 
 
 class RowGroup(NamedTuple):
-    """A row group of a raw split, of `size` bytes: the unit of reading and of parallel work."""
+    """A row group of a raw split, of `size` bytes: the unit of reading and of parallel work.
+
+    It is the row group number `group` of the file at the address `file`; `first_row` counts in the split.
+    """
 
     split: str
+    file: str
     group: int
     first_row: int
     rows: int
@@ -130,8 +136,8 @@ def split_rule(folder: Path = paths.PROCESSED) -> dict[str, Any]:
 
     Keys: rule, seed, test_fraction, validation_fraction, near_duplicate_distance.
     """
-    files = [folder / f"{split}.parquet" for split in SPLITS if (folder / f"{split}.parquet").exists()]
-    return decode_rule(pq.read_schema(files[0])) if files else {}
+    tables = [folder / f"{split}.parquet" for split in SPLITS if (folder / f"{split}.parquet").exists()]
+    return decode_rule(shards.schema(tables[0])) if tables else {}
 
 
 def decode_rule(schema: pa.Schema) -> dict[str, Any]:
@@ -145,20 +151,22 @@ def encode_rule(schema: pa.Schema, rule: Mapping[str, Any]) -> pa.Schema:
 
 
 def count_rows(path: Path) -> int:
-    """Rows of a Parquet file, read from its footer."""
+    """Rows of a table, read from the footers of its files."""
     require(path.parent)
-    return pq.read_metadata(path).num_rows
+    return shards.count_rows(path)
 
 
 def row_groups(folder: Path = paths.RAW) -> list[RowGroup]:
     """Every row group of the raw splits, train before validation before test, in the order of their rows."""
     found: list[RowGroup] = []
     for split in raw_splits(folder):
-        metadata, first_row = pq.read_metadata(folder / f"{split}.parquet"), 0
-        for number in range(metadata.num_row_groups):
-            group = metadata.row_group(number)
-            found.append(RowGroup(split, number, first_row, group.num_rows, group.total_byte_size))
-            first_row += group.num_rows
+        first_row = 0
+        for address in shards.files(folder / f"{split}.parquet"):
+            with shards.opened(address) as file:
+                groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+            for number, group in enumerate(groups):
+                found.append(RowGroup(split, address, number, first_row, group.num_rows, group.total_byte_size))
+                first_row += group.num_rows
     return found
 
 
@@ -167,24 +175,28 @@ def workload(groups: Iterable[RowGroup]) -> int:
     return sum(max(group.rows, group.size // BYTES_PER_SMALL_PICTURE) for group in groups)
 
 
-def read_row_group(group: RowGroup, folder: Path = paths.RAW) -> list[Example]:
+def read_row_group(group: RowGroup) -> list[Example]:
     """A row group's examples, in the order of their rows."""
-    with pq.ParquetFile(folder / f"{group.split}.parquet") as file:
+    with shards.opened(group.file) as file:
         return _examples(group.split, file.read_row_group(group.group))
 
 
-def read_rows(source: Path | IO[bytes], split: str, wanted: set[int]) -> dict[int, Example]:
-    """The examples at the wanted rows of a raw split's file; reads only the row groups that hold them."""
+def read_rows(source: Path | Iterable[IO[bytes]], split: str, wanted: set[int]) -> dict[int, Example]:
+    """The examples at the wanted rows of a raw split; reads only the row groups that hold them.
+
+    `source` is its path, or its open files, in their order.
+    """
     found: dict[int, Example] = {}
     first = 0
-    with pq.ParquetFile(source) as file:
-        for group in range(file.metadata.num_row_groups):
-            length = file.metadata.row_group(group).num_rows
-            rows = [row for row in wanted if first <= row < first + length]
-            if rows:
-                examples = _examples(split, file.read_row_group(group))
-                found.update({row: examples[row - first] for row in rows})
-            first += length
+    for one in shards.files(source) if isinstance(source, Path) else source:
+        with shards.opened(one) as file:
+            for group in range(file.metadata.num_row_groups):
+                length = file.metadata.row_group(group).num_rows
+                rows = [row for row in wanted if first <= row < first + length]
+                if rows:
+                    examples = _examples(split, file.read_row_group(group))
+                    found.update({row: examples[row - first] for row in rows})
+                first += length
     return found
 
 
@@ -207,13 +219,13 @@ def read_training() -> Digits:
 
 
 def read_digits(path: Path) -> Digits:
-    """All digits of a file of a processed split."""
-    return _digits(pq.read_table(path, columns=["image", "label"]))
+    """All digits of a processed split, by its path."""
+    return _digits(shards.read(path, ["image", "label"]))
 
 
 def read_sources(path: Path) -> np.ndarray:
-    """(n,) str: the name of each row's source, in a file of raw or processed data."""
-    return pq.read_table(path, columns=["source"])["source"].cast(pa.string()).to_numpy().astype(str)
+    """(n,) str: the name of each row's source, in a split of raw or processed data."""
+    return shards.read(path, ["source"])["source"].cast(pa.string()).to_numpy().astype(str)
 
 
 def count_sources(folder: Path) -> dict[str, dict[str, int]]:
@@ -240,26 +252,32 @@ def read_picture_hashes(split: str, folder: Path = paths.PROCESSED) -> np.ndarra
 
 
 def read_hashes(path: Path) -> np.ndarray:
-    """The same of a Parquet file with a column `sha256`."""
-    if "sha256" not in pq.read_schema(path).names:
+    """The same of a table with a column `sha256`."""
+    if "sha256" not in shards.schema(path).names:
         raise UserError(f"{path} has no hashes of its pictures, as version 0.2 wrote it: `dvc repro` writes it anew")
-    digests = pq.read_table(path, columns=["sha256"])["sha256"].to_pylist()
+    digests = shards.read(path, ["sha256"])["sha256"].to_pylist()
     return np.array([digest.hex() for digest in digests], "S64")
+
+
+def processed_groups(path: Path) -> Iterator[Digits]:
+    """The digits of a processed split, by its path, one row group after the other."""
+    for address in shards.files(path):
+        with shards.opened(address) as file:
+            for group in range(file.metadata.num_row_groups):
+                yield _digits(file.read_row_group(group, ["image", "label"]))
 
 
 def read_first_processed(split: str, each: int, folder: Path = paths.PROCESSED) -> Digits:
     """The first `each` digits of every label of a processed split, holding one row group at a time."""
     images, labels, found = [], [], np.zeros(len(LABELS), int)
-    with pq.ParquetFile(folder / f"{split}.parquet") as file:
-        for group in range(file.metadata.num_row_groups):
-            digits = _digits(file.read_row_group(group))
-            for label in LABELS:
-                rows = np.flatnonzero(digits.labels == label)[: each - found[label]]
-                images.append(digits.images[rows])
-                labels.append(digits.labels[rows])
-                found[label] += len(rows)
-            if (found == each).all():
-                break
+    for digits in processed_groups(folder / f"{split}.parquet"):
+        for label in LABELS:
+            rows = np.flatnonzero(digits.labels == label)[: each - found[label]]
+            images.append(digits.images[rows])
+            labels.append(digits.labels[rows])
+            found[label] += len(rows)
+        if (found == each).all():
+            break
     return Digits(images=np.concatenate(images), labels=np.concatenate(labels))
 
 
@@ -273,8 +291,8 @@ def write_non_digits(found: Iterable[tuple[str, str, np.ndarray]], path: Path = 
 
 def read_non_digits(split: str, path: Path = paths.NON_DIGITS) -> NonDigits:
     """What is no digit, of the split "train" or "test"."""
-    with path.open("rb") as file:  # by its path, PyArrow would not say of a missing file that it is missing
-        table = pq.read_table(file, filters=[("split", "==", split)])
+    table = shards.read(path)
+    table = table.filter(pc.equal(table["split"], split))
     return NonDigits(_images(table), table["kind"].cast(pa.string()).to_numpy().astype(str))
 
 
@@ -288,8 +306,7 @@ def write_page_cuts(found: Iterable[Digits], path: Path = paths.PAGE_CUTS) -> No
 
 def read_page_cuts(path: Path = paths.PAGE_CUTS) -> Digits:
     """What is cut from composed pages of training digits; the labels may be NO_DIGIT."""
-    with path.open("rb") as file:
-        return _digits(pq.read_table(file))
+    return _digits(shards.read(path))
 
 
 def _digits(table: pa.Table) -> Digits:

@@ -194,7 +194,7 @@ def _page_pictures(rows: pd.DataFrame, revision: str | None) -> list[dict[str, A
     raw: dict[tuple[Any, int], Example] = {}
     for split, of in rows.groupby("split"):
         with dvc_files.opened(paths.RAW / f"{split}.parquet", revision) as file:
-            examples = dataset.read_rows(file, str(split), set(of["row"]))
+            examples = dataset.read_rows([file], str(split), set(of["row"]))
         raw |= {(split, row): example for row, example in examples.items()}
     return [
         {

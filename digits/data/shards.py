@@ -1,0 +1,155 @@
+"""Tables in Parquet, as one file or as shards: files in a folder of the table's name, or in object storage.
+
+The rows of the shards, one shard after the other, are the rows of the table. Where the shards lie in object storage the
+folder has a list of them, and each name there contains the SHA-256 of its file, so that a list always means the same.
+"""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any, NamedTuple
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from digits.addresses import redact
+from digits.errors import UserError
+from digits.files import digest, read_json, write_json
+
+LIST = "shards.json"
+PATTERN = "part-*.parquet"
+
+
+class Shard(NamedTuple):
+    """A file that was written: its name, its rows, and in object storage the SHA-256 of its bytes."""
+
+    name: str
+    rows: int
+    sha256: str
+
+
+class Destination(NamedTuple):
+    """Where a table's shards are written: to `folder`, or to the address `storage`, with a list of them in `folder`."""
+
+    folder: Path
+    storage: str = ""
+
+
+def files(path: Path) -> list[str]:
+    """The addresses of a table's files, in the order of its rows. Raises FileNotFoundError where there is none."""
+    if path.is_file():
+        return [str(path)]
+    if (path / LIST).is_file():
+        content = read_json(path / LIST)
+        return [f"{content['storage']}/{shard['name']}" for shard in content["shards"]]
+    found = sorted(map(str, path.glob(PATTERN)))
+    if not found:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return found
+
+
+@contextmanager
+def opened(source: str | IO[bytes]) -> Iterator[pq.ParquetFile]:
+    """A Parquet file, by its path, its address or an open file. Raises UserError where it is damaged."""
+    try:
+        if isinstance(source, str) and is_remote(source):
+            with _remote(source)[0].open(source, "rb") as remote, pq.ParquetFile(remote) as file:
+                yield file
+        else:
+            with pq.ParquetFile(source) as file:
+                yield file
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # of the system, not Arrow's
+            raise
+        name = redact(source) if isinstance(source, str) else getattr(source, "name", "a file")
+        cause = " ".join(str(error).split())
+        restore = "`dvc checkout` restores what DVC keeps, or remove it and run `dvc repro`"
+        raise UserError(f"{name} is damaged: {cause}; {restore}") from None
+
+
+def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """All rows of a table, of all columns or of these."""
+    found = []
+    for address in files(path):
+        with opened(address) as file:
+            found.append(file.read(columns))
+    return pa.concat_tables(found)
+
+
+def schema(path: Path) -> pa.Schema:
+    """The schema of a table, with its metadata."""
+    with opened(files(path)[0]) as file:
+        return file.schema_arrow
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a table, read from the footers of its files."""
+    total = 0
+    for address in files(path):
+        with opened(address) as file:
+            total += file.metadata.num_rows
+    return total
+
+
+def write(destination: Destination, number: int, schema: pa.Schema, tables: Iterable[pa.Table]) -> Shard:
+    """Write one shard, each table as a row group, and put it in place at its end; nothing where there is no row.
+
+    The same content gives the same bytes at the same place, so that several processes may write it.
+    """
+    with TemporaryDirectory() as temporary_folder:
+        remote, name = bool(destination.storage), part_name(number)
+        local = Path(temporary_folder) if remote else destination.folder
+        local.mkdir(parents=True, exist_ok=True)
+        temporary = local / f".partial-{uuid4().hex}"
+        rows = 0
+        try:
+            with pq.ParquetWriter(temporary, schema) as writer:
+                for table in tables:
+                    writer.write_table(table)
+                    rows += table.num_rows
+            if not rows:
+                return Shard(name, 0, "")
+            if not remote:
+                temporary.replace(destination.folder / name)
+                return Shard(name, rows, "")
+            sha256 = digest(temporary, "sha256")
+            name = f"part-{number:05d}-{sha256[:16]}.parquet"
+            system, path = _remote(f"{destination.storage}/{name}")
+            system.put_file(str(temporary), path)
+            return Shard(name, rows, sha256)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def finish(destination: Destination, written: Sequence[Shard], schema: pa.Schema) -> int:
+    """Complete a table whose shards are written; returns its rows. A table without rows gets one file without any."""
+    kept = [shard for shard in written if shard.rows]
+    if not kept:
+        destination.folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(schema.empty_table(), destination.folder / part_name(0))
+    elif destination.storage:
+        write_json(
+            destination.folder / LIST, {"storage": destination.storage, "shards": [one._asdict() for one in kept]}
+        )
+    return sum(shard.rows for shard in kept)
+
+
+def part_name(number: int) -> str:
+    """The file name of a shard in a folder: in the order of these names the shards are read."""
+    return f"part-{number:05d}.parquet"
+
+
+def is_remote(address: str) -> bool:
+    """Whether it is an address that fsspec reads, such as s3://bucket/file, and no path."""
+    return "://" in address
+
+
+def _remote(address: str) -> tuple[Any, str]:
+    """fsspec's file system of an address, and the path there."""
+    import fsspec
+
+    return fsspec.url_to_fs(address)

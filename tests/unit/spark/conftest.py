@@ -1,0 +1,37 @@
+"""A Spark session of this machine for all tests of a process."""
+
+import importlib.util
+import shutil
+import sys
+
+import pytest
+
+from digits.params import Spark
+
+
+@pytest.fixture(scope="session")
+def spark_params() -> Spark:
+    """Two cores of this machine, and shards of few pictures, so that a small data set has several."""
+    return Spark(master="local[2]", storage=None, pictures_per_shard=60, driver_memory="1g", executor_memory="1g")
+
+
+@pytest.fixture(scope="session")
+def spark(spark_params):
+    """The session; its start takes some 5 s."""
+    if importlib.util.find_spec("pyspark") is None:
+        pytest.skip("PySpark is not installed: `make spark`")
+    if shutil.which("java") is None:
+        pytest.skip("there is no Java")
+    from digits.spark.session import session
+
+    with session(spark_params) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _functions_of_the_test(request):
+    """Send a test module's functions to the executors whole: they could not import it."""
+    if "spark" in request.fixturenames and importlib.util.find_spec("pyspark"):
+        from pyspark import cloudpickle
+
+        cloudpickle.register_pickle_by_value(sys.modules[request.module.__name__])
