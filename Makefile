@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro data train evaluate register ui serve test test-slow test-all lint format \
-	bench bench-gpu bench-pages bench-serve bench-stages bench-data lock clean
+	spark bench bench-gpu bench-pages bench-serve bench-stages bench-data lock clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
@@ -36,6 +36,13 @@ $(BIN)/.ready: requirements.txt pyproject.toml
 	$(BIN)/python -m digits.visualization.dvc_plots
 	$(BIN)/dvc config --local plots.html_template plots.html
 	@touch $@
+
+# Apart from the other packages, since PySpark has 480 MB
+$(BIN)/.spark: requirements-spark.txt $(BIN)/.ready
+	$(BIN)/pip install --quiet --no-compile --no-build-isolation --require-hashes -r requirements-spark.txt
+	@touch $@
+
+spark: $(BIN)/.spark ## Install PySpark, for `engine: spark`; it needs Java 17 or later
 
 repro: setup ## Run the whole pipeline: from the pictures to a registered model
 	dvc repro
@@ -115,6 +122,8 @@ lock: setup ## Resolve pyproject.toml into requirements.txt, and what the servic
 		--extra train --extra dev --extra s3 --extra ssh --output-file requirements.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra traces --constraint requirements.txt --output-file requirements-serve.txt pyproject.toml
+	grep -oE '"pyspark[^"]+"' pyproject.toml | tr -d '"' | uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --no-header --output-file requirements-spark.txt -
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra train --extra bench --constraint requirements.txt --no-emit-package opencv-python --output-file benchmarks/requirements.txt pyproject.toml
 	grep -E '^(numpy|onnxruntime|opencv-python-headless)==' requirements.txt | tr -d '\\' | uv pip compile --quiet --universal \
