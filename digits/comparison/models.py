@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digits import paths
-from digits.data import dataset
+from digits.data import dataset, past_tables
 from digits.errors import UserError
 from digits.files import digest, read_json
 from digits.model.classifier import Classifier
@@ -98,15 +98,13 @@ def _params(flat: dict[str, Any]) -> dict[str, str]:
 
 def _test_md5(revision: str | None) -> str | None:
     try:
-        with _file(paths.PROCESSED / "test.parquet", revision, "preprocess") as path:
-            return digest(path, "md5")
+        return dvc_files.hash_at(paths.PROCESSED / "test.parquet", revision, "preprocess")
     except UserError:
         return None
 
 
 def _learned(revision: str | None) -> np.ndarray | None:
     try:
-        with _file(paths.PROCESSED / "train.parquet", revision, "preprocess") as path:
-            return dataset.read_hashes(path)
+        return dataset.read_hashes(past_tables.at_revision(paths.PROCESSED / "train.parquet", revision, "preprocess"))
     except UserError:  # it is in no cache, or of version 0.2, which kept no hashes
         return None

@@ -44,7 +44,7 @@ class Result(NamedTuple):
 def compare(first: Model, second: Model) -> Result:
     """Run two models on the same digits. Raises UserError where the test split is missing, old or too small."""
     path = paths.PROCESSED / "test.parquet"
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{path}, the digits to compare on, does not exist: `dvc checkout` or `dvc repro preprocess`")
     hashes, digits, sources = dataset.read_hashes(path), dataset.read_digits(path), dataset.read_sources(path)
     groups = slices.read_groups("test", digits, sources)

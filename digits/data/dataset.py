@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from digits import paths
 from digits.data import shards
+from digits.data.shards import Source
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
 from digits.files import atomic_write, require
@@ -181,15 +182,15 @@ def read_row_group(group: RowGroup) -> list[Example]:
         return _examples(group.split, file.read_row_group(group.group))
 
 
-def read_rows(source: Path | Iterable[IO[bytes]], split: str, wanted: set[int]) -> dict[int, Example]:
-    """The examples at the wanted rows of a raw split; reads only the row groups that hold them.
+def read_rows(table: Path | Iterable[Source], split: str, wanted: set[int]) -> dict[int, Example]:
+    """The examples at the wanted rows of a raw split, by its path or its files.
 
-    `source` is its path, or its open files, in their order.
+    Reads only the row groups that hold them.
     """
     found: dict[int, Example] = {}
     first = 0
-    for one in shards.files(source) if isinstance(source, Path) else source:
-        with shards.opened(one) as file:
+    for source in shards.files(table) if isinstance(table, Path) else table:
+        with shards.opened(source) as file:
             for group in range(file.metadata.num_row_groups):
                 length = file.metadata.row_group(group).num_rows
                 rows = [row for row in wanted if first <= row < first + length]
@@ -218,14 +219,14 @@ def read_training() -> Digits:
     return Digits(np.concatenate([digits.images, others, cuts.images]), labels)
 
 
-def read_digits(path: Path) -> Digits:
-    """All digits of a processed split, by its path."""
-    return _digits(shards.read(path, ["image", "label"]))
+def read_digits(table: Path | Iterable[Source]) -> Digits:
+    """All digits of a processed split, by its path or its files."""
+    return _digits(shards.read(table, ["image", "label"]))
 
 
-def read_sources(path: Path) -> np.ndarray:
-    """(n,) str: the name of each row's source, in a split of raw or processed data."""
-    return shards.read(path, ["source"])["source"].cast(pa.string()).to_numpy().astype(str)
+def read_sources(table: Path | Iterable[Source]) -> np.ndarray:
+    """(n,) str: the name of each row's source, in a split of raw or processed data, by its path or its files."""
+    return shards.read(table, ["source"])["source"].cast(pa.string()).to_numpy().astype(str)
 
 
 def count_sources(folder: Path) -> dict[str, dict[str, int]]:
@@ -251,12 +252,13 @@ def read_picture_hashes(split: str, folder: Path = paths.PROCESSED) -> np.ndarra
     return read_hashes(folder / f"{split}.parquet")
 
 
-def read_hashes(path: Path) -> np.ndarray:
-    """The same of a table with a column `sha256`."""
-    if "sha256" not in shards.schema(path).names:
-        raise UserError(f"{path} has no hashes of its pictures, as version 0.2 wrote it: `dvc repro` writes it anew")
-    digests = shards.read(path, ["sha256"])["sha256"].to_pylist()
-    return np.array([digest.hex() for digest in digests], "S64")
+def read_hashes(table: Path | Iterable[Source]) -> np.ndarray:
+    """The same of a table with a column `sha256`, by its path or its files."""
+    found = shards.read(table, ["sha256"])
+    if not found.column_names:
+        name = table if isinstance(table, Path) else "the table"
+        raise UserError(f"{name} has no hashes of its pictures, as version 0.2 wrote it: `dvc repro` writes it anew")
+    return np.array([digest.hex() for digest in found["sha256"].to_pylist()], "S64")
 
 
 def processed_groups(path: Path) -> Iterator[Digits]:

@@ -24,6 +24,9 @@ LIST = "shards.json"
 PATTERN = "part-*.parquet"
 
 
+Source = str | IO[bytes]  # of a file: its path, its address, or the open file
+
+
 class Shard(NamedTuple):
     """A file that was written: its name, its rows, and in object storage the SHA-256 of its bytes."""
 
@@ -44,16 +47,20 @@ def files(path: Path) -> list[str]:
     if path.is_file():
         return [str(path)]
     if (path / LIST).is_file():
-        content = read_json(path / LIST)
-        return [f"{content['storage']}/{shard['name']}" for shard in content["shards"]]
+        return addresses(read_json(path / LIST))
     found = sorted(map(str, path.glob(PATTERN)))
     if not found:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     return found
 
 
+def addresses(content: dict[str, Any]) -> list[str]:
+    """The addresses of the shards, by the content of their list."""
+    return [f"{content['storage']}/{shard['name']}" for shard in content["shards"]]
+
+
 @contextmanager
-def opened(source: str | IO[bytes]) -> Iterator[pq.ParquetFile]:
+def opened(source: Source) -> Iterator[pq.ParquetFile]:
     """A Parquet file, by its path, its address or an open file. Raises UserError where it is damaged."""
     try:
         if isinstance(source, str) and is_remote(source):
@@ -71,11 +78,11 @@ def opened(source: str | IO[bytes]) -> Iterator[pq.ParquetFile]:
         raise UserError(f"{name} is damaged: {cause}; {restore}") from None
 
 
-def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """All rows of a table, of all columns or of these."""
+def read(table: Path | Iterable[Source], columns: Sequence[str] | None = None) -> pa.Table:
+    """All rows of a table, of all columns or of those of these that it has. `table` is its path, or its files."""
     found = []
-    for address in files(path):
-        with opened(address) as file:
+    for source in files(table) if isinstance(table, Path) else table:
+        with opened(source) as file:
             found.append(file.read(columns))
     return pa.concat_tables(found)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from digits import paths
-from digits.data import stacks
+from digits.data import shards, stacks
 from digits.data.dataset import Digits
 from digits.data.strokes import relative_stroke_width
 from digits.errors import UserError
@@ -70,7 +70,7 @@ def read_groups(split: str, digits: Digits, sources: np.ndarray) -> "pd.DataFram
     """`group` of the working tree's processed split, with the (n,) names of its sources."""
     import pandas as pd
 
-    statistics = pd.read_parquet(paths.STATISTICS, columns=["split", "row", "label", "extent", "contrast"])
+    statistics = shards.read(paths.STATISTICS, ["split", "row", "label", "extent", "contrast"]).to_pandas()
     rows = of_processed(statistics, pd.read_csv(paths.QUARANTINE), split, digits.labels)
     return group(*digits, sources, *(rows[name].to_numpy() for name in ("extent", "contrast")))
 

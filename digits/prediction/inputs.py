@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from digits.data import shards
 from digits.data.dataset import BYTES_PER_SMALL_PICTURE
 from digits.data.labelled_folders import PICTURE_SUFFIXES, text
 from digits.data.stacks import DIGIT_SIZE
@@ -118,7 +119,7 @@ class Listing:
 def _argument_files(argument: str) -> Iterator[Path]:
     path = Path(argument)
     if os.path.lexists(path):
-        yield from _walk(path) if path.is_dir() else [path]
+        yield from _walk(path) if path.is_dir() and not _is_parquet(path) else [path]
     elif glob.has_magic(argument):
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         if not matches:
@@ -172,13 +173,22 @@ def _encoded_size(content: Path | bytes | np.ndarray | None) -> int:
 
 
 def _parquet_rows(path: Path) -> int:
-    with _open_parquet(path) as file:
+    rows = 0
+    for file in _parquet_files(path):
         _picture_column(path, file.schema_arrow)
-        return file.metadata.num_rows
+        rows += file.metadata.num_rows
+    return rows
+
+
+def _parquet_files(path: Path) -> Iterator[pq.ParquetFile]:
+    """The Parquet file, or the shards of a table, each closed when the next one is taken."""
+    for source in shards.files(path):
+        with shards.opened(source) if shards.is_remote(source) else _opened(Path(source)) as file:
+            yield file
 
 
 @contextmanager
-def _open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path, buffer_size=BUFFER_BYTES) as file:
             yield file
@@ -190,9 +200,9 @@ def _open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
 
 def _parquet_pictures(path: Path) -> Iterator[PictureInput]:
     """The pictures of a Parquet file, in the order of its rows, which are counted from 0."""
-    with _open_parquet(path) as file:
+    row = 0
+    for file in _parquet_files(path):
         column = _picture_column(path, file.schema_arrow)
-        row = 0
         for batch in file.iter_batches(BATCH_PICTURES, columns=[column]):
             values = batch.column(0)
             if pa.types.is_struct(values.type):

@@ -13,6 +13,7 @@ from digits.files import digest, read_json
 from digits.paths import EVALUATION, PROCESSED, REFERENCE_PROFILE, VALIDATION
 from digits.tracking import registry, store
 from digits.tracking.registry import Version
+from digits.vcs import dvc_files
 
 # Tags of a version
 STATE = "certificate"  # VALID, or WITHDRAWN and the reason
@@ -145,7 +146,7 @@ def _changes(champion: Version) -> str:
 
 
 def _validation_split() -> str:
-    return digest(PROCESSED / "validation.parquet", "md5")
+    return dvc_files.hash_of(PROCESSED / "validation.parquet")
 
 
 def _set(version: Version, texts: dict[str, str]) -> None:

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.data import dataset
+from digits.data import dataset, past_tables
 from digits.data.dataset import Digits
-from digits.files import digest
 from digits.tracking import tags
 from digits.tracking.registry import Version
 from digits.vcs import dvc_files
@@ -23,10 +22,10 @@ class HeldOut(NamedTuple):
 def of_version(version: Version) -> HeldOut | None:
     """The test split of a version that has the tag `sources`; None where the cache lacks it, or has an altered file."""
     md5 = version.tags[tags.TEST_SPLIT]
-    path = dvc_files.cached_file(md5)
-    if path is None or digest(path, "md5") != md5:
+    table = past_tables.in_cache(md5)
+    if table is None or not dvc_files.is_unaltered(md5):
         return None
-    return HeldOut(dataset.read_digits(path), dataset.read_sources(path), dataset.read_hashes(path))
+    return HeldOut(dataset.read_digits(table), dataset.read_sources(table), dataset.read_hashes(table))
 
 
 def source_names(version: Version) -> set[str]:

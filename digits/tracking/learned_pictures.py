@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from digits.data import dataset
+from digits.data import dataset, past_tables
+from digits.data.shards import Source
 from digits.errors import UserError
 from digits.tracking import runs, tags
 from digits.tracking.registry import Version
-from digits.vcs import dvc_files
 
 FOLDER, NAME = "data", "train_pictures.parquet"  # in the run
 
@@ -38,13 +38,13 @@ def of_version(version: Version) -> np.ndarray | None:
         return None  # version 0.2 or earlier registered it
     found = _read(runs.artifact_path(version.run_id, f"{FOLDER}/{NAME}"), version)
     if found is None:
-        found = _read(dvc_files.cached_file(version.tags["train_md5"]), version)
+        found = _read(past_tables.in_cache(version.tags["train_md5"]), version)
     return found
 
 
-def _read(path: Path | None, version: Version) -> np.ndarray | None:
+def _read(table: Path | list[Source] | None, version: Version) -> np.ndarray | None:
     try:
-        hashes = None if path is None else dataset.read_hashes(path)
+        hashes = None if table is None else dataset.read_hashes(table)
     except (OSError, pa.ArrowException, UserError):
         return None  # a damaged file is as good as none
     return hashes if hashes is not None and content_hash(hashes) == version.tags[tags.PICTURES] else None

@@ -153,7 +153,7 @@ def _validation_link(run_id: str, md5: str | None) -> Link:
 
 
 def _cache_problem(md5: str) -> str | None:
-    if dvc_files.in_cache(md5):
+    if dvc_files.cached_files(md5):
         return None
     return "it is not in DVC's cache: `dvc pull`, or `dvc fetch --all-commits`"
 

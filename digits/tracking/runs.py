@@ -14,7 +14,7 @@ from digits.data import dataset
 from digits.errors import UserError
 from digits.files import digest
 from digits.tracking import causes, store, tags, values
-from digits.vcs import revisions
+from digits.vcs import dvc_files, revisions
 
 SMALL = 2**20  # bytes
 
@@ -150,7 +150,7 @@ def log_inputs() -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The specified dataset source can be interpreted in multiple ways")
             logged = from_numpy(
-                digits.images, source=path.as_posix(), targets=digits.labels, name=split, digest=digest(path, "md5")
+                digits.images, source=path.as_posix(), targets=digits.labels, name=split, digest=dvc_files.hash_of(path)
             )
         mlflow.log_input(logged, context=split)
     _log_environment()

@@ -65,9 +65,9 @@ def of_model() -> dict[str, str]:
     return {
         ONNX: digest(paths.ONNX, "sha256"),
         **of_network(),
-        "train_md5": digest(paths.PROCESSED / "train.parquet", "md5"),
-        VALIDATION_SPLIT: digest(paths.PROCESSED / "validation.parquet", "md5"),
-        TEST_SPLIT: digest(paths.PROCESSED / "test.parquet", "md5"),
+        "train_md5": dvc_files.hash_of(paths.PROCESSED / "train.parquet"),
+        VALIDATION_SPLIT: dvc_files.hash_of(paths.PROCESSED / "validation.parquet"),
+        TEST_SPLIT: dvc_files.hash_of(paths.PROCESSED / "test.parquet"),
         "validation_md5": digest(paths.VALIDATION, "md5"),
         "accuracy": str(read_json(paths.EVALUATION)["test"]["accuracy"]),
     }
@@ -88,7 +88,7 @@ def of_splits() -> dict[str, str]:
 
 def _task(params: Params) -> str:
     """A hash of data, parameters, code and backend: an interrupted run with the same one is resumed."""
-    data = [digest(paths.PROCESSED / f"{split}.parquet", "md5") for split in TRAINED_ON]
+    data = [dvc_files.hash_of(paths.PROCESSED / f"{split}.parquet") for split in TRAINED_ON]
     code = [digest(path, "md5") for path in sorted((Path(__file__).parents[1] / "model").glob("*.py"))]
     settings = params.train.model_dump(exclude={"max_logit_difference"})  # a bound that changes no weight
     return hashlib.sha256(json.dumps([settings, data, code]).encode()).hexdigest()

@@ -23,7 +23,7 @@ from digits.processes import ctrl_c_blocked
 from digits.tracking import runs, store, tags
 from digits.tuning import report, trial
 from digits.tuning.study import ERROR, STARTUP_TRIALS, direction, open_study
-from digits.vcs import experiments
+from digits.vcs import dvc_files, experiments
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 MAX_KILLED = 4  # trials in a row: two proposals, each tried twice
@@ -131,7 +131,7 @@ class Search:
         return {
             **self._space(),
             **{key: value for key, value in fixed.items() if key not in self.ranges},
-            **{path.as_posix(): digest(path, "md5") for path in data},
+            **{path.as_posix(): dvc_files.hash_of(path) for path in data},
         }
 
     def _space(self) -> dict[str, str]:

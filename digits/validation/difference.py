@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from digits import paths
-from digits.data import dataset, pictures
+from digits.data import dataset, past_tables, pictures, shards
 from digits.data.dataset import LABELS, Example
 from digits.data.statistics import ROW_COLUMNS
 from digits.errors import UserError, printable
@@ -60,8 +59,7 @@ def read_version(revision: str | None) -> Version:
     Raises UserError where it has no statistics, or is of version 0.1, whose statistics have other names.
     """
     try:
-        with dvc_files.opened(paths.STATISTICS, revision) as file:
-            read = pq.read_table(file, columns=COLUMNS)
+        read = shards.read(past_tables.at_revision(paths.STATISTICS, revision), COLUMNS)
     except UserError:
         if revision and STATISTICS_0_1 in (revisions.read_text(paths.DVC_LOCK, revision) or ""):
             raise UserError(
@@ -193,8 +191,8 @@ def _page_pictures(rows: pd.DataFrame, revision: str | None) -> list[dict[str, A
     rows = rows.head(MAX_PAGE_PICTURES)
     raw: dict[tuple[Any, int], Example] = {}
     for split, of in rows.groupby("split"):
-        with dvc_files.opened(paths.RAW / f"{split}.parquet", revision) as file:
-            examples = dataset.read_rows([file], str(split), set(of["row"]))
+        table = past_tables.at_revision(paths.RAW / f"{split}.parquet", revision)
+        examples = dataset.read_rows(table, str(split), set(of["row"]))
         raw |= {(split, row): example for row, example in examples.items()}
     return [
         {

@@ -1,5 +1,7 @@
 """DVC's files: the hashes in dvc.lock, the cache, and the files at each revision."""
 
+import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -9,8 +11,11 @@ from typing import IO, Any
 import yaml
 
 from digits.errors import UserError
+from digits.files import digest
 from digits.paths import DVC_LOCK, project_root
 from digits.vcs import git, revisions
+
+BLOCK = 1 << 20  # bytes read at a time
 
 
 def lock(revision: str | None) -> dict[str, Any]:
@@ -59,14 +64,39 @@ def dependency_hash(path: str, revision: str | None) -> str | None:
     files = revisions.files_below(path, revision)
     if path in files or not files:
         return files.get(path)
+    return _folder_hash({Path(name).relative_to(path).parts: md5 for name, md5 in files.items()})
+
+
+def hash_of(path: Path) -> str:
+    """DVC's hash of what is at a path: of a file its MD5, of a folder the MD5 of the list of its files, with `.dir`."""
+    if path.is_file():
+        return digest(path, "md5")
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return _folder_hash({file.relative_to(path).parts: digest(file, "md5") for file in files})
+
+
+def hash_at(path: Path, revision: str | None, stage: str) -> str:
+    """The same of what `stage` writes, as it is at a revision. Raises the errors of `opened`."""
+    md5s: dict[tuple[str, ...], str] = {}
+    for file in files_at(path, revision):
+        with opened(file, revision, stage) as content:
+            found = hashlib.md5()
+            while block := content.read(BLOCK):
+                found.update(block)
+        md5s[file.relative_to(path).parts] = found.hexdigest()
+    return md5s[()] if () in md5s else _folder_hash(md5s)
+
+
+def _folder_hash(md5s: dict[tuple[str, ...], str]) -> str:
+    """DVC's hash of a folder with these files, by the parts of their paths in it."""
     from dvc_data.hashfile.hash_info import HashInfo
     from dvc_data.hashfile.tree import Tree
 
     tree = Tree()
-    for name, md5 in files.items():
-        tree.add(Path(name).relative_to(path).parts, None, HashInfo("md5", md5))
+    for parts, md5 in md5s.items():
+        tree.add(parts, None, HashInfo("md5", md5))
     tree.digest()
-    return tree.hash_info.value
+    return str(tree.hash_info.value)
 
 
 @lru_cache
@@ -88,25 +118,49 @@ def cached_file(md5: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def in_cache(md5: str) -> bool:
-    """Whether DVC's cache on this machine has a file, or a folder and all its files."""
+def cached_files(md5: str) -> dict[str, Path]:
+    """The files of a folder with this hash in the project's DVC cache, or of a file itself, by their names in order.
+
+    A file's name is empty. Empty where the cache on this machine lacks one of them.
+    """
+    if not md5.endswith(".dir"):
+        path = cached_file(md5)
+        return {} if path is None else {"": path}
     from dvc.repo import Repo
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import Tree
+    from dvc_objects.errors import ObjectFormatError
 
     with Repo() as repo:
-        cache = repo.cache.local
-        if not cache.exists(md5):
-            return False
-        if not md5.endswith(".dir"):
-            return True
-        from dvc_data.hashfile.hash_info import HashInfo
-        from dvc_data.hashfile.tree import Tree
-        from dvc_objects.errors import ObjectFormatError
-
         try:
-            tree = Tree.load(cache, HashInfo("md5", md5))
+            tree = Tree.load(repo.cache.local, HashInfo("md5", md5))
         except (ObjectFormatError, FileNotFoundError):
-            return False
-        return all(cache.exists(info.value) for _, _, info in tree)
+            return {}
+    found = {}
+    for key, _, info in tree:
+        path = cached_file(info.value)
+        if path is None:
+            return {}
+        found["/".join(key)] = path
+    return dict(sorted(found.items()))
+
+
+def is_unaltered(md5: str) -> bool:
+    """Whether the cached files with this hash, or of a folder with it, still have their hashes."""
+    return all(digest(path, "md5") == path.parent.name + path.name for path in cached_files(md5).values())
+
+
+def files_at(path: Path, revision: str | None) -> list[Path]:
+    """Of a folder at a revision (None: in the working tree) the paths of its files, in order; else the path itself."""
+    if revision is None:
+        return sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+    from dvc.api import DVCFileSystem
+
+    name = _name(path)
+    system = DVCFileSystem(".", rev=revision, subrepos=True)
+    if not system.isdir(name):
+        return [path]
+    return [path / Path(one).name for one in sorted(system.ls(name, detail=False))]
 
 
 @contextmanager
@@ -123,10 +177,8 @@ def opened(path: Path | str, revision: str | None, stage: str = "validate") -> I
         return
     from dvc.api import DVCFileSystem
 
-    # By the path from git's root, of which the project may be a subfolder.
-    name = f"/{git.prefix()}{Path(path).as_posix()}"
     try:
-        file = DVCFileSystem(".", rev=revision, subrepos=True).open(name, "rb")
+        file = DVCFileSystem(".", rev=revision, subrepos=True).open(_name(path), "rb")
     except FileNotFoundError:
         raise UserError(
             f"{path} of {revision[:12]} cannot be read: that revision has no such file, or it is neither in DVC's "
@@ -135,4 +187,9 @@ def opened(path: Path | str, revision: str | None, stage: str = "validate") -> I
     except Exception as error:  # each kind of remote raises errors of its own
         raise UserError(f"{path} of {revision[:12]} cannot be opened: {type(error).__name__} {error}") from None
     with file:
-        yield file
+        yield file if file.seekable() else io.BytesIO(file.read())  # what git keeps is a stream
+
+
+def _name(path: Path | str) -> str:
+    """The path from git's root, of which the project may be a subfolder."""
+    return f"/{git.prefix()}{Path(path).as_posix()}"

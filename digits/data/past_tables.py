@@ -1,0 +1,32 @@
+"""Tables as they are at a revision, or in DVC's cache: their files, as `shards.opened` takes them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from digits.data import shards
+from digits.data.shards import Source
+from digits.files import read_json
+from digits.vcs import dvc_files
+
+
+def at_revision(path: Path, revision: str | None, stage: str = "validate") -> Iterator[Source]:
+    """The files of a table that `stage` writes, at a revision (None: in the working tree), in the order of its rows.
+
+    Each is closed when the next one is taken. Raises UserError where that revision has no such table, or neither the
+    cache nor a remote has it.
+    """
+    for file in dvc_files.files_at(path, revision):
+        with dvc_files.opened(file, revision, stage) as opened:
+            if file.name == shards.LIST:
+                yield from shards.addresses(json.load(opened))
+            else:
+                yield opened
+
+
+def in_cache(md5: str) -> list[Source] | None:
+    """The files of a table with this hash of DVC's; None where the cache on this machine lacks it."""
+    found = dvc_files.cached_files(md5)
+    if shards.LIST in found:
+        return [*shards.addresses(read_json(found[shards.LIST]))]
+    return [str(path) for path in found.values()] or None
