@@ -24,9 +24,14 @@ def at_revision(path: Path, revision: str | None, stage: str = "validate") -> It
                 yield opened
 
 
-def in_cache(md5: str) -> list[Source] | None:
-    """The files of a table with this hash of DVC's; None where the cache on this machine lacks it."""
-    found = dvc_files.cached_files(md5)
+def in_cache(path: Path, md5: str, locked: str | None = None) -> list[Source] | None:
+    """The files of the table at `path` with this hash of DVC's; None where the cache lacks one, or has it altered.
+
+    `locked` is a hash that dvc.lock names where it names the output with this table, by default the table's own.
+    """
+    found = dvc_files.cached_files(md5, path, locked)
+    if not found or not all(map(dvc_files.is_unaltered, found.values())):
+        return None
     if shards.LIST in found:
         return [*shards.addresses(read_json(found[shards.LIST]))]
-    return [str(path) for path in found.values()] or None
+    return [*map(str, found.values())]

@@ -159,4 +159,5 @@ def _remote(address: str) -> tuple[Any, str]:
     """fsspec's file system of an address, and the path there."""
     import fsspec
 
-    return fsspec.url_to_fs(address)
+    options = {"auto_mkdir": True} if address.startswith("file://") else {}
+    return fsspec.url_to_fs(address, **options)

@@ -106,14 +106,16 @@ def _data_links(train_md5: str | None, validation_md5: str | None, keeper: Keepe
         yield Link("trained on", f"{TRAIN_SPLIT} MD5 {train_md5}", problem)
         return
     where = f"dvc.lock of {keeper}"
-    yield Link("trained on", f"{TRAIN_SPLIT} MD5 {train_md5}, named by {where}", _cache_problem(train_md5))
+    yield Link(
+        "trained on", f"{TRAIN_SPLIT} MD5 {train_md5}, named by {where}", _cache_problem(train_md5, Path(TRAIN_SPLIT))
+    )
     raw, validated = (keeper.md5("preprocess", "deps", path) for path in (RAW, VALIDATION))
     if raw is None:
         yield Link("raw data", "unknown", f"{where} does not name the raw data of {TRAIN_SPLIT}")
         return
     settings = keeper.stages.get("ingest", {}).get("params", {}).get("params.yaml", {}).get("ingest", {})
     sources = settings.get("sources") or [settings.get("source") or "an unknown source"]  # the latter until 0.2
-    yield Link("raw data", f"{RAW} MD5 {raw}, from {', '.join(sources)}", _cache_problem(raw))
+    yield Link("raw data", f"{RAW} MD5 {raw}, from {', '.join(sources)}", _cache_problem(raw, Path(RAW)))
     if validated != validation_md5:
         problem = f"{where} names another {VALIDATION} than the version, {validation_md5}"
         yield Link("validated", f"MD5 {validated}", problem)
@@ -152,8 +154,8 @@ def _validation_link(run_id: str, md5: str | None) -> Link:
     )
 
 
-def _cache_problem(md5: str) -> str | None:
-    if dvc_files.cached_files(md5):
+def _cache_problem(md5: str, path: Path) -> str | None:
+    if dvc_files.cached_files(md5, path):
         return None
     return "it is not in DVC's cache: `dvc pull`, or `dvc fetch --all-commits`"
 

@@ -118,14 +118,27 @@ def cached_file(md5: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def cached_files(md5: str) -> dict[str, Path]:
+def cached_files(md5: str, path: Path | None = None, locked: str | None = None) -> dict[str, Path]:
     """The files of a folder with this hash in the project's DVC cache, or of a file itself, by their names in order.
 
-    A file's name is empty. Empty where the cache on this machine lacks one of them.
+    A file's name is empty. Empty where the cache on this machine lacks one of them. DVC keeps no list of a folder that
+    is in an output, as `path` is: that output's is taken, of a revision whose dvc.lock names the hash `locked`, or
+    `md5`.
     """
     if not md5.endswith(".dir"):
-        path = cached_file(md5)
-        return {} if path is None else {"": path}
+        file = cached_file(md5)
+        return {} if file is None else {"": file}
+    found = {}
+    for name, one in (_list(md5) or _list_in_output(md5, path, locked or md5)).items():
+        file = cached_file(one)
+        if file is None:
+            return {}
+        found["/".join(name)] = file
+    return dict(sorted(found.items()))
+
+
+def _list(md5: str) -> dict[tuple[str, ...], str]:
+    """The hashes of a folder's files, by the parts of their paths in it; empty where the cache has no list of it."""
     from dvc.repo import Repo
     from dvc_data.hashfile.hash_info import HashInfo
     from dvc_data.hashfile.tree import Tree
@@ -133,21 +146,26 @@ def cached_files(md5: str) -> dict[str, Path]:
 
     with Repo() as repo:
         try:
-            tree = Tree.load(repo.cache.local, HashInfo("md5", md5))
+            return {key: info.value for key, _, info in Tree.load(repo.cache.local, HashInfo("md5", md5))}
         except (ObjectFormatError, FileNotFoundError):
             return {}
-    found = {}
-    for key, _, info in tree:
-        path = cached_file(info.value)
-        if path is None:
-            return {}
-        found["/".join(key)] = path
-    return dict(sorted(found.items()))
 
 
-def is_unaltered(md5: str) -> bool:
-    """Whether the cached files with this hash, or of a folder with it, still have their hashes."""
-    return all(digest(path, "md5") == path.parent.name + path.name for path in cached_files(md5).values())
+def _list_in_output(md5: str, path: Path | None, locked: str) -> dict[tuple[str, ...], str]:
+    for revision in revisions_with(locked) if path else ():
+        for output in (out for stage in lock(revision).values() for out in stage.get("outs", [])):
+            if path and path.is_relative_to(output["path"]) and output["md5"].endswith(".dir"):
+                inside = path.relative_to(output["path"]).parts
+                listed = {key: one for key, one in _list(output["md5"]).items() if key[: len(inside)] == inside}
+                found = {key[len(inside) :]: one for key, one in listed.items()}
+                if found and _folder_hash(found) == md5:
+                    return found
+    return {}
+
+
+def is_unaltered(path: Path) -> bool:
+    """Whether a file in the cache still has its hash, which is its path there."""
+    return digest(path, "md5") == path.parent.name + path.name
 
 
 def files_at(path: Path, revision: str | None) -> list[Path]:

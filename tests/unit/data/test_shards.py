@@ -1,0 +1,79 @@
+"""Tables as one file, as a folder of shards, and as a list of shards in object storage."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from digits.data import shards
+from digits.data.shards import Destination, Shard
+from digits.errors import UserError
+from digits.files import digest
+from tests.sharded import shard
+
+TABLE = pa.table({"row": list(range(10)), "name": [str(row) for row in range(10)]})
+
+
+@pytest.fixture(params=["a file", "shards", "shards in storage"])
+def path(request, tmp_path) -> Path:
+    found = tmp_path / "table.parquet"
+    pq.write_table(TABLE, found)
+    if request.param != "a file":
+        shard(found, 4, storage=f"file://{tmp_path}/storage" if "storage" in request.param else "")
+    return found
+
+
+def test_a_table_is_read_in_the_order_of_its_rows(path):
+    assert shards.read(path) == TABLE
+    assert shards.read(path, ["name"]) == TABLE.select(["name"])
+    assert shards.count_rows(path) == 10
+    assert shards.schema(path) == TABLE.schema
+
+
+def test_the_files_of_a_table_are_as_good_as_its_path(path):
+    assert shards.read(shards.files(path)) == TABLE
+
+
+def test_a_table_that_does_not_exist_is_an_error(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("missing", "empty"):
+        with pytest.raises(FileNotFoundError, match=name):
+            shards.files(tmp_path / name)
+
+
+def test_a_damaged_shard_is_named(path):
+    damaged = shards.files(path)[-1].removeprefix("file://")
+    Path(damaged).write_bytes(Path(damaged).read_bytes()[:-5])
+    with pytest.raises(UserError, match=rf"{damaged} is damaged: .*`dvc checkout`"):
+        shards.read(path)
+
+
+def test_shards_in_storage_are_named_by_their_content(tmp_path):
+    destination = Destination(tmp_path / "table.parquet", f"file://{tmp_path}/storage")
+    written = [shards.write(destination, number, TABLE.schema, [TABLE.slice(number)]) for number in (0, 9)]
+    shards.finish(destination, written, TABLE.schema)
+    listed = json.loads((tmp_path / "table.parquet" / shards.LIST).read_text())["shards"]
+    assert [one["rows"] for one in listed] == [10, 1]
+    for one in listed:
+        assert digest(tmp_path / "storage" / one["name"], "sha256") == one["sha256"]
+        assert one["sha256"][:16] in one["name"]
+    assert [path.name for path in (tmp_path / "table.parquet").iterdir()] == [shards.LIST]
+
+
+def test_a_shard_that_fails_leaves_nothing(tmp_path):
+    def tables():
+        yield TABLE
+        raise UserError("row 11 is wrong")
+
+    with pytest.raises(UserError, match="row 11"):
+        shards.write(Destination(tmp_path), 0, TABLE.schema, tables())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shards_without_rows_are_left_out_but_a_table_without_rows_is_read(tmp_path):
+    destination = Destination(tmp_path / "table.parquet")
+    assert shards.write(destination, 0, TABLE.schema, []) == Shard("part-00000.parquet", 0, "")
+    assert shards.finish(destination, [Shard("part-00000.parquet", 0, "")], TABLE.schema) == 0
+    assert shards.read(tmp_path / "table.parquet") == TABLE.slice(0, 0)
