@@ -1,7 +1,7 @@
 """Tables as they are at a revision, or in DVC's cache: their files, as `shards.opened` takes them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from digits.data import shards
@@ -25,13 +25,18 @@ def at_revision(path: Path, revision: str | None, stage: str = "validate") -> It
 
 
 def in_cache(path: Path, md5: str, locked: str | None = None) -> list[Source] | None:
-    """The files of the table at `path` with this hash of DVC's; None where the cache lacks one, or has it altered.
+    """The files of the table at `path` with this hash of DVC's; None where the cache lacks one.
 
     `locked` is a hash that dvc.lock names where it names the output with this table, by default the table's own.
     """
     found = dvc_files.cached_files(md5, path, locked)
-    if not found or not all(map(dvc_files.is_unaltered, found.values())):
+    if not found:
         return None
     if shards.LIST in found:
         return [*shards.addresses(read_json(found[shards.LIST]))]
     return [*map(str, found.values())]
+
+
+def is_unaltered(table: Iterable[Source]) -> bool:
+    """Whether the files in the cache, of those that `in_cache` gives, have the content that their names say."""
+    return all(dvc_files.is_unaltered(Path(one)) for one in map(str, table) if not shards.is_remote(one))

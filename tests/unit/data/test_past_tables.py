@@ -73,12 +73,12 @@ def test_a_table_is_read_from_the_cache_unless_it_lacks_a_shard(project):
     last.chmod(0o644)
     try:
         last.write_bytes(content + b"altered")
-        assert past_tables.in_cache(PATH, md5) is None
+        assert not past_tables.is_unaltered(past_tables.in_cache(PATH, md5))
         last.unlink()
         assert past_tables.in_cache(PATH, md5) is None
     finally:
         last.write_bytes(content)
-    assert past_tables.in_cache(PATH, md5) is not None
+    assert past_tables.is_unaltered(past_tables.in_cache(PATH, md5))
 
 
 def test_a_hash_that_the_cache_does_not_know(project):
