@@ -1,0 +1,212 @@
+"""The data stages on pandas and on Spark, by number of pictures: time, memory, and how the cost grows, in one run.
+
+    python -m benchmarks.engines [--sizes 70000 500000 2000000] [--folder FOLDER]
+
+Makes pictures in Parquet files, MNIST's digits each rotated, sheared, stretched and bent at random, so that no two are
+nearly the same; then runs ingest, validate and preprocess on them with each engine, in a clone of the last commit in a
+temporary folder (some 12 GB for two million). Writes docs/benchmark-engines.md. Without the four MNIST files it starts
+from the 5,000 digits that come with the project.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise, zip_longest
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from tabulate import tabulate
+
+from benchmarks.data import SIDE, originals
+from benchmarks.processes import measure
+
+ROOT = Path(__file__).parents[1]
+REPORT = ROOT / "docs" / "benchmark-engines.md"
+STAGES = ("ingest", "validate", "preprocess")
+ENGINES = ("pandas", "spark")
+IN_A_FILE = 50_000
+SCHEMA = pa.schema({"image": pa.struct({"bytes": pa.binary(), "path": pa.string()}), "label": pa.int64()})
+BEND = 1.2  # pixels, root mean square: as far as no near duplicate is left, and a digit is still one
+PLACES = (np.mgrid[:SIDE, :SIDE][::-1] - SIDE / 2).reshape(2, -1)  # across and down, of each pixel
+
+Row = dict[str, float | int | str]
+
+
+def varied(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """(36, 36) uint8: a 28 x 28 digit, turned, sheared, stretched, bent and drawn thinner or thicker at random."""
+    turn, slant = np.radians(random.uniform(-15, 15, 2))
+    across, down = random.uniform(0.85, 1.15, 2)
+    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    matrix = np.linalg.inv(matrix @ np.array([[across, np.tan(slant)], [0, down]]))
+    field = cv2.resize(random.normal(0, BEND, (5, 5, 2)), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    source = (matrix @ PLACES).reshape(2, SIDE, SIDE) + 14 + field.transpose(2, 0, 1)
+    picture = cv2.remap(image, *source.astype(np.float32), cv2.INTER_LINEAR)
+    return cv2.LUT(picture, (np.linspace(0, 1, 256) ** np.exp(random.uniform(-0.3, 0.3)) * 255).astype(np.uint8))
+
+
+def make(path: Path, images: np.ndarray, labels: np.ndarray, first: int, last: int) -> None:
+    """Write pictures `first` to `last` to a file, each from another digit as long as there are any."""
+    random = np.random.default_rng([1, first])
+    cv2.setNumThreads(1)
+    with pq.ParquetWriter(path, SCHEMA) as writer:
+        for start in range(first, last, 1000):
+            numbers = range(start, min(start + 1000, last))
+            which = [number % len(images) for number in numbers]
+            encoded = [cv2.imencode(".png", varied(images[one], random))[1].tobytes() for one in which]
+            pictures = [{"bytes": data, "path": f"{n:08d}.png"} for n, data in zip(numbers, encoded, strict=True)]
+            writer.write_table(pa.table({"image": pictures, "label": labels[which].astype(np.int64)}, schema=SCHEMA))
+
+
+def make_all(folder: Path, images: np.ndarray, labels: np.ndarray, count: int) -> None:
+    """Files of the first `count` pictures; those that are there already are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor() as pool:
+        futures = []
+        for first, last in pairwise([*range(0, count, IN_A_FILE), count]):
+            path = folder / f"{first:08d}-{last:08d}.parquet"
+            if not path.exists():
+                futures.append(pool.submit(make, path, images, labels, first, last))
+        for future in futures:
+            future.result()
+
+
+def choose(folder: Path, chosen: Path, count: int) -> None:
+    """Link the files of the first `count` pictures into the folder `chosen`."""
+    shutil.rmtree(chosen, ignore_errors=True)
+    chosen.mkdir(parents=True)
+    for first, last in pairwise([*range(0, count, IN_A_FILE), count]):
+        name = f"{first:08d}-{last:08d}.parquet"
+        (chosen / name).hardlink_to(folder / name)
+
+
+def stages(clone: Path, engine: str, count: int) -> list[Row]:
+    """Run the stages with an engine; returns a row for each, and prints it."""
+    path = clone / "params.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["engine"] = engine
+    content["ingest"]["sources"] = ["parquet"]
+    content["validate"]["on_bad_rows"] = "quarantine"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    rows: list[Row] = []
+    for name in STAGES:
+        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
+        rows.append({"engine": engine, "pictures": count, "stage": name, "seconds": seconds, "memory": memory})
+        speed = count / seconds
+        print(f"{engine:7s} {count:10,d} {name:11s} {seconds:8.1f} s {memory:8,.0f} MiB {speed:8,.0f}/s", flush=True)
+    return rows
+
+
+def same(folders: dict[str, Path]) -> str:
+    """Whether both engines wrote the same rows and the same verdict."""
+    from digits.data import shards
+
+    wrong = []
+    for table in ("raw/train", "raw/validation", "raw/test", "processed/train", "processed/test", "interim/statistics"):
+        one, other = (shards.files(folder / "data" / f"{table}.parquet") for folder in folders.values())
+        if not _equal(one, other):
+            wrong.append(table)
+    verdicts = {(folder / "metrics" / "validate.json").read_text() for folder in folders.values()}
+    wrong += ["metrics/validate.json"] if len(verdicts) > 1 else []
+    return f"differ: {', '.join(wrong)}" if wrong else "the same rows and the same metrics/validate.json"
+
+
+def _equal(one: list[str], other: list[str]) -> bool:
+    """Whether two tables have the same rows, compared a batch at a time."""
+    both = [_batches(files) for files in (one, other)]
+    return all(a is not None and b is not None and a.equals(b) for a, b in zip_longest(*both))
+
+
+def _batches(files: list[str]) -> Iterator[pa.RecordBatch]:
+    """The rows in batches of one size, whatever their files."""
+    rest: list[pa.Table] = []
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches():
+            rest.append(pa.Table.from_batches([batch]).replace_schema_metadata())
+            joined = pa.concat_tables(rest)
+            whole = joined.num_rows // IN_A_FILE * IN_A_FILE
+            yield from (joined.slice(start, IN_A_FILE) for start in range(0, whole, IN_A_FILE))
+            rest = [joined.slice(whole)]
+    yield pa.concat_tables(rest)
+
+
+def exponent(rows: list[Row]) -> float:
+    """The slope of the logarithm of the seconds over that of the pictures, by least squares."""
+    x, y = (np.log([float(row[name]) for row in rows]) for name in ("pictures", "seconds"))
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def report(rows: list[Row], equal: dict[int, str]) -> str:
+    """The page: a row for each engine, size and stage, and the exponents."""
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    table = [
+        [
+            row["engine"],
+            f"{row['pictures']:,}",
+            row["stage"],
+            f"{row['seconds']:.1f}",
+            f"{float(row['pictures']) / float(row['seconds']):,.0f}",
+            f"{float(row['seconds']) / float(row['pictures']) * 1e6:,.0f}",
+            f"{row['memory']:,.0f}",
+        ]
+        for row in rows
+    ]
+    headers = ["engine", "pictures", "stage", "s", "pictures/s", "s per million", "peak memory, MiB"]
+    growth = [
+        [engine, stage, f"{exponent([r for r in rows if (r['engine'], r['stage']) == (engine, stage)]):.2f}"]
+        for engine in ENGINES
+        for stage in STAGES
+        if len({row["pictures"] for row in rows}) > 1
+    ]
+    return "\n".join(
+        [
+            "# The data stages on pandas and on Spark\n",
+            f"`python -m benchmarks.engines` wrote this page: {machine}. Both engines use all cores of this machine; "
+            "the memory is that of all processes together, and pages that they share count for each.\n",
+            tabulate(table, headers, tablefmt="pipe", colalign=("left", "right", "left", *["right"] * 4)),
+            "\nHow the time grows with the number of pictures: its exponent, fitted to these sizes (1 is linear).\n",
+            tabulate(growth, ["engine", "stage", "exponent"], tablefmt="pipe", disable_numparse=True),
+            "",
+            *(f"- {count:,} pictures: {words}." for count, words in equal.items()),
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[70_000, 500_000, 2_000_000], help="pictures")
+    parser.add_argument("--mnist", type=Path, default=Path(default), help="folder of the four original MNIST files")
+    parser.add_argument("--folder", help="where to make the temporary folder; default: the system's")
+    options = parser.parse_args()
+    images, labels = originals(options.mnist)
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        clones = {engine: folder / engine for engine in ENGINES}
+        for clone in clones.values():
+            subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        rows: list[Row] = []
+        equal = {}
+        for count in options.sizes:
+            make_all(folder / "pictures", images, labels, count)
+            for engine, clone in clones.items():
+                choose(folder / "pictures", clone / "data" / "external" / "parquet", count)
+                rows += stages(clone, engine, count)
+            equal[count] = same(clones)
+            print(f"{count:,} pictures: {equal[count]}", flush=True)
+            REPORT.write_text(report(rows, equal))
+    print(f"see {REPORT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
