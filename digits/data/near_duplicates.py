@@ -4,6 +4,8 @@ Whether two pictures are found to be near duplicates depends on these two alone,
 of the rows. All products are of whole numbers below 2^24, so that float32 has them exactly, in any order of summation.
 """
 
+from itertools import product
+
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -15,7 +17,7 @@ THUMBNAIL_PIXELS = THUMBNAIL_SIZE**2
 # share one of them, of pairs that are 0.05 apart 99.9 %, and of other pairs few do.
 HASHES, PROJECTIONS, STEP = 12, 8, 0.4
 DIRECTION_SCALE = 64  # directions are whole numbers, of this standard deviation
-LARGE_BUCKET = 64  # pictures with one hash: from there on in blocks, and first by what is close to one picture
+LARGE_BUCKET = 500  # pictures with one hash: above it not all pairs at once, and first by what is close to one picture
 FRUITLESS_PIVOTS = 32  # one after the other, before the rest of a bucket is compared in blocks
 ROWS_PER_SLICE = 50_000  # vectors in memory at once
 PRODUCTS_PER_BLOCK = 2_000_000  # of pairs that are compared at once
@@ -27,14 +29,12 @@ def group(thumbnails: np.ndarray, max_distance: float) -> np.ndarray:
     Two pictures whose thumbnails, scaled to length 1, are at most `max_distance` apart are in one group, and so is who
     is connected to them by such pairs. A thumbnail without ink is alone.
     """
-    distinct, inverse = np.unique(_as_strings(thumbnails), return_inverse=True)
-    vectors = distinct.view(np.uint8).reshape(-1, THUMBNAIL_PIXELS)
-    found = _Groups(vectors, max_distance)
-    for keys in _hashes(vectors, found.lengths).T:
-        found.connect(*_bucket_pairs(found, np.ascontiguousarray(keys)))
-    groups = found.groups[inverse]
-    blank = ~thumbnails.any(axis=1)
-    groups[blank] = len(distinct) + np.arange(blank.sum())
+    groups = np.arange(len(thumbnails))
+    inked = np.flatnonzero(thumbnails.any(axis=1))
+    found = _Groups(thumbnails if len(inked) == len(groups) else thumbnails[inked], max_distance)
+    for column in hashes(found.vectors).T:
+        found.connect(*_bucket_pairs(found, np.ascontiguousarray(column)))
+    groups[inked] = inked[found.groups]
     return groups
 
 
@@ -44,16 +44,39 @@ def join_equal(groups: np.ndarray, digests: np.ndarray) -> np.ndarray:
     return _components(np.unique(groups, return_inverse=True)[1], np.arange(len(groups)), first[inverse])
 
 
+def hashes(thumbnails: np.ndarray) -> np.ndarray:
+    """(n, HASHES) int64 of (n, 196) uint8 thumbnails with ink: in each column most likely equal for close ones.
+
+    Pictures are compared where they have a hash in common, in the same column.
+    """
+    lengths = _lengths(thumbnails)
+    random = np.random.default_rng(0)
+    directions = np.rint(random.standard_normal((THUMBNAIL_PIXELS, HASHES * PROJECTIONS)) * DIRECTION_SCALE)
+    offsets = random.uniform(0, STEP, HASHES * PROJECTIONS)
+    mix = random.integers(1, 2**62, PROJECTIONS) | 1
+    keys = np.zeros((len(thumbnails), HASHES), np.int64)
+    for part in _slices(len(thumbnails)):
+        products = thumbnails[part].astype(np.float32) @ directions.astype(np.float32)
+        steps = np.floor((products / (DIRECTION_SCALE * lengths[part, None]) + offsets) / STEP).astype(np.int64)
+        keys[part] = (steps.reshape(-1, HASHES, PROJECTIONS) * mix).sum(axis=2)
+    return keys
+
+
+def near_pairs(thumbnails: np.ndarray, keys: np.ndarray, max_distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of rows that connect the near duplicates among those with equal keys: (k,) rows of one and of the other.
+
+    `thumbnails` are (n, 196) uint8 with ink, which may be mapped from a file, and `keys` (n,) int; k < n.
+    """
+    one, other = _bucket_pairs(_Groups(thumbnails, max_distance), keys)
+    return _connecting(np.arange(len(keys)), one, other)
+
+
 class _Groups:
-    """Distinct vectors, their lengths, and the groups that are connected so far."""
+    """Vectors with ink, their lengths, and the groups that are connected so far."""
 
     def __init__(self, vectors: np.ndarray, max_distance: float) -> None:
         self.vectors, self.max_distance = vectors, max_distance
-        squares = np.zeros(len(vectors))
-        for part in _slices(len(vectors)):
-            some = vectors[part].astype(np.float32)
-            squares[part] = np.einsum("ij,ij->i", some, some)
-        self.lengths = np.maximum(np.sqrt(squares), 1)
+        self.lengths = _lengths(vectors)
         self.groups = np.arange(len(vectors))
 
     def connect(self, one: np.ndarray, other: np.ndarray) -> None:
@@ -61,38 +84,15 @@ class _Groups:
         if len(one):
             self.groups = _components(self.groups, one, other)
 
-    def near_pairs(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """(k,) bool: which pairs of rows are at most `max_distance` apart."""
-        close = np.zeros(len(one), bool)
-        for part in _slices(len(one)):
-            pair = (self.vectors[rows[part]].astype(np.float32) for rows in (one, other))
-            products = np.einsum("ij,ij->i", *pair).astype(np.float64)
-            close[part] = products >= self._bound(1) * (self.lengths[one[part]] * self.lengths[other[part]])
-        return close
-
     def within(self, one: np.ndarray, other: np.ndarray, *factors: float) -> list[np.ndarray]:
         """For each factor (k, l) bool: which of k rows and l rows are at most that many times `max_distance` apart."""
         products = self.vectors[one].astype(np.float32) @ self.vectors[other].astype(np.float32).T
         lengths = self.lengths[one][:, None] * self.lengths[other]
-        return [products >= self._bound(factor) * lengths for factor in factors]
+        return [products >= self.bound(factor) * lengths for factor in factors]
 
-    def _bound(self, factor: float) -> float:
+    def bound(self, factor: float) -> float:
         """The cosine of two vectors of length 1 that are `factor` times `max_distance` apart."""
         return 1 - (factor * self.max_distance) ** 2 / 2
-
-
-def _hashes(vectors: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """(n, HASHES) int64: in each column most likely equal for vectors that are close."""
-    random = np.random.default_rng(0)
-    directions = np.rint(random.standard_normal((THUMBNAIL_PIXELS, HASHES * PROJECTIONS)) * DIRECTION_SCALE)
-    offsets = random.uniform(0, STEP, HASHES * PROJECTIONS)
-    mix = random.integers(1, 2**62, PROJECTIONS) | 1
-    keys = np.zeros((len(vectors), HASHES), np.int64)
-    for part in _slices(len(vectors)):
-        products = vectors[part].astype(np.float32) @ directions.astype(np.float32)
-        steps = np.floor((products / (DIRECTION_SCALE * lengths[part, None]) + offsets) / STEP).astype(np.int64)
-        keys[part] = (steps.reshape(-1, HASHES, PROJECTIONS) * mix).sum(axis=2)
-    return keys
 
 
 def _bucket_pairs(found: _Groups, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,23 +100,41 @@ def _bucket_pairs(found: _Groups, keys: np.ndarray) -> tuple[np.ndarray, np.ndar
     order = np.argsort(keys, kind="stable")
     starts = np.flatnonzero(np.diff(keys[order], prepend=keys[order[:1]] - 1)) if len(keys) else order
     sizes = np.diff(starts, append=len(keys))
-    ones, others = [order[:0]], [order[:0]]
-    for start, size in zip(starts[sizes > LARGE_BUCKET], sizes[sizes > LARGE_BUCKET], strict=True):
-        for one, other in _large_bucket_pairs(found, order[start : start + size]):
-            ones.append(one)
-            others.append(other)
-    # In all smaller buckets at once, each row with the next one, then with the one after that, and so on.
-    ends = np.repeat(starts + np.where(sizes > LARGE_BUCKET, 0, sizes), sizes)
-    places = np.arange(len(keys))
-    for distance in range(1, LARGE_BUCKET):
-        places = places[places + distance < ends[places]]
-        one, other = order[places], order[places + distance]
-        unknown = found.groups[one] != found.groups[other]
-        one, other = one[unknown], other[unknown]
-        close = found.near_pairs(one, other)
-        ones.append(one[close])
-        others.append(other[close])
-    return np.concatenate(ones), np.concatenate(others)
+    pairs = [(order[:0], order[:0])]
+    for size in np.unique(sizes[sizes > 1]).tolist():
+        first = starts[sizes == size]
+        step = max(1, min(ROWS_PER_SLICE // size, PRODUCTS_PER_BLOCK // size**2))
+        for some in (first[start : start + step] for start in range(0, len(first), step)):
+            rows = order[some[:, None] + np.arange(size)]
+            unknown = rows[(found.groups[rows] != found.groups[rows[:, :1]]).any(axis=1)]
+            if size > LARGE_BUCKET:
+                pairs += [pair for bucket in unknown for pair in _large_bucket_pairs(found, bucket)]
+            elif len(unknown):
+                pairs.append(_small_bucket_pairs(found, unknown))
+    one, other = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    return one, other
+
+
+def _small_bucket_pairs(found: _Groups, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same of the (b, s) rows of b buckets: within each all products at once."""
+    vectors = found.vectors[rows].astype(np.float32)
+    lengths = found.lengths[rows]
+    products = vectors @ vectors.transpose(0, 2, 1)
+    near = products >= found.bound(1) * (lengths[:, :, None] * lengths[:, None])
+    near &= np.tri(rows.shape[1], k=-1, dtype=bool)
+    bucket, one, other = np.nonzero(near)
+    places = bucket * rows.shape[1]
+    return _connecting(rows.ravel(), places + one, places + other)
+
+
+def _connecting(rows: np.ndarray, one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of `rows`, fewer than rows, that connect what the pairs of their places `one` and `other` connect."""
+    if not len(one):
+        return rows[:0], rows[:0]
+    label = _components(np.arange(len(rows)), one, other)
+    first = np.unique(label, return_index=True)[1][label]
+    linked = first != np.arange(len(rows))
+    return rows[first[linked]], rows[linked]
 
 
 def _large_bucket_pairs(found: _Groups, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -147,14 +165,15 @@ def _block_pairs(found: _Groups, ones: np.ndarray, others: np.ndarray) -> list[t
         return []
     label = np.unique(found.groups[rows], return_inverse=True)[1]
     ones, others = place[: len(ones)], place[len(ones) :]
-    step = max(1, PRODUCTS_PER_BLOCK // max(1, len(others)))
-    for start in range(0, len(ones), step):
-        block, largest = ones[start : start + step], np.bincount(label).argmax()
+    side = max(1, int(PRODUCTS_PER_BLOCK**0.5))
+    for start, among in product(range(0, len(ones), side), range(0, len(others), side)):
+        block, tile = ones[start : start + side], others[among : among + side]
+        largest = np.bincount(label).argmax()
         inside = label[block] == largest
-        for chosen, among in ((block[inside], others[label[others] != largest]), (block[~inside], others)):
-            if len(chosen) and len(among):
-                one, other = np.nonzero(found.within(rows[chosen], rows[among], 1)[0])
-                label = _components(label, chosen[one], among[other])
+        for chosen, compared in ((block[inside], tile[label[tile] != largest]), (block[~inside], tile)):
+            if len(chosen) and len(compared):
+                one, other = np.nonzero(found.within(rows[chosen], rows[compared], 1)[0])
+                label = _components(label, chosen[one], compared[other]) if len(one) else label
     first = np.unique(label, return_index=True)[1]
     return [(rows[first[label]], rows)]
 
@@ -165,8 +184,12 @@ def _components(groups: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.nd
     return connected_components(edges, directed=False)[1][groups]
 
 
-def _as_strings(thumbnails: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(thumbnails).view(f"S{THUMBNAIL_PIXELS}").ravel()
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    squares = np.zeros(len(vectors))
+    for part in _slices(len(vectors)):
+        some = vectors[part].astype(np.float32)
+        squares[part] = np.einsum("ij,ij->i", some, some)
+    return np.maximum(np.sqrt(squares), 1)
 
 
 def _slices(rows: int) -> list[slice]:
