@@ -52,7 +52,9 @@ def learned(found: Splits, params: Preprocess) -> Digits:
     """What the train stage learns from: the training split, what is no digit, and cuts of composed pages."""
     others = draw_non_digits(found, params, "train").images
     drawn = Digits(others, np.full(len(others), NO_DIGIT))
-    images, labels = zip(found.train, drawn, *preprocess.cut_pages(params, found.train), strict=True)
+    train = found.train
+    cuts = preprocess.cut_pages(params, len(train.labels), lambda rows: Digits(train.images[rows], train.labels[rows]))
+    images, labels = zip(train, drawn, *cuts, strict=True)
     return Digits(np.concatenate(images), np.concatenate(labels))
 
 

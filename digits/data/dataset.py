@@ -27,7 +27,7 @@ from digits.data import shards
 from digits.data.shards import Source
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
-from digits.files import atomic_write, require
+from digits.files import atomic_write, remove, require
 
 LABELS = range(10)
 NO_DIGIT = len(LABELS)  # the network's last class: what is no digit
@@ -203,13 +203,52 @@ def read_rows(table: Path | Iterable[Source], split: str, wanted: set[int]) -> d
 
 def write_processed(blocks: Iterable[Block], rule: Mapping[str, Any], folder: Path = paths.PROCESSED) -> dict[str, int]:
     """Write one Parquet file per split, each block of digits as a row group, in order; return the rows by split."""
-    return _write(((block.split, _processed_table(block)) for block in blocks), PROCESSED_SCHEMA, rule, folder)
+    return _write(((block.split, processed_table(block)) for block in blocks), PROCESSED_SCHEMA, rule, folder)
 
 
 def read_processed(split: str, folder: Path = paths.PROCESSED) -> Digits:
     """Read a whole processed split: 792 bytes a digit."""
     require(folder)
     return read_digits(folder / f"{split}.parquet")
+
+
+class FileRows(NamedTuple):
+    """Some rows of a table: (k,) ascending rows of the file at an address, counted from its first."""
+
+    file: str
+    rows: np.ndarray
+
+
+def locate(path: Path, rows: np.ndarray) -> list[FileRows]:
+    """Where (k,) ascending rows of a table are, file by file."""
+    found, first = [], 0
+    for address in shards.files(path):
+        with shards.opened(address) as file:
+            end = first + file.metadata.num_rows
+        begin, stop = np.searchsorted(rows, [first, end])
+        if stop > begin:
+            found.append(FileRows(address, rows[begin:stop] - first))
+        first = end
+    return found
+
+
+def read_file_rows(wanted: FileRows) -> Digits:
+    """Some digits of a file of a processed split, holding one row group at a time."""
+    found, first = [], 0
+    with shards.opened(wanted.file) as file:
+        for group in range(file.metadata.num_row_groups):
+            end = first + file.metadata.row_group(group).num_rows
+            begin, stop = np.searchsorted(wanted.rows, [first, end])
+            if stop > begin:
+                table = file.read_row_group(group, ["image", "label"])
+                found.append(_digits(table.take(wanted.rows[begin:stop] - first)))
+            first = end
+    return concatenate(found)
+
+
+def concatenate(parts: Sequence[Digits]) -> Digits:
+    """One part after the other, at least one."""
+    return Digits(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def read_training() -> Digits:
@@ -285,16 +324,28 @@ def read_first_processed(split: str, each: int, folder: Path = paths.PROCESSED) 
 
 def write_non_digits(found: Iterable[tuple[str, str, np.ndarray]], path: Path = paths.NON_DIGITS) -> None:
     """Write what is no digit: of each split and kind (n, 28, 28) uint8 canonical pictures."""
+    if path.is_dir():
+        remove(path)  # the shards of the other engine
     with atomic_write(path) as temporary, pq.ParquetWriter(temporary, NON_DIGITS_SCHEMA) as writer:
-        for split, kind, images in found:
-            columns = {"image": _binary(images), "split": [split] * len(images), "kind": [kind] * len(images)}
-            writer.write_table(pa.table(columns).cast(NON_DIGITS_SCHEMA))
+        for one in found:
+            writer.write_table(non_digits_table(*one))
+
+
+def non_digits_table(split: str, kind: str, images: np.ndarray) -> pa.Table:
+    """Rows of what is no digit, of a split and kind: a row group of their file."""
+    columns = {"image": _binary(images), "split": [split] * len(images), "kind": [kind] * len(images)}
+    return pa.table(columns).cast(NON_DIGITS_SCHEMA)
 
 
 def read_non_digits(split: str, path: Path = paths.NON_DIGITS) -> NonDigits:
     """What is no digit, of the split "train" or "test"."""
-    table = shards.read(path)
-    table = table.filter(pc.equal(table["split"], split))
+    found = [NON_DIGITS_SCHEMA.empty_table()]
+    for address in shards.files(path):  # the rows of the other split, which may be many more, are not kept
+        with shards.opened(address) as file:
+            for group in range(file.metadata.num_row_groups):
+                table = file.read_row_group(group)
+                found.append(table.filter(pc.equal(table["split"], split)))
+    table = pa.concat_tables(found)
     return NonDigits(_images(table), table["kind"].cast(pa.string()).to_numpy().astype(str))
 
 
@@ -379,7 +430,8 @@ def _raw_table(examples: list[Example]) -> pa.Table:
     return pa.table(columns, schema=RAW_SCHEMA)
 
 
-def _processed_table(block: Block) -> pa.Table:
+def processed_table(block: Block) -> pa.Table:
+    """The rows of a processed split: a row group of its file."""
     images, digests = _binary(block.digits.images), _binary(block.sha256)
     names = pa.array(block.source, SOURCE)
     columns = {"image": images, "label": block.digits.labels, "sha256": digests, "source": names}

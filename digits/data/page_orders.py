@@ -35,5 +35,10 @@ class PageOrder(NamedTuple):
 
 def some_digits(digits: Digits, random: np.random.Generator) -> Digits:
     """At most PAGE_DIGITS of the digits, at random."""
-    rows = random.choice(len(digits.labels), min(PAGE_DIGITS, len(digits.labels)), replace=False)
+    rows = some_rows(len(digits.labels), random)
     return Digits(digits.images[rows], digits.labels[rows])
+
+
+def some_rows(digits: int, random: np.random.Generator) -> np.ndarray:
+    """(k,) at most PAGE_DIGITS rows of so many digits, at random, in random order."""
+    return random.choice(digits, min(PAGE_DIGITS, digits), replace=False)

@@ -1,7 +1,8 @@
 """Digits cut from composed pages as the reader cuts them, and what it cuts that is none: to train the network on."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from digits.data.composed_difficulty import DIFFICULTIES
 from digits.data.composed_pages import ComposedPage
 from digits.data.dataset import NO_DIGIT, Digits
-from digits.data.page_orders import PageOrder, some_digits
+from digits.data.page_orders import PageOrder, some_rows
 from digits.params import Preprocess
 from digits.reading import scores
 from digits.reading.candidates import Candidate, images
@@ -29,6 +30,7 @@ MAX_BLUR = 0.07  # of that height: holes of 6 and 8 are almost closed
 SAME = 0.8  # IoU: a candidate is a cut of that digit
 UNSURE = 0.6  # the probability that each part is a digit: rather than not, and less than what is not cut
 OTHER = 0.4  # IoU: a candidate with less of every digit is none
+Read = Callable[[np.ndarray], Digits]  # the training digits at (k,) ascending rows
 BAR = 0.35  # width by height: a narrower piece of a digit looks like a 1, and is not taught as no digit
 
 
@@ -37,13 +39,37 @@ def count_pages(params: Preprocess, digits: int) -> int:
     return min(params.max_pages, math.ceil(max(params.page_digits, params.page_non_digits) * digits / PAGE_CUTS))
 
 
-def orders(params: Preprocess, digits: Digits) -> Iterator[PageOrder]:
-    """The pages to compose for these training digits; the difficulties in turn."""
-    for number in range(count_pages(params, len(digits.labels))):
-        random = np.random.default_rng([params.drawing_seed, number])
-        size = tuple(random.integers(*GRID_SIDE, 2).tolist()) if random.random() < GRID_SHARE else None
-        chosen = some_digits(digits, random), True, size, random.uniform(0, MAX_EMPTY)
-        yield PageOrder(1 + number % len(DIFFICULTIES), int(random.integers(2**32)), *chosen)
+def orders(params: Preprocess, digits: int, read: Read) -> Iterator[PageOrder]:
+    """The pages to compose from so many training digits; the difficulties in turn.
+
+    The digits of all pages, at most PAGE_DIGITS for each, are read together, and are in memory at once.
+    """
+    pages = [_choose(params, number, digits) for number in range(count_pages(params, digits))]
+    if not pages:
+        return
+    wanted = np.unique(np.concatenate([page.rows for page in pages]))
+    images, labels = read(wanted)
+    for page in pages:
+        places = np.searchsorted(wanted, page.rows)
+        chosen = Digits(images[places], labels[places])
+        yield PageOrder(page.difficulty, page.seed, chosen, True, page.size, page.empty)
+
+
+class _Page(NamedTuple):
+    """What is drawn of a page before its digits are read: as in PageOrder, and (k,) rows of the training split."""
+
+    difficulty: int
+    seed: int
+    rows: np.ndarray
+    size: tuple[int, int] | None
+    empty: float
+
+
+def _choose(params: Preprocess, number: int, digits: int) -> _Page:
+    random = np.random.default_rng([params.drawing_seed, number])
+    size = tuple(random.integers(*GRID_SIDE, 2).tolist()) if random.random() < GRID_SHARE else None
+    rows, empty = some_rows(digits, random), random.uniform(0, MAX_EMPTY)
+    return _Page(1 + number % len(DIFFICULTIES), int(random.integers(2**32)), rows, size, empty)
 
 
 def cut_page(order: PageOrder) -> Digits:

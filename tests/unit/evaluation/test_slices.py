@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import mnist
 from digits import paths
-from digits.data import dataset, statistics
+from digits.data import conversion, dataset, statistics
 from digits.errors import UserError
 from digits.evaluation import slices
 from pipeline import preprocess
@@ -108,7 +108,7 @@ def test_a_processed_digit_has_the_statistics_of_its_own_picture(workspace, mnis
     quarantine = pd.DataFrame({"split": ["test", "train", "test"], "row": [0, 2, 11]})
     paths.QUARANTINE.parent.mkdir(exist_ok=True)
     quarantine.to_csv(paths.QUARANTINE, index=False)
-    dataset.write_processed(preprocess.canonical_digits(preprocess.select_rows(quarantine)), {})
+    dataset.write_processed(preprocess.canonical_digits(conversion.select(dataset.row_groups(), quarantine)), {})
     test = dataset.read_processed("test")
     rows = slices.of_processed(table[::-1], quarantine, "test", test.labels)
     assert len(rows) == dataset.count_rows(paths.RAW / "test.parquet") - 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digits.data.dataset import NO_DIGIT, Digits
-from digits.data.page_orders import PageOrder
+from digits.data.page_orders import PAGE_DIGITS, PageOrder
 from digits.params import Preprocess
 from digits.reading import training_cuts
 
@@ -58,9 +58,16 @@ def test_a_page_without_ink_gives_no_cut(two_digits):
 
 
 def test_the_same_order_gives_the_same_cuts_and_the_difficulties_take_turns(mnist_digits):
-    found = [*training_cuts.orders(WANTED, mnist_digits)]
+    asked = []
+
+    def read(rows: np.ndarray) -> Digits:
+        asked.append(rows)
+        return Digits(mnist_digits.images[rows], mnist_digits.labels[rows])
+
+    found = [*training_cuts.orders(WANTED, len(mnist_digits.labels), read)]
     assert [order.difficulty for order in found] == [1, 2, 3, 4]
-    again = next(training_cuts.orders(WANTED, mnist_digits))
+    again = next(training_cuts.orders(WANTED, len(mnist_digits.labels), read))
+    assert len(asked) == 2 and (np.diff(asked[0]) > 0).all() and len(asked[0]) <= 4 * PAGE_DIGITS
     for one, other in zip(*(training_cuts.cut_page(order) for order in (found[0], again)), strict=True):
         assert len(one) > 10 and np.array_equal(one, other)
     assert not np.array_equal(found[0].digits.images, found[1].digits.images)

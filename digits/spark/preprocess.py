@@ -1,0 +1,140 @@
+"""The tables of the preprocess stage, as shards: Spark's tasks convert and draw, and write what they made."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from digits import paths
+from digits.data import conversion, dataset, non_digits, shards
+from digits.data.conversion import Selection
+from digits.data.dataset import Digits
+from digits.data.page_orders import PageOrder
+from digits.data.shards import Destination, Shard
+from digits.files import atomic_write, remove
+from digits.params import Preprocess, Spark
+from digits.reading import training_cuts
+from digits.spark import tasks
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+PAGES_PER_TASK = 10  # a second or two of work
+
+
+class Conversion(NamedTuple):
+    """A shard of raw pictures, as its row groups, and the processed shard to write of them."""
+
+    destination: Destination
+    number: int
+    schema: pa.Schema
+    selections: list[Selection]
+
+
+class Drawing(NamedTuple):
+    """A shard of what is no digit."""
+
+    destination: Destination
+    number: int
+    orders: list[non_digits.Order]
+
+
+def write_processed(
+    spark: "SparkSession",
+    params: Spark,
+    selections: Sequence[Selection],
+    rule: Mapping[str, Any],
+    folder: Path = paths.PROCESSED,
+) -> dict[str, int]:
+    """Write data/processed, a processed shard for each raw one, in order; returns the rows by split.
+
+    Raises UserError naming a picture without a digit; nothing is then written.
+    """
+    schema = dataset.encode_rule(dataset.PROCESSED_SCHEMA, rule) if rule else dataset.PROCESSED_SCHEMA
+    with atomic_write(folder.absolute()) as temporary:
+        destinations = {
+            split: _destination(params, temporary / f"{split}.parquet", f"processed/{split}")
+            for split in dataset.SPLITS
+        }
+        work = [
+            Conversion(destinations[split], number, schema, [_absolute(one) for one in of_file])
+            for split in dataset.SPLITS
+            for number, of_file in enumerate(_by_file(selections, split))
+        ]
+        written = tasks.run(spark, convert_shard, work, "preprocess")
+        return {
+            split: shards.finish(
+                destination,
+                [shard for one, shard in zip(work, written, strict=True) if one.destination == destination],
+                schema,
+            )
+            for split, destination in destinations.items()
+        }
+
+
+def convert_shard(work: Conversion) -> Shard:
+    """In an executor: a raw shard's pictures as canonical digits, each row group as one."""
+    tables = (dataset.processed_table(conversion.convert(one)) for one in work.selections)
+    return shards.write(work.destination, work.number, work.schema, tables)
+
+
+def write_non_digits(
+    spark: "SparkSession", params: Spark, orders: Sequence[non_digits.Order], path: Path = paths.NON_DIGITS
+) -> None:
+    """Write what is no digit, in the order of `orders`."""
+    if path.is_file():
+        remove(path)  # of the other engine
+    with atomic_write(path.absolute()) as temporary:
+        destination = _destination(params, temporary, "non_digits")
+        each = max(1, params.pictures_per_shard // non_digits.ORDERED)
+        work = [
+            Drawing(destination, number, list(orders[first : first + each]))
+            for number, first in enumerate(range(0, len(orders), each))
+        ]
+        written = tasks.run(spark, draw_shard, work, "draw non-digits")
+        shards.finish(destination, written, dataset.NON_DIGITS_SCHEMA)
+
+
+def draw_shard(work: Drawing) -> Shard:
+    """In an executor: draw what is no digit, each order as a row group."""
+    tables = (dataset.non_digits_table(one.split, one.kind, non_digits.draw_canonical(one)) for one in work.orders)
+    return shards.write(work.destination, work.number, dataset.NON_DIGITS_SCHEMA, tables)
+
+
+def write_page_cuts(spark: "SparkSession", params: Preprocess, train_rows: int, path: Path = paths.PAGE_CUTS) -> None:
+    """Write what is cut from composed pages to one file, from this process: at most `max_pages` have few digits."""
+    orders = [*training_cuts.orders(params, train_rows, partial(_read_training_rows, spark))]
+    work = [orders[first : first + PAGES_PER_TASK] for first in range(0, len(orders), PAGES_PER_TASK)]
+    cuts = (page for pages in tasks.run(spark, cut_pages, work, "cut pages") for page in pages)
+    dataset.write_page_cuts(training_cuts.sample(cuts, params), path)
+
+
+def cut_pages(orders: Sequence[PageOrder]) -> list[Digits]:
+    """In an executor: the cuts of some pages."""
+    return [training_cuts.cut_page(one) for one in orders]
+
+
+def _read_training_rows(spark: "SparkSession", rows: np.ndarray) -> Digits:
+    wanted = dataset.locate((paths.PROCESSED / "train.parquet").absolute(), rows)
+    return dataset.concatenate(tasks.run(spark, dataset.read_file_rows, wanted, "read digits of pages"))
+
+
+def _by_file(selections: Sequence[Selection], split: str) -> list[list[Selection]]:
+    """The selections of a split, by the file of their row groups, in order."""
+    of_split = [one for one in selections if one.group.split == split]
+    return [list(of_file) for _, of_file in groupby(of_split, key=lambda one: one.group.file)]
+
+
+def _destination(params: Spark, folder: Path, name: str) -> Destination:
+    return Destination(folder, f"{params.storage}/{name}" if params.storage else "")
+
+
+def _absolute(selection: Selection) -> Selection:
+    """With a path that holds in an executor's working directory, too."""
+    file = selection.group.file
+    path = file if shards.is_remote(file) else str(Path(file).absolute())
+    return selection._replace(group=selection.group._replace(file=path))
