@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from digits import errors
+from digits.cli import scoring
 from digits.cli.champion import json_option, load, min_probability_option, out_option, picture_argument, progress, start
 from digits.errors import UserError, printable
 
@@ -34,8 +35,15 @@ MAX_SHOWN = 100  # pictures of a contact sheet
     help=f"Draw a .png file: the first {MAX_SHOWN} pictures, their canonical digits, saliency and answers.",
 )
 @min_probability_option
+@click.option(
+    "--engine",
+    type=click.Choice(["pandas", "spark"]),
+    default="pandas",
+    show_default=True,
+    help="spark: score in parallel, by the section spark of params.yaml; --out is then a folder.",
+)
 def predict(
-    picture: tuple[str, ...], as_json: bool, out: Path | None, show: Path | None, min_probability: float
+    picture: tuple[str, ...], as_json: bool, out: Path | None, show: Path | None, min_probability: float, engine: str
 ) -> None:
     """Print the predicted label and all probabilities of each PICTURE: one digit in a PNG, JPEG, HEIC, … of any size.
 
@@ -44,28 +52,35 @@ def predict(
 
     What is no digit, or not clear enough, is refused: its row has the reason and the best guess. A picture that can't
     be read has its error in its row, and the exit status is then 1. A run with --out that was interrupted goes on where
-    it stopped when the same command is given again.
+    it stopped when the same command is given again. With --engine spark the folder --out gets a Parquet file for each
+    part of the pictures, and the parts that are complete are kept.
 
     \b
     Examples:
       digits predict seven.png photos/*.jpg
       digits predict scans --out scans.csv --show scans.png --min-probability 0.99
       digits predict data/raw/test.parquet --out test.jsonl
+      digits predict data/raw/test.parquet --engine spark --out predictions
       find . -name '*.heic' | digits predict - --json
     """
     if as_json and out:
         raise click.UsageError("--json prints the predictions, and --out writes them to a file: give one of the two")
+    if engine == "spark":
+        _check_spark(picture, as_json, out, show)
     champion = start()
     from digits.prediction import files
     from digits.prediction.inputs import Listing
 
-    if out:
+    if out and engine == "pandas":
         files.check(out, files.WRITERS)
     if show:
         files.check(show, [".png"])
     listing = Listing(picture, [path for path in (out, show) if path])
     classifier = cache(lambda: load(champion, min_probability))
-    if out:
+    first: list[Prediction] = []
+    if out and engine == "spark":
+        failed = scoring.write_parts(listing, champion, min_probability, out)
+    elif out:
         first, failed = _write(listing, champion, classifier, min_probability, out)
     else:
         first, failed = _print(listing, champion, classifier, min_probability, as_json)
@@ -73,6 +88,15 @@ def predict(
         _draw(listing, first, classifier, show)
     if failed:
         raise UserError(f"{failed:,} of {listing.count:,} pictures can't be read: see their rows")
+
+
+def _check_spark(picture: tuple[str, ...], as_json: bool, out: Path | None, show: Path | None) -> None:
+    from digits.prediction.inputs import STDIN
+
+    if out is None:
+        raise click.UsageError("--engine spark writes files: give a folder with --out")
+    if as_json or show or STDIN in picture:
+        raise click.UsageError("--engine spark takes no --json, --show or standard input: leave out --engine")
 
 
 def _print(

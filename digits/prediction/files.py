@@ -138,8 +138,14 @@ def _write_json_lines(path: Path, predictions: Iterator[Prediction]) -> None:
 
 def _write_parquet(path: Path, predictions: Iterator[Prediction]) -> None:
     with pq.ParquetWriter(path, SCHEMA) as writer:
-        while rows := list(islice(predictions, ROWS_PER_GROUP)):
-            writer.write_table(pa.table({name: [getattr(one, name) for one in rows] for name in COLUMNS}, SCHEMA))
+        for table in tables(predictions):
+            writer.write_table(table)
+
+
+def tables(predictions: Iterator[Prediction]) -> Iterator[pa.Table]:
+    """The predictions as tables of SCHEMA, each a row group."""
+    while rows := list(islice(predictions, ROWS_PER_GROUP)):
+        yield pa.table({name: [getattr(one, name) for one in rows] for name in COLUMNS}, SCHEMA)
 
 
 WRITERS: dict[str, Callable[[Path, Iterator[Prediction]], None]] = {

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +39,24 @@ class PictureInput(NamedTuple):
 
     name: str
     content: Path | bytes | np.ndarray | None
+
+
+class RowGroup(NamedTuple):
+    """A row group with pictures, in a column of the Parquet file at an address; `first_row` is of the table `name`."""
+
+    name: str
+    file: str
+    group: int
+    column: str
+    first_row: int
+    rows: int
+    size: int
+
+    def pictures(self) -> Iterator[PictureInput]:
+        """The pictures, in the order of their rows."""
+        with _opened(self.file) as file:
+            for row, data in enumerate(_pictures(file, self.column, [self.group]), self.first_row):
+                yield PictureInput(f"{self.name}#{row}", data)
 
 
 class Listing:
@@ -73,16 +91,7 @@ class Listing:
 
     def batches(self) -> Iterator[list[PictureInput]]:
         """The pictures in batches; the same arguments and files give the same batches."""
-        batch: list[PictureInput] = []
-        size = 0
-        for picture in self:
-            batch.append(picture)
-            size += _encoded_size(picture.content)
-            if len(batch) == BATCH_PICTURES or size >= BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
+        return in_batches(self)
 
     def __iter__(self) -> Iterator[PictureInput]:
         for name, path in self._files():
@@ -90,6 +99,14 @@ class Listing:
                 yield from _parquet_pictures(path)
             else:
                 yield PictureInput(name, path)
+
+    def units(self) -> Iterator["PictureInput | RowGroup"]:
+        """The pictures as what other processes can take and read: files, by absolute paths, and row groups."""
+        for name, path in self._files():
+            if _is_parquet(path):
+                yield from _row_groups(path)
+            else:
+                yield PictureInput(name, path.absolute())
 
     def _files(self) -> Iterator[tuple[str, Path]]:
         """The name and path of each picture's file and of each Parquet file."""
@@ -114,6 +131,20 @@ class Listing:
                 yield text(Path(line)), Path(line)
         if empty:
             raise UserError("standard input is empty; expected one picture, or a list of paths, one a line")
+
+
+def in_batches(pictures: Iterable[PictureInput]) -> Iterator[list[PictureInput]]:
+    """Pictures in batches of BATCH_PICTURES, or of fewer where they have BATCH_BYTES."""
+    batch: list[PictureInput] = []
+    size = 0
+    for picture in pictures:
+        batch.append(picture)
+        size += encoded_size(picture.content)
+        if len(batch) == BATCH_PICTURES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _argument_files(argument: str) -> Iterator[Path]:
@@ -168,7 +199,8 @@ def _size_and_time(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _encoded_size(content: Path | bytes | np.ndarray | None) -> int:
+def encoded_size(content: Path | bytes | np.ndarray | None) -> int:
+    """The bytes of a picture as it is read."""
     return _size_and_time(content)[0] if isinstance(content, Path) else len(content) if content is not None else 0
 
 
@@ -183,12 +215,17 @@ def _parquet_rows(path: Path) -> int:
 def _parquet_files(path: Path) -> Iterator[pq.ParquetFile]:
     """The Parquet file, or the shards of a table, each closed when the next one is taken."""
     for source in shards.files(path):
-        with shards.opened(source) if shards.is_remote(source) else _opened(Path(source)) as file:
+        with _opened(source) as file:
             yield file
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+def _opened(source: str) -> Iterator[pq.ParquetFile]:
+    if shards.is_remote(source):
+        with shards.opened(source) as file:
+            yield file
+        return
+    path = Path(source)
     try:
         with pq.ParquetFile(path, buffer_size=BUFFER_BYTES) as file:
             yield file
@@ -203,14 +240,36 @@ def _parquet_pictures(path: Path) -> Iterator[PictureInput]:
     row = 0
     for file in _parquet_files(path):
         column = _picture_column(path, file.schema_arrow)
-        for batch in file.iter_batches(BATCH_PICTURES, columns=[column]):
-            values = batch.column(0)
-            if pa.types.is_struct(values.type):
-                values = pc.struct_field(values, "bytes")
-            canonical = pa.types.is_fixed_size_binary(values.type)
-            for data in values.to_pylist():
-                yield PictureInput(f"{text(path)}#{row}", _as_digit(data) if canonical and data else data)
-                row += 1
+        for data in _pictures(file, column):
+            yield PictureInput(f"{text(path)}#{row}", data)
+            row += 1
+
+
+def _row_groups(path: Path) -> Iterator[RowGroup]:
+    """The row groups of a Parquet file or a table of shards that have rows."""
+    row = 0
+    for source in shards.files(path):
+        with _opened(source) as file:
+            column = _picture_column(path, file.schema_arrow)
+            groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        address = source if shards.is_remote(source) else str(Path(source).absolute())
+        for number, group in enumerate(groups):
+            if group.num_rows:
+                yield RowGroup(text(path), address, number, column, row, group.num_rows, group.total_byte_size)
+            row += group.num_rows
+
+
+def _pictures(
+    file: pq.ParquetFile, column: str, groups: list[int] | None = None
+) -> Iterator[bytes | np.ndarray | None]:
+    """What a column has of each row: encoded bytes, or a canonical digit."""
+    for batch in file.iter_batches(BATCH_PICTURES, groups, [column]):
+        values = batch.column(0)
+        if pa.types.is_struct(values.type):
+            values = pc.struct_field(values, "bytes")
+        canonical = pa.types.is_fixed_size_binary(values.type)
+        for data in values.to_pylist():
+            yield _as_digit(data) if canonical and data else data
 
 
 def _as_digit(pixels: bytes) -> np.ndarray:

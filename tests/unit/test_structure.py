@@ -69,8 +69,8 @@ EXEMPT = {
     "digits/tracking/live.py": "it logs a training, and cannot change an output",
 }
 TEMPLATES = list(ROOT.glob("digits/visualization/templates/*"))
-# Sections of params.yaml that a stage reads apart from its own, for the model card
-MORE_PARAMS = {"evaluate": ["train"]}
+# Keys of params.yaml that a stage reads apart from its own: the model card's, and what runs the stage
+MORE_PARAMS = {"evaluate": ["train"], "preprocess": ["engine", "spark.storage"]}
 # Dependencies that no stage writes
 INPUTS = (".external", "data/sources", "data/reference.json")
 

@@ -1,0 +1,115 @@
+"""The preprocess stage on Spark writes the rows that it writes on pandas, as shards. The file costs 35 s of CPU."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from digits import paths
+from digits.data import dataset, shards
+from digits.errors import UserError
+from digits.params import load
+from pipeline import preprocess
+from tests.raw import BLANK, SIZES, raw, set_params
+from tests.unit.pipeline.test_preprocess import validated
+
+TABLES = [*(paths.PROCESSED / f"{split}.parquet" for split in dataset.SPLITS), paths.NON_DIGITS, paths.PAGE_CUTS]
+
+
+def divide(split: str, rows: int) -> None:
+    """Make a raw split a folder of shards, of so many rows, in row groups of 15."""
+    path = paths.RAW / f"{split}.parquet"
+    table = pq.read_table(path)
+    path.unlink()
+    path.mkdir()
+    for number, first in enumerate(range(0, len(table), rows)):
+        pq.write_table(table.slice(first, rows), path / shards.part_name(number), row_group_size=15)
+
+
+@pytest.fixture
+def on_spark(spark, monkeypatch):
+    """The stage with `engine: spark`, in the session of all tests."""
+    from contextlib import nullcontext
+
+    monkeypatch.setattr(preprocess, "session", lambda params: nullcontext(spark))
+    path = Path("params.yaml")
+
+    def run() -> None:
+        path.write_text(path.read_text().replace("engine: pandas", "engine: spark"))
+        preprocess.main()
+
+    return run
+
+
+@pytest.fixture
+def quarantined(workspace, mnist_digits):
+    """200 digits, three of which are quarantined, two for what they are, and the second shard of the test split."""
+    raw(mnist_digits, train_3={"data": b"seven"}, test_39={"data": BLANK}, train_139={"label": 11})
+    validated(("train", 139), ("train", 3), ("test", 39), *(("test", row) for row in range(15, 30)))
+    set_params("preprocess", page_digits=0.5, page_non_digits=0.3, max_pages=2)
+    set_params("spark", pictures_per_shard=200)
+
+
+def test_both_engines_write_the_same_rows_in_the_same_order(quarantined, on_spark):
+    preprocess.main()
+    expected = {path: shards.read(path) for path in TABLES}
+    rule = dataset.split_rule()
+    for split, rows in (("train", 60), ("test", 15)):
+        divide(split, rows)
+    on_spark()
+    assert dataset.split_rule() == rule
+    for path, table in expected.items():
+        found = shards.read(path)
+        assert found.schema.equals(table.schema, check_metadata=True)
+        assert found.to_pylist() == table.to_pylist(), path
+    assert [len(expected[path]) for path in TABLES[:3]] == [SIZES["train"] - 2, SIZES["validation"], SIZES["test"] - 16]
+    names = [[file.name for file in sorted(path.iterdir())] for path in TABLES[:4]]
+    parts = ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"]
+    assert names[:3] == [parts, parts[:1], [parts[0], parts[2]]]  # of test's second shard nothing is left
+    assert names[3][:2] == parts[:2]
+    assert paths.PAGE_CUTS.is_file() and paths.SAMPLES.is_file()
+
+
+def test_an_engine_replaces_the_tables_of_the_other(workspace, mnist_digits, on_spark):
+    raw(mnist_digits)
+    validated()
+    set_params("preprocess", page_digits=0, page_non_digits=0)
+    on_spark()
+    assert [path.is_dir() for path in TABLES] == [True, True, True, True, False]
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("engine: spark", "engine: pandas"))
+    preprocess.main()
+    assert [path.is_file() for path in TABLES] == [True] * 5
+    on_spark()
+    assert paths.NON_DIGITS.is_dir()
+
+
+def test_a_picture_without_a_digit_is_named_and_what_was_there_stays(workspace, mnist_digits, on_spark):
+    raw(mnist_digits, train_3={"data": BLANK, "path": "0/od\nd.png"})
+    validated()
+    paths.PROCESSED.mkdir()
+    (paths.PROCESSED / "before").touch()
+    with pytest.raises(UserError, match=r"^0/od\\nd\.png of the train split: blank: contrast 0 of 255"):
+        on_spark()
+    assert [path.name for path in paths.PROCESSED.iterdir()] == ["before"]
+    assert not list(paths.PROCESSED.parent.glob(".partial-*"))
+
+
+def test_shards_in_object_storage_are_listed_in_the_folder(workspace, mnist_digits, on_spark, tmp_path):
+    """With fsspec's file system for local files in the place of a bucket."""
+    raw(mnist_digits)
+    validated()
+    bucket = tmp_path / "bucket"
+    for name in ("processed/train", "processed/validation", "processed/test", "non_digits"):
+        (bucket / name).mkdir(parents=True)
+    set_params("preprocess", page_digits=0.5, page_non_digits=0.3)
+    set_params("spark", storage=f"file://{bucket}")
+    on_spark()
+    assert load().spark.storage
+    assert [[file.name for file in path.iterdir()] for path in TABLES[:4]] == [[shards.LIST]] * 4
+    assert {split: dataset.count_rows(path) for split, path in zip(dataset.SPLITS, TABLES, strict=False)} == SIZES
+    assert len(dataset.read_non_digits("train").images) > 10
+    shutil.rmtree(bucket)
+    with pytest.raises(FileNotFoundError):
+        dataset.read_processed("train")
