@@ -182,6 +182,7 @@ class Train(Section):
     steps_per_execution: int = Field(ge=1, le=1000)
     devices: int = Field(ge=1, le=64)
     threads: int = Field(ge=1, le=1024)
+    max_memory_mib: Number = Field(gt=0)
     max_logit_difference: Number = Field(gt=0, le=1)
     seed: Seed
 

@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from multiprocessing import get_context, parent_process, resource_tracker
@@ -52,6 +52,16 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], work
         finally:
             for future in pending:
                 future.cancel()
+
+
+def prefetch(items: Iterable[Item], ahead: int) -> Iterator[Item]:
+    """Yield the items in their order; a thread takes up to `ahead` of them before they are needed."""
+    iterator, end = iter(items), object()
+    with ThreadPoolExecutor(1) as thread:
+        pending: deque[Future[Any]] = deque(thread.submit(next, iterator, end) for _ in range(ahead))
+        while (item := pending.popleft().result()) is not end:
+            pending.append(thread.submit(next, iterator, end))
+            yield item
 
 
 class Background(Generic[Result]):

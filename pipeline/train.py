@@ -7,14 +7,15 @@ Writes  models/digits.weights.h5, models/network.onnx (the same network, for inf
 The run is logged to MLflow during training, which does not affect the outputs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from digits.data import dataset
+from digits.data.dataset import Digits
 from digits.errors import UserError, run
 from digits.files import atomic_write, remove, write_json
 from digits.model import backend
@@ -49,25 +50,30 @@ def printed(epochs: int, log_epoch: Callable[[int, Metrics], None]) -> Callable[
 def fit_and_export(params: Train, on_epoch: Callable[[int, Metrics, bool], None]) -> tuple[list[Metrics], float]:
     """Write the trained network; returns the metrics by epoch, and how much the logits of ONNX and Keras differ."""
     backend.select(params.backend)
-    from digits.model import classifier, export, network, training  # Keras: once the tracking store is connected
+    from digits.model import export, network, streaming, training  # Keras: once the tracking store is connected
 
-    train, validation = dataset.read_training(), dataset.read_processed("validation")
+    train, validation = streaming.load(params)
     with training.reproducible(params):
         net = network.build(params, train.images)
-        size = net.inference.count_params()
-        digits = np.count_nonzero(train.labels != dataset.NO_DIGIT)
-        print(
-            f"training {size:,} parameters on {digits:,} digits and {len(train.labels) - digits:,} pictures of no "
-            f"digit, with Keras on {params.backend}",
-            flush=True,
-        )
+        size, pictures = net.inference.count_params(), streaming.description(train)
+        print(f"training {size:,} parameters on {pictures}, with Keras on {params.backend}", flush=True)
         history = training.fit(net, train, validation, params, on_epoch, CHECKPOINT)
         training.save_weights(net.inference, WEIGHTS)
         export.save(net.inference, NETWORK)
-        exported = classifier.Classifier(NETWORK).predict(validation.images)
-        classes = np.column_stack([exported.logits, exported.score + logsumexp(exported.logits, axis=1)])
-        trained = training.logits(training.full_precision(net.inference, params), validation.images)
-        return history, float(np.abs(classes - trained).max())
+        trained = training.full_precision(net.inference, params)
+        return history, logit_difference(trained, training.validation_blocks(validation))
+
+
+def logit_difference(trained: Any, blocks: Iterable[Digits]) -> float:
+    """How much the logits of the exported file differ from those of the Keras model, on the digits of all blocks."""
+    from digits.model import classifier, training
+
+    exported, differences = classifier.Classifier(NETWORK), []
+    for block in blocks:
+        found = exported.predict(block.images)
+        classes = np.column_stack([found.logits, found.score + logsumexp(found.logits, axis=1)])
+        differences.append(np.abs(classes - training.logits(trained, block.images)).max())
+    return float(np.max(differences))  # NaN where one is
 
 
 def check_agreement(difference: float, bound: float) -> None:

@@ -258,6 +258,24 @@ def read_training() -> Digits:
     return Digits(np.concatenate([digits.images, others, cuts.images]), labels)
 
 
+def read_training_groups(file: pq.ParquetFile, groups: Sequence[int]) -> Digits:
+    """Row groups of a file that a network is trained on; of what is no digit, the rows of the training split."""
+    if "split" not in file.schema_arrow.names:
+        return _digits(file.read_row_groups(groups, ["image", "label"], use_threads=False))
+    table = file.read_row_groups(groups, ["image", "split"], use_threads=False)
+    images = _images(table.filter(pc.equal(table["split"], "train")))
+    return Digits(images, np.full(len(images), NO_DIGIT))
+
+
+def count_training_rows(file: pq.ParquetFile) -> list[int]:
+    """The rows of each row group that `read_training_groups` returns."""
+    groups = range(file.metadata.num_row_groups)
+    if "split" not in file.schema_arrow.names:
+        return [file.metadata.row_group(group).num_rows for group in groups]
+    splits = (file.read_row_group(group, ["split"])["split"] for group in groups)
+    return [pc.sum(pc.equal(split, "train")).as_py() or 0 for split in splits]
+
+
 def read_digits(table: Path | Iterable[Source]) -> Digits:
     """All digits of a processed split, by its path or its files."""
     return _digits(shards.read(table, ["image", "label"]))

@@ -15,14 +15,14 @@ WARP = AFFINE + 2 * GRID * GRID
 AUGMENTATION_PARAMETERS = WARP + APPEARANCE
 
 
-def sample_augmentation(seed: int, epoch: int, digits: int) -> np.ndarray:
-    """The augmentation parameters of an epoch, (digits, AUGMENTATION_PARAMETERS) float32.
+def sample_augmentation(seed: int, epoch: int, digits: int, step: int | None = None) -> np.ndarray:
+    """The augmentation parameters of an epoch, or of one step of it, (digits, AUGMENTATION_PARAMETERS) float32.
 
     Those of the affine warp and, at the end, of the appearance are uniform in -1 to 1, those of the elastic warp are
     standard normal. They come from NumPy, so that one device and several, TensorFlow and JAX, and a training that is
     resumed all see the same digits.
     """
-    random = np.random.default_rng((seed, epoch))
+    random = np.random.default_rng((seed, epoch) if step is None else (seed, epoch, 2, step))
     affine = random.uniform(-1, 1, (digits, AFFINE))
     elastic = random.standard_normal((digits, WARP - AFFINE))
     appearance = random.uniform(-1, 1, (digits, APPEARANCE))

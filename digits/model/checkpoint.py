@@ -7,25 +7,33 @@ from pathlib import Path
 
 import numpy as np
 
+from digits.data import stream
 from digits.data.dataset import Digits
 from digits.files import atomic_write
 from digits.model.keras_backend import BACKEND, keras
 from digits.model.network import Network
+from digits.model.streaming import Stream
 from digits.params import Train
 
 Metrics = dict[str, float]
 
 
-def key(train: Digits, validation: Digits, params: Train) -> str:
+def key(train: Digits | Stream, validation: Digits | Path, params: Train) -> str:
     """A hash of all that determines the result: only a training with the same key may be resumed."""
-    values = params.model_dump(exclude={"max_logit_difference"})  # a bound that changes no weight
+    # Bounds that change no weight, but for the size of the buffer of a stream, which is in its own key
+    values = params.model_dump(exclude={"max_logit_difference", "max_memory_mib"})
     settings = [json.dumps(values), BACKEND, *(version(name) for name in ("keras", BACKEND, "numpy"))]
     hashed = hashlib.sha256("\n".join(settings).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         hashed.update(path.read_bytes())
     for digits in (train, validation):
-        hashed.update(np.ascontiguousarray(digits.images).data)
-        hashed.update(np.ascontiguousarray(digits.labels).data)
+        if isinstance(digits, Stream):
+            hashed.update(digits.key().encode())
+        elif isinstance(digits, Path):
+            hashed.update(stream.content_hash(digits).encode())
+        else:
+            hashed.update(np.ascontiguousarray(digits.images).data)
+            hashed.update(np.ascontiguousarray(digits.labels).data)
     return hashed.hexdigest()
 
 

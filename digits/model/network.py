@@ -18,23 +18,30 @@ class Network(NamedTuple):
     """Two graphs over the same layers; both give (batch, 11) float32 logits, the last one of what is no digit.
 
     `inference` takes (batch, 28, 28) uint8 pixel values. `training` takes the digits by their rows in the training
-    split, (batch,) int32, and their augmentation parameters, (batch, AUGMENTATION_PARAMETERS) float32, as
-    `sample_augmentation` gives them.
+    split, (batch,) int32, or where they are streamed by their pixel values, and their augmentation parameters,
+    (batch, AUGMENTATION_PARAMETERS) float32, as `sample_augmentation` gives them.
     """
 
     training: keras.Model
     inference: keras.Model
 
 
-def build(params: Train, images: np.ndarray) -> Network:
-    """The network, with fresh weights, and its training split, (n, 28, 28) uint8, on the device."""
+def build(params: Train, images: np.ndarray | None = None) -> Network:
+    """The network, with fresh weights, and its training split, (n, 28, 28) uint8, on the device.
+
+    None where the training split is streamed.
+    """
     model = inference(params)
     _, scaled, body = model.layers
-    rows = keras.Input((), dtype="int32", name="rows")
+    if images is None:
+        digits = batch = keras.Input((DIGIT_SIZE, DIGIT_SIZE), dtype="uint8", name="batch")
+    else:
+        digits = keras.Input((), dtype="int32", name="rows")
+        batch = DeviceDataset(images)(digits)
     augmentation = keras.Input((AUGMENTATION_PARAMETERS,), dtype="float32", name="augmentation")
-    warped = Warp(params)(DeviceDataset(images)(rows), augmentation[:, :WARP])
+    warped = Warp(params)(batch, augmentation[:, :WARP])
     drawn = Appearance(params)(warped, augmentation[:, WARP:])
-    return Network(training=keras.Model([rows, augmentation], body(scaled(drawn))), inference=model)
+    return Network(training=keras.Model([digits, augmentation], body(scaled(drawn))), inference=model)
 
 
 def inference(params: Train) -> keras.Model:

@@ -1,25 +1,27 @@
 """Reproducible training, on one device or several, which can be resumed after an interruption."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax
 
+from digits.data import stream
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
 from digits.files import atomic_write
 from digits.model import checkpoint as checkpoints
-from digits.model.augmentation import sample_augmentation
 from digits.model.checkpoint import Metrics
+from digits.model.feeding import InMemory, Streamed
 from digits.model.keras_backend import BACKEND, keras
 from digits.model.network import Network, inference
 from digits.model.optimization import optimizer
+from digits.model.streaming import Stream
 from digits.params import Train
 
 BATCH = 840  # digits in each call of the network for inference; up to eight devices can share it
+BLOCK = 20 * BATCH  # digits of a streamed validation split in memory
 
 
 @contextmanager
@@ -69,53 +71,38 @@ def _choose(devices: list[str], params: Train) -> list[str]:
 
 def fit(
     network: Network,
-    train: Digits,
-    validation: Digits,
+    train: Digits | Stream,
+    validation: Digits | Path,
     params: Train,
     on_epoch: Callable[[int, Metrics, bool], None],
     checkpoint: Path | None,
 ) -> list[Metrics]:
-    """Train `network` in place on the split that it was built with; after each epoch call `on_epoch`.
+    """Train `network` in place; after each epoch call `on_epoch`.
 
-    `on_epoch` is called with the epoch's number, from 1, its metrics, and whether it was restored from `checkpoint`.
-    The state after each epoch is written to that file: an interrupted training is resumed from there, and ends with
-    the same bytes as one that was not interrupted. The caller removes the file once it has written the model. None
-    writes no file.
+    `train` is the split that the network was built with, or a stream where it was built with none. `validation` is a
+    path where it is streamed. `on_epoch` is called with the epoch's number, from 1, its metrics, and whether it was
+    restored from `checkpoint`. The state after each epoch is written to that file: an interrupted training is resumed
+    from there, and ends with the same bytes as one that was not interrupted. The caller removes the file once it has
+    written the model. None writes no file.
 
     Returns the metrics by epoch: `loss`, `accuracy`, `val_loss` and `val_accuracy`; losses in nats, accuracies 0 to 1.
     Those of the training split are measured on augmented digits and smoothed labels while the weights still change, so
     they are worse than those of the validation split.
     """
-    batch = min(params.batch_size, len(train.labels)) // params.devices * params.devices
-    steps = len(train.labels) // batch  # an incomplete last batch is dropped
-    _compile(network, steps, params)
+    feed = Streamed(train) if isinstance(train, Stream) else InMemory(train, params)
+    _compile(network, feed.steps, params)
     key = checkpoints.key(train, validation, params)
     history = checkpoints.restore(checkpoint, key, network) if checkpoint else []
     for number, metrics in enumerate(history, start=1):
         on_epoch(number, metrics, True)
-    one_hot = np.eye(NO_DIGIT + 1, dtype=np.float32)[train.labels]
     for epoch in range(len(history), params.epochs):
-        rows = np.random.default_rng((params.seed, epoch, 1)).permutation(len(train.labels))[: steps * batch]
-        augmentation = sample_augmentation(params.seed, epoch, len(rows))
-        batches = _batches((rows.astype(np.int32), augmentation), one_hot[rows], batch)
-        fitted = network.training.fit(**batches, shuffle=False, verbose=0).history
+        with feed.epoch(epoch) as batches:
+            fitted = network.training.fit(**batches, shuffle=False, verbose=0).history
         history.append({name: fitted[name][0] for name in ("loss", "accuracy")} | _validate(network, validation))
         if checkpoint:
             checkpoints.save(checkpoint, key, network, history)
         on_epoch(epoch + 1, history[-1], False)
     return history
-
-
-def _batches(inputs: tuple[np.ndarray, np.ndarray], one_hot: np.ndarray, batch: int) -> dict[str, Any]:
-    """An epoch's batches, in their order, as arguments of `keras.Model.fit`."""
-    if BACKEND != "tensorflow":
-        return {"x": list(inputs), "y": one_hot, "batch_size": batch}
-    import tensorflow as tf
-
-    # As Keras would make it, but without the thread that tunes the pipeline: every third epoch waited a second for it.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return {"x": tf.data.Dataset.from_tensor_slices((inputs, one_hot)).batch(batch).with_options(options)}
 
 
 def _compile(network: Network, steps: int, params: Train) -> None:
@@ -138,12 +125,20 @@ def _xla() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _validate(network: Network, digits: Digits) -> Metrics:
-    ten = logits(network.inference, digits.images)[:, :NO_DIGIT]  # as the exported file's probabilities
-    scores = log_softmax(ten.astype(np.float64), axis=1)
-    correct = scores.argmax(axis=1) == digits.labels
-    loss = -scores[np.arange(len(digits.labels)), digits.labels].mean()
-    return {"val_loss": float(loss), "val_accuracy": float(correct.mean())}
+def _validate(network: Network, validation: Digits | Path) -> Metrics:
+    digits, correct, loss = 0, 0, 0.0
+    for block in validation_blocks(validation):
+        ten = logits(network.inference, block.images)[:, :NO_DIGIT]  # as the exported file's probabilities
+        scores = log_softmax(ten.astype(np.float64), axis=1)
+        digits += len(block.labels)
+        correct += int(np.count_nonzero(scores.argmax(axis=1) == block.labels))
+        loss -= scores[np.arange(len(block.labels)), block.labels].sum()
+    return {"val_loss": float(loss / digits), "val_accuracy": correct / digits}
+
+
+def validation_blocks(validation: Digits | Path) -> Iterable[Digits]:
+    """The validation split in memory; a streamed one as blocks of digits."""
+    return stream.blocks(validation, BLOCK) if isinstance(validation, Path) else [validation]
 
 
 def logits(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -12,7 +12,6 @@ import optuna
 from optuna.trial import TrialState
 
 from digits import paths
-from digits.data import dataset
 from digits.errors import UserError
 from digits.model import backend
 from digits.params import Params
@@ -63,9 +62,9 @@ def _train(trial: optuna.Trial, task: Task) -> float | None:
     """The metric after the last epoch; None where the trial is pruned, as it also is where its metric is no number."""
     params, metric = task.params.train, task.params.tune.metric
     backend.select(params.backend)
-    from digits.model import export, network, training
+    from digits.model import export, network, streaming, training
 
-    train, validation = dataset.read_training(), dataset.read_processed("validation")
+    train, validation = streaming.load(params)
 
     def on_epoch(number: int, metrics: dict[str, float], restored: bool) -> None:
         live_run.log_epoch(number, metrics)
