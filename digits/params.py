@@ -181,6 +181,7 @@ class Train(Section):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     steps_per_execution: int = Field(ge=1, le=1000)
     devices: int = Field(ge=1, le=64)
+    processes: int = Field(ge=1, le=64)
     threads: int = Field(ge=1, le=1024)
     max_memory_mib: Number = Field(gt=0)
     max_logit_difference: Number = Field(gt=0, le=1)
@@ -197,8 +198,15 @@ class Train(Section):
 
     @model_validator(mode="after")
     def a_share_for_each_device(self) -> Self:
-        if self.batch_size % self.devices:
-            raise ValueError(f"batch_size = {self.batch_size} is not a multiple of devices = {self.devices}")
+        if self.processes > 1 and self.backend != "jax":
+            raise ValueError(
+                f"processes = {self.processes} needs backend = jax, not {self.backend}: change one of the two"
+            )
+        if self.batch_size % (self.devices * self.processes):
+            shares = f"devices = {self.devices}"
+            if self.processes > 1:
+                shares += f" x processes = {self.processes}"
+            raise ValueError(f"batch_size = {self.batch_size} is not a multiple of {shares}")
         return self
 
 

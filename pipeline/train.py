@@ -50,17 +50,26 @@ def printed(epochs: int, log_epoch: Callable[[int, Metrics], None]) -> Callable[
 def fit_and_export(params: Train, on_epoch: Callable[[int, Metrics, bool], None]) -> tuple[list[Metrics], float]:
     """Write the trained network; returns the metrics by epoch, and how much the logits of ONNX and Keras differ."""
     backend.select(params.backend)
-    from digits.model import export, network, streaming, training  # Keras: once the tracking store is connected
+    from digits.model import export, group_training, network, streaming, training  # Keras: after the tracking store
 
-    train, validation = streaming.load(params)
+    train, validation = streaming.load(params, processes=params.processes)
+    place = f"{params.backend} in {params.processes} processes" if params.processes > 1 else params.backend
+
+    def on_start(size: int) -> None:
+        pictures = streaming.description(train)
+        print(f"training {size:,} parameters on {pictures}, with Keras on {place}", flush=True)
+
     with training.reproducible(params):
-        net = network.build(params, train.images)
-        size, pictures = net.inference.count_params(), streaming.description(train)
-        print(f"training {size:,} parameters on {pictures}, with Keras on {params.backend}", flush=True)
-        history = training.fit(net, train, validation, params, on_epoch, CHECKPOINT)
-        training.save_weights(net.inference, WEIGHTS)
-        export.save(net.inference, NETWORK)
-        trained = training.full_precision(net.inference, params)
+        if params.processes > 1:
+            model, history = group_training.fit(params, on_start, on_epoch, CHECKPOINT)
+        else:
+            net = network.build(params, train.images)
+            model = net.inference
+            on_start(model.count_params())
+            history = training.fit(net, train, validation, params, on_epoch, CHECKPOINT)
+        training.save_weights(model, WEIGHTS)
+        export.save(model, NETWORK)
+        trained = training.full_precision(model, params)
         return history, logit_difference(trained, training.validation_blocks(validation))
 
 

@@ -12,13 +12,14 @@ from digits.data.dataset import Digits
 from digits.files import atomic_write
 from digits.model.keras_backend import BACKEND, keras
 from digits.model.network import Network
+from digits.model.parts import Part
 from digits.model.streaming import Stream
 from digits.params import Train
 
 Metrics = dict[str, float]
 
 
-def key(train: Digits | Stream, validation: Digits | Path, params: Train) -> str:
+def key(train: Digits | Stream | Part, validation: Digits | Path, params: Train) -> str:
     """A hash of all that determines the result: only a training with the same key may be resumed."""
     # Bounds that change no weight, but for the size of the buffer of a stream, which is in its own key
     values = params.model_dump(exclude={"max_logit_difference", "max_memory_mib"})
@@ -27,7 +28,7 @@ def key(train: Digits | Stream, validation: Digits | Path, params: Train) -> str
     for path in sorted(Path(__file__).parent.glob("*.py")):
         hashed.update(path.read_bytes())
     for digits in (train, validation):
-        if isinstance(digits, Stream):
+        if isinstance(digits, Stream | Part):
             hashed.update(digits.key().encode())
         elif isinstance(digits, Path):
             hashed.update(stream.content_hash(digits).encode())

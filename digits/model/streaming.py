@@ -14,6 +14,7 @@ from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
 from digits.model.augmentation import AUGMENTATION_PARAMETERS, sample_augmentation
+from digits.model.parts import Part
 from digits.model.shuffling import ShuffleBuffer, shuffled, spread
 from digits.params import Train
 from digits.paths import NON_DIGITS, PAGE_CUTS, PROCESSED
@@ -93,21 +94,26 @@ def _check_room(room: int, chunks: Sequence[stream.Chunk], batch: int, params: T
         )
 
 
-def load(params: Train, process: int = 0, processes: int = 1) -> tuple[Digits | Stream, Digits | Path]:
+def load(params: Train, process: int = 0, processes: int = 1) -> tuple[Digits | Stream | Part, Digits | Path]:
     """What the pipeline trains on and its validation split: in memory, or streamed where they need more of it.
 
-    A validation split that is streamed is given by its path.
+    A validation split that is streamed is given by its path, as it also is to several processes, which get their part
+    of what is trained on.
     """
     tables, validation = [PROCESSED / "train.parquet", NON_DIGITS, PAGE_CUTS], PROCESSED / "validation.parquet"
     rows = sum(map(shards.count_rows, [*tables, validation]))
     if rows * IN_MEMORY <= params.max_memory_mib * 2**20:
+        if processes > 1:
+            return Part(tables, params, process, processes), validation
         return dataset.read_training(), dataset.read_processed("validation")
     return Stream(tables, params, process, processes), validation
 
 
-def description(train: Digits | Stream) -> str:
+def description(train: Digits | Stream | Part) -> str:
     """What is trained on, as text."""
     if isinstance(train, Stream):
         return f"{train.rows:,} pictures, streamed with {train.capacity:,} in memory"
+    if isinstance(train, Part):
+        return f"{train.rows:,} pictures"
     digits = np.count_nonzero(train.labels != NO_DIGIT)
     return f"{digits:,} digits and {len(train.labels) - digits:,} pictures of no digit"

@@ -12,28 +12,32 @@ from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
 from digits.files import atomic_write
 from digits.model import checkpoint as checkpoints
+from digits.model import distribution
 from digits.model.checkpoint import Metrics
 from digits.model.feeding import InMemory, Streamed
 from digits.model.keras_backend import BACKEND, keras
 from digits.model.network import Network, inference
 from digits.model.optimization import optimizer
+from digits.model.parts import Part
 from digits.model.streaming import Stream
 from digits.params import Train
+from digits.processes import suppress_native_stderr
 
 BATCH = 840  # digits in each call of the network for inference; up to eight devices can share it
 BLOCK = 20 * BATCH  # digits of a streamed validation split in memory
 
 
 @contextmanager
-def reproducible(params: Train) -> Iterator[None]:
-    """Set the seed, the threads and the devices: build and fit inside the block.
+def reproducible(params: Train, processes: int = 1) -> Iterator[None]:
+    """Set the seed, the threads and the devices, of several processes where they are connected: build and fit inside.
 
     The same machine, number of threads and number of devices then give the same bytes. TensorFlow takes the threads
     only once a process. Raises UserError where there are fewer devices than `train.devices`.
     """
-    keras.utils.set_random_seed(params.seed)
+    with suppress_native_stderr():  # Keras imports TensorFlow for it, on another backend too
+        keras.utils.set_random_seed(params.seed)
     keras.config.set_dtype_policy(params.precision)
-    with _tensorflow(params) if BACKEND == "tensorflow" else _other(params):
+    with _tensorflow(params) if BACKEND == "tensorflow" else _other(params, processes):
         yield
 
 
@@ -53,29 +57,33 @@ def _tensorflow(params: Train) -> Iterator[None]:
 
 
 @contextmanager
-def _other(params: Train) -> Iterator[None]:
-    if params.devices > 1:
-        devices = _choose(keras.distribution.list_devices(), params)
+def _other(params: Train, processes: int) -> Iterator[None]:
+    if params.devices * processes > 1:
+        devices = _choose(keras.distribution.list_devices(), params, processes)  # of all processes
         keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False))
     yield
 
 
-def _choose(devices: list[str], params: Train) -> list[str]:
-    if len(devices) < params.devices:
+def _choose(devices: list[str], params: Train, processes: int = 1) -> list[str]:
+    wanted = params.devices * processes
+    if len(devices) < wanted:
+        each = f" in each of {processes} processes" if processes > 1 else ""
         raise UserError(
-            f"train.devices = {params.devices}, but {BACKEND} finds {len(devices)} on this machine: "
+            f"train.devices = {params.devices}{each}, but {BACKEND} finds {len(devices)} on this machine: "
             f"{', '.join(devices)}; lower it in params.yaml"
         )
-    return devices[: params.devices]
+    return devices[:wanted]
 
 
 def fit(
     network: Network,
-    train: Digits | Stream,
+    train: Digits | Stream | Part,
     validation: Digits | Path,
     params: Train,
     on_epoch: Callable[[int, Metrics, bool], None],
     checkpoint: Path | None,
+    process: int = 0,
+    processes: int = 1,
 ) -> list[Metrics]:
     """Train `network` in place; after each epoch call `on_epoch`.
 
@@ -83,26 +91,34 @@ def fit(
     path where it is streamed. `on_epoch` is called with the epoch's number, from 1, its metrics, and whether it was
     restored from `checkpoint`. The state after each epoch is written to that file: an interrupted training is resumed
     from there, and ends with the same bytes as one that was not interrupted. The caller removes the file once it has
-    written the model. None writes no file.
+    written the model. None writes no file. Where several processes train together, each calls this with its part and
+    its number `process`; all get the same weights and metrics, and process 0 writes the file.
 
     Returns the metrics by epoch: `loss`, `accuracy`, `val_loss` and `val_accuracy`; losses in nats, accuracies 0 to 1.
     Those of the training split are measured on augmented digits and smoothed labels while the weights still change, so
     they are worse than those of the validation split.
     """
-    feed = Streamed(train) if isinstance(train, Stream) else InMemory(train, params)
+    feed = _feed(train, params)
     _compile(network, feed.steps, params)
     key = checkpoints.key(train, validation, params)
     history = checkpoints.restore(checkpoint, key, network) if checkpoint else []
     for number, metrics in enumerate(history, start=1):
         on_epoch(number, metrics, True)
+    validate = _validator(network, validation, params, process, processes)
     for epoch in range(len(history), params.epochs):
         with feed.epoch(epoch) as batches:
             fitted = network.training.fit(**batches, shuffle=False, verbose=0).history
-        history.append({name: fitted[name][0] for name in ("loss", "accuracy")} | _validate(network, validation))
-        if checkpoint:
+        history.append({name: fitted[name][0] for name in ("loss", "accuracy")} | validate())
+        if checkpoint and process == 0:
             checkpoints.save(checkpoint, key, network, history)
         on_epoch(epoch + 1, history[-1], False)
     return history
+
+
+def _feed(train: Digits | Stream | Part, params: Train) -> InMemory | Streamed | Part:
+    if isinstance(train, Part):
+        return train
+    return Streamed(train) if isinstance(train, Stream) else InMemory(train, params)
 
 
 def _compile(network: Network, steps: int, params: Train) -> None:
@@ -125,15 +141,41 @@ def _xla() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _validate(network: Network, validation: Digits | Path) -> Metrics:
-    digits, correct, loss = 0, 0, 0.0
-    for block in validation_blocks(validation):
-        ten = logits(network.inference, block.images)[:, :NO_DIGIT]  # as the exported file's probabilities
-        scores = log_softmax(ten.astype(np.float64), axis=1)
-        digits += len(block.labels)
-        correct += int(np.count_nonzero(scores.argmax(axis=1) == block.labels))
-        loss -= scores[np.arange(len(block.labels)), block.labels].sum()
-    return {"val_loss": float(loss / digits), "val_accuracy": correct / digits}
+def _validator(
+    network: Network, validation: Digits | Path, params: Train, process: int, processes: int
+) -> Callable[[], Metrics]:
+    """A function that measures the network on the validation split; of several processes each measures a part."""
+    if processes == 1:
+        return lambda: _metrics(_sums(network.inference, validation_blocks(validation)))
+    with distribution.local():
+        own = inference(params)
+    part = slice(process, None, processes)
+
+    def validate() -> Metrics:
+        with distribution.local():
+            own.set_weights(network.inference.get_weights())
+            blocks = (Digits(images[part], labels[part]) for images, labels in validation_blocks(validation))
+            sums = _sums(own, blocks)
+        return _metrics(distribution.total(sums))
+
+    return validate
+
+
+def _sums(model: keras.Model, blocks: Iterable[Digits]) -> np.ndarray:
+    """(3,) float64: the number of digits, of those that are read correctly, and the sum of their losses in nats."""
+    sums = np.zeros(3)
+    for images, labels in blocks:
+        if len(labels):
+            ten = logits(model, images)[:, :NO_DIGIT]  # as the exported file's probabilities
+            scores = log_softmax(ten.astype(np.float64), axis=1)
+            losses = -scores[np.arange(len(labels)), labels]
+            sums += np.array([len(labels), np.count_nonzero(scores.argmax(axis=1) == labels), losses.sum()])
+    return sums
+
+
+def _metrics(sums: np.ndarray) -> Metrics:
+    digits, correct, loss = sums.tolist()
+    return {"val_loss": loss / digits, "val_accuracy": correct / digits}
 
 
 def validation_blocks(validation: Digits | Path) -> Iterable[Digits]:

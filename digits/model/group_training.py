@@ -1,0 +1,79 @@
+"""Training in several processes on this machine, each with its part of every batch; this one writes what they make."""
+
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from digits.model import distribution, process_group
+from digits.model.process_group import LostProcessError, Member
+from digits.params import Train
+
+if TYPE_CHECKING:
+    from digits.model.keras_backend import keras
+
+INDENT = " " * len("error: ")  # of a message's second line
+Metrics = dict[str, float]
+
+
+def fit(
+    params: Train, on_start: Callable[[int], None], on_epoch: Callable[[int, Metrics, bool], None], checkpoint: Path
+) -> tuple["keras.Model", list[Metrics]]:
+    """Train in `train.processes` new processes; returns the network for inference, here, and the metrics by epoch.
+
+    `on_start` is called with the count of the network's parameters; `on_epoch`, `checkpoint` and the metrics are those
+    of `training.fit`. The batches are those of one process, so the results differ by the order of sums only. The same
+    number of processes and threads gives the same bytes.
+
+    Raises UserError where a process is lost. The others are then ended, and the next call resumes from `checkpoint`.
+    """
+    finished = 0
+
+    def on_message(message: tuple[Any, ...]) -> None:
+        nonlocal finished
+        kind, *content = message
+        if kind == "start":
+            on_start(*content)
+        else:
+            finished = content[0]
+            on_epoch(*content)
+
+    arguments = params, _free_port(), checkpoint
+    try:
+        weights, history = process_group.run(_fit_part, arguments, params.processes, on_message)
+    except LostProcessError as error:
+        then = f"resumes after epoch {finished} of {params.epochs}" if finished else "begins again"
+        raise LostProcessError(f"training: {error}\n{INDENT}the others were ended; the same command {then}") from error
+    from digits.model import network
+
+    model = network.inference(params)
+    model.set_weights(weights)
+    return model, history
+
+
+def _fit_part(
+    member: Member, params: Train, port: int, checkpoint: Path
+) -> tuple[list[np.ndarray], list[Metrics]] | None:
+    """What each of the processes does; process 0 sends what the others compute as well."""
+    distribution.connect(params, member.number, port)
+    from digits.model import network, streaming, training  # Keras: once connected
+
+    train, validation = streaming.load(params, member.number, member.processes)
+    with training.reproducible(params, member.processes):
+        net = network.build(params, train.images)
+        member.send(("start", net.inference.count_params()))
+
+        def on_epoch(number: int, metrics: Metrics, restored: bool) -> None:
+            member.send(("epoch", number, metrics, restored))
+
+        history = training.fit(net, train, validation, params, on_epoch, checkpoint, member.number, member.processes)
+        return (net.inference.get_weights(), history) if member.number == 0 else None
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as one:
+        one.bind((distribution.LOOPBACK, 0))
+        return one.getsockname()[1]

@@ -1,0 +1,64 @@
+"""The part that one of several processes has of training data which fits in memory."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digits.data import stream
+from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
+from digits.data.stacks import DIGIT_SIZE
+from digits.model.augmentation import sample_augmentation
+from digits.params import Train
+
+
+class Part:
+    """A process's rows of each batch, in the batches that one process makes of the same data.
+
+    Each epoch's order is that of all rows, so that any process can need any row: before each epoch the files are read
+    through, and only the rows that this process needs in it are kept, one of `processes` parts.
+    """
+
+    images = None  # on the device
+
+    def __init__(self, tables: Sequence[Path], params: Train, process: int, processes: int) -> None:
+        self.tables, self.params, self.process, self.processes = tables, params, process, processes
+        self.chunks = stream.chunks(tables, ROWS_PER_GROUP)
+        self.rows = sum(chunk.rows for chunk in self.chunks)
+        shared_by = params.devices * processes
+        self.batch = min(params.batch_size, self.rows) // shared_by * shared_by
+        self.steps = self.rows // self.batch  # an incomplete last batch is dropped
+
+    def key(self) -> str:
+        """What determines the batches, apart from the parameters: the files."""
+        return json.dumps([stream.content_hash(table) for table in self.tables])
+
+    @contextmanager
+    def epoch(self, epoch: int) -> Iterator[dict[str, Any]]:
+        """This process's rows of an epoch's batches, as arguments of `keras.Model.fit`."""
+        order = np.random.default_rng((self.params.seed, epoch, 1)).permutation(self.rows)
+        augmentation = sample_augmentation(self.params.seed, epoch, self.steps * self.batch)[self._own]
+        digits = self._read(order[: self.steps * self.batch][self._own])
+        one_hot = np.eye(NO_DIGIT + 1, dtype=np.float32)[digits.labels]
+        yield {"x": [digits.images, augmentation], "y": one_hot, "batch_size": self.batch // self.processes}
+
+    @property
+    def _own(self) -> np.ndarray:
+        """The places of this process's rows in an epoch's order."""
+        places = np.arange(self.steps * self.batch)
+        return places.reshape(self.steps, self.processes, -1)[:, self.process].ravel()
+
+    def _read(self, rows: np.ndarray) -> Digits:
+        """The digits at these rows of the tables, in this order, holding one chunk more than these at a time."""
+        images, labels = np.empty((len(rows), DIGIT_SIZE, DIGIT_SIZE), np.uint8), np.empty(len(rows), np.int64)
+        places = np.argsort(rows)
+        sorted_rows, first = rows[places], 0
+        for digits in stream.read(self.chunks):
+            start, end = np.searchsorted(sorted_rows, [first, first + len(digits.labels)])
+            wanted, to = sorted_rows[start:end] - first, places[start:end]
+            images[to], labels[to] = digits.images[wanted], digits.labels[wanted]
+            first += len(digits.labels)
+        return Digits(images, labels)
