@@ -1,0 +1,107 @@
+"""Training in two processes: the losses of one, one writer, and what a killed process leaves. Some four minutes."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from digits.files import digest
+from tests.scratch import Project, copy
+from tests.tracking_store import client_of, runs_of
+
+TRAIN = (sys.executable, "-m", "pipeline.train")
+# Of few and small steps the losses differ by the order of float sums only; many steps multiply such a difference.
+SLOW = {"backend": "jax", "epochs": 4, "learning_rate": 0.002, "adam_learning_rate": 0.002}
+TOLERANCE = 1e-4  # nats: statistics of half a batch each would change the losses by 1e-2
+OUTPUTS = ("models/network.onnx", "models/digits.weights.h5", "metrics/train.json", "reports/plots/history.csv")
+END_SECONDS = 60  # from the kill to the end of the command; it takes one, and more on a busy machine
+
+
+def project_with(template: Path, folder: Path, processes: int) -> Project:
+    project = copy(template, folder / "digits")
+    project.set_params(train={**SLOW, "processes": processes})
+    for output in OUTPUTS:
+        (project.root / output).unlink(missing_ok=True)
+    return project
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, prepared_template) -> dict[int, Project]:
+    """The same training in one and in two processes."""
+    found = {}
+    for processes in (1, 2):
+        found[processes] = project_with(prepared_template, tmp_path_factory.mktemp("trained"), processes)
+        (found[processes].root / "printed").write_text(found[processes].run(*TRAIN))
+    return found
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory, prepared_template) -> Project:
+    """A training in two processes of which one was killed after an epoch; what it printed is in `printed`."""
+    project = project_with(prepared_template, tmp_path_factory.mktemp("killed"), 2)
+    with project.start(*TRAIN) as command:
+        printed = ""
+        while "epoch   1/4" not in printed:
+            line = command.stdout.readline()
+            assert line, printed
+            printed += line
+        workers = workers_of(command.pid)
+        os.kill(workers[-1].pid, signal.SIGKILL)
+        rest, _ = command.communicate(timeout=END_SECONDS)
+    assert command.returncode == 1
+    assert not [worker for worker in workers if worker.is_running()]
+    (project.root / "printed").write_text(printed + rest)
+    return project
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    found = [child for child in psutil.Process(pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    assert len(found) == 2
+    return found
+
+
+def history(project: Project) -> pd.DataFrame:
+    return pd.read_csv(project.root / "reports" / "plots" / "history.csv", index_col="epoch")
+
+
+def test_two_processes_have_the_losses_of_one(trained):
+    one, two = (history(trained[processes]) for processes in (1, 2))
+    assert list(one.columns) == list(two.columns)
+    assert len(one) == len(two) == 4
+    for name in ("loss", "val_loss"):
+        np.testing.assert_allclose(two[name], one[name], rtol=0, atol=TOLERANCE)
+    assert one["loss"].iloc[-1] < one["loss"].iloc[0]
+    assert digest(trained[1].root / OUTPUTS[0], "md5") != digest(trained[2].root / OUTPUTS[0], "md5")  # two were used
+
+
+def test_one_process_writes_the_record(trained):
+    runs = runs_of(client_of(f"sqlite:///{trained[2].root}/mlflow.db"))
+    assert [run.info.status for run in runs] == ["FINISHED"]
+    assert runs[0].data.params["train.processes"] == "2"
+    printed = (trained[2].root / "printed").read_text()
+    assert printed.count("epoch   1/4") == 1
+    assert "with Keras on jax in 2 processes" in printed
+    assert "Gloo" not in printed
+
+
+def test_killed_process_ends_the_training_with_a_clear_error(killed):
+    printed = (killed.root / "printed").read_text()
+    last = printed.rstrip().splitlines()[-2:]
+    assert last[0].startswith("error: training: process 1 of 2 (")
+    assert "was killed by SIGKILL" in last[0]
+    assert "the same command resumes after epoch" in last[1]
+    assert "Traceback" not in printed
+    assert not [output for output in OUTPUTS if (killed.root / output).exists()]
+
+
+def test_next_run_resumes_and_ends_with_the_same_bytes(killed, trained):
+    printed = killed.run(*TRAIN)
+    assert "restored from" in printed
+    for output in OUTPUTS[:2]:
+        assert digest(killed.root / output, "md5") == digest(trained[2].root / output, "md5")
+    assert history(killed).equals(history(trained[2]))
