@@ -22,7 +22,9 @@ from digits.files import digest, read_json, write_json
 
 LIST = "shards.json"
 PATTERN = "part-*.parquet"
-
+PARTIAL = ".partial-"  # and a random name: several processes may write the same shard
+CREATE = "create the bucket, or correct spark.storage in params.yaml"
+CHECK = "check the network, AWS_ENDPOINT_URL and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
 Source = str | IO[bytes]  # of a file: its path, its address, or the open file
 
@@ -61,21 +63,22 @@ def addresses(content: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def opened(source: Source) -> Iterator[pq.ParquetFile]:
-    """A Parquet file, by its path, its address or an open file. Raises UserError where it is damaged."""
+    """A Parquet file, by its path, its address or an open file. Raises UserError where it is damaged or missing."""
     try:
         if isinstance(source, str) and is_remote(source):
-            with _remote(source)[0].open(source, "rb") as remote, pq.ParquetFile(remote) as file:
-                yield file
+            with _storage_errors(source, _restore(source)):
+                system, path = _remote(source)
+                with system.open(path, "rb") as remote, _parquet(remote) as file:
+                    yield file
         else:
-            with pq.ParquetFile(source) as file:
+            with _parquet(source) as file:
                 yield file
     except (pa.ArrowException, OSError) as error:
         if getattr(error, "errno", None) is not None:  # of the system, not Arrow's
             raise
         name = redact(source) if isinstance(source, str) else getattr(source, "name", "a file")
         cause = " ".join(str(error).split())
-        restore = "`dvc checkout` restores what DVC keeps, or remove it and run `dvc repro`"
-        raise UserError(f"{name} is damaged: {cause}; {restore}") from None
+        raise UserError(f"{name} is damaged: {cause}; {_restore(name)}") from None
 
 
 def read(table: Path | Iterable[Source], columns: Sequence[str] | None = None) -> pa.Table:
@@ -111,10 +114,10 @@ def write(destination: Destination, number: int, schema: pa.Schema, tables: Iter
         remote, name = bool(destination.storage), part_name(number)
         local = Path(temporary_folder) if remote else destination.folder
         local.mkdir(parents=True, exist_ok=True)
-        temporary = local / f".partial-{uuid4().hex}"
+        temporary = local / f"{PARTIAL}{uuid4().hex}"
         rows = 0
         try:
-            with pq.ParquetWriter(temporary, schema) as writer:
+            with pq.ParquetWriter(temporary, schema, write_page_checksum=True) as writer:
                 for table in tables:
                     writer.write_table(table)
                     rows += table.num_rows
@@ -125,8 +128,10 @@ def write(destination: Destination, number: int, schema: pa.Schema, tables: Iter
                 return Shard(name, rows, "")
             sha256 = digest(temporary, "sha256")
             name = f"part-{number:05d}-{sha256[:16]}.parquet"
-            system, path = _remote(f"{destination.storage}/{name}")
-            system.put_file(str(temporary), path)
+            address = f"{destination.storage}/{name}"
+            with _storage_errors(address, CREATE):
+                system, path = _remote(address)
+                system.put_file(str(temporary), path)
             return Shard(name, rows, sha256)
         finally:
             temporary.unlink(missing_ok=True)
@@ -134,6 +139,8 @@ def write(destination: Destination, number: int, schema: pa.Schema, tables: Iter
 
 def finish(destination: Destination, written: Sequence[Shard], schema: pa.Schema) -> int:
     """Complete a table whose shards are written; returns its rows. A table without rows gets one file without any."""
+    for incomplete in destination.folder.glob(f"{PARTIAL}*"):  # of a process that was killed
+        incomplete.unlink()
     kept = [shard for shard in written if shard.rows]
     if not kept:
         destination.folder.mkdir(parents=True, exist_ok=True)
@@ -155,9 +162,42 @@ def is_remote(address: str) -> bool:
     return "://" in address
 
 
+def _parquet(source: str | IO[bytes]) -> pq.ParquetFile:
+    return pq.ParquetFile(source, page_checksum_verification=True)
+
+
 def _remote(address: str) -> tuple[Any, str]:
     """fsspec's file system of an address, and the path there."""
     import fsspec
 
     options = {"auto_mkdir": True} if address.startswith("file://") else {}
     return fsspec.url_to_fs(address, **options)
+
+
+@contextmanager
+def _storage_errors(address: str, hint: str) -> Iterator[None]:
+    """Raise what a file system raises as a UserError with the address; `hint` says what to do where it is not there."""
+    try:
+        yield
+    except FileNotFoundError as error:  # its text may name only the path
+        raise UserError(redact(f"{address} does not exist, or its bucket: {error}; {hint}")) from None
+    except Exception as error:
+        if not _is_of_storage(error):
+            raise
+        raise UserError(redact(f"{address} is out of reach: {type(error).__name__}: {error}; {CHECK}")) from None
+
+
+def _is_of_storage(error: Exception) -> bool:
+    """Whether a file system raised it, and not who reads the file: each of fsspec's has errors of its own."""
+    return isinstance(error, PermissionError | ConnectionError | TimeoutError) or type(error).__module__.startswith(
+        ("botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs", "azure", "google")
+    )
+
+
+def _restore(name: str) -> str:
+    if is_remote(name):
+        return (
+            "restore it from a version that the bucket keeps, or write it again: `dvc repro --force --single-item` and "
+            "the stage that wrote it"
+        )
+    return "`dvc checkout` restores what DVC keeps, or remove it and run `dvc repro`"

@@ -5,15 +5,17 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from digits.errors import UserError
 from digits.params import Spark
-from digits.spark import java
+from digits.spark import cluster, java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+LOOPBACK = "127.0.0.1"
 
 
 @contextmanager
@@ -23,29 +25,55 @@ def session(params: Spark) -> Iterator["SparkSession"]:
         raise UserError("engine = spark needs PySpark, which is not installed: `make spark`, or set engine: pandas")
     java.require()
     warnings.filterwarnings("ignore", module="pyspark")
-    from pyspark.sql import SparkSession
-
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    builder = SparkSession.builder.appName("digits").master(params.master)
-    for name, value in _settings(params).items():
-        builder = builder.config(name, value)
-    spark = builder.getOrCreate()
+    spark = _start(params)
     spark.sparkContext.setLogLevel("OFF")  # a failure is raised, in words
+    spark.sparkContext.environment.update(cluster.worker_environment())
     try:
-        yield spark
+        with cluster.require_executors(spark, params) if _is_standalone(params) else nullcontext():
+            yield spark
     finally:
         spark.stop()
 
 
+def _start(params: Spark) -> "SparkSession":
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    settings = _settings(params)
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    if params.master.startswith("local") or "PYSPARK_PYTHON" not in os.environ:  # a cluster's may be elsewhere
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+    if host := settings.get("spark.driver.host"):
+        os.environ.setdefault("SPARK_LOCAL_IP", host)  # else its JVM warns of addresses that it does not use
+    builder = SparkSession.builder.appName("digits").master(params.master)
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    try:
+        return builder.getOrCreate()
+    except (Py4JError, PySparkException) as error:
+        cause = getattr(error, "java_exception", None)
+        raise UserError(
+            f"Spark did not start: {cause.getMessage() if cause else error}; correct the section spark of params.yaml"
+        ) from None
+
+
 def _settings(params: Spark) -> dict[str, str]:
-    local = params.master.startswith("local")
-    return {
+    settings = {
         "spark.driver.memory": params.driver_memory,
         "spark.executor.memory": params.executor_memory,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
-        # Without it Spark looks up this machine's name, which a machine without a network cannot resolve
-        **({"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"} if local else {}),
     }
+    if params.master.startswith("local"):
+        # Without it Spark looks up this machine's name, which a machine without a network cannot resolve
+        return {**settings, "spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
+    if _is_standalone(params):
+        return {**settings, **cluster.settings(params, cluster.driver_host(params.master))}
+    return settings
+
+
+def _is_standalone(params: Spark) -> bool:
+    return params.master.startswith(cluster.STANDALONE)
