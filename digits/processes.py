@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 MIN_PARALLEL_WORKLOAD = 8_000  # pictures: for fewer, starting the processes takes longer than it saves
 PREFETCH = 2  # items per process that are submitted before the first result is taken: bounds the memory
@@ -139,16 +139,17 @@ def exit_with_parent() -> None:
 
 
 @contextmanager
-def suppress_native_stderr() -> Iterator[None]:
-    """Drop what native code writes to standard error while the block runs. Exceptions are not affected.
+def suppress_native_stderr(into: IO[bytes] | None = None) -> Iterator[None]:
+    """Drop what native code, and processes that it starts, write to standard error, or write it to the file `into`.
 
-    Some libraries log before any setting of theirs is read, so the file descriptor itself is redirected.
+    Some libraries log before any setting of theirs is read, so the file descriptor itself is redirected. Exceptions are
+    not affected.
     """
     sys.stderr.flush()
     saved = os.dup(2)
     try:
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
+        os.dup2(into.fileno() if into else null, 2)
         os.close(null)
         yield
     finally:

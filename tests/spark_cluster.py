@@ -1,6 +1,8 @@
 """A standalone Spark cluster on loopback: a master and workers, each a process of its own, from the package pyspark."""
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -9,12 +11,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+import pytest
+import yaml
 
 from tests.loopback import free_port, wait_for
+from tests.scratch import Project
 
 DEPLOY = "org.apache.spark.deploy"
 START_SECONDS = 180
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # a JVM that starts in half the time, as JDK_JAVA_OPTIONS
+
+skip_without_spark = pytest.mark.skipif(
+    importlib.util.find_spec("pyspark") is None or shutil.which("java") is None, reason="PySpark or Java is missing"
+)
+
+PARAMS = {"driver_memory": "512m", "executor_memory": "512m", "pictures_per_shard": 40}  # a JVM needs 450 MB
 
 
 class Cluster(NamedTuple):
@@ -24,6 +35,10 @@ class Cluster(NamedTuple):
     master: subprocess.Popen
     workers: list[subprocess.Popen]
     folder: Path
+
+    def executors(self) -> list[psutil.Process]:
+        """The executors' processes that run now: their JVMs, and Python."""
+        return [one for worker in self.workers for one in family(worker.pid) if command(one)]
 
 
 @contextmanager
@@ -56,6 +71,21 @@ def cluster(folder: Path, workers: int = 2, memory: str = "1g") -> Iterator[Clus
             kill(process)
 
 
+def on_spark(project: Project, **changes: object) -> Project:
+    """Set `engine: spark` in a scratch project, and keys of its section `spark`."""
+    path = project.root / "params.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["engine"] = "spark"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    project.set_params(spark={**PARAMS, **changes})
+    return project
+
+
+def partial_files(project: Project) -> list[Path]:
+    """What an interrupted stage left."""
+    return [path for path in project.root.rglob(".partial-*") if ".dvc" not in path.parts]
+
+
 def start(environment: Mapping[str, str], log: Path, *command: str) -> subprocess.Popen:
     """Start a class of Spark with its output in the file `log`."""
     import pyspark
@@ -76,6 +106,14 @@ def family(pid: int) -> list[psutil.Process]:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def command(process: psutil.Process) -> str:
+    """A process's command line; empty where it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def kill(process: subprocess.Popen) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STANDALONE = "spark://"
 CONNECT_SECONDS = 5  # to a master
-EXECUTOR_SECONDS = 60  # that work waits for an executor: its JVM starts in some 5 s
+EXECUTOR_SECONDS = 120  # that work waits for an executor: its JVM starts in some 5 s
 POLL_SECONDS = 1.0
 # What the executors need to read and write object storage, as boto3 names it
 CREDENTIALS = (
@@ -46,8 +46,8 @@ def driver_host(master: str) -> str:
     """
     causes = []
     for address in master.removeprefix(STANDALONE).split(","):
-        parts = urlsplit(f"//{address}")
         try:
+            parts = urlsplit(f"//{address}")
             with socket.create_connection((parts.hostname or "", parts.port or 7077), CONNECT_SECONDS) as connection:
                 return connection.getsockname()[0]
         except (OSError, ValueError) as error:

@@ -6,10 +6,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING
 
 from digits.errors import UserError
 from digits.params import Spark
+from digits.processes import suppress_native_stderr
 from digits.spark import cluster, java
 
 if TYPE_CHECKING:
@@ -49,13 +51,22 @@ def _start(params: Spark) -> "SparkSession":
     builder = SparkSession.builder.appName("digits").master(params.master)
     for name, value in settings.items():
         builder = builder.config(name, value)
-    try:
-        return builder.getOrCreate()
-    except (Py4JError, PySparkException) as error:
-        cause = getattr(error, "java_exception", None)
-        raise UserError(
-            f"Spark did not start: {cause.getMessage() if cause else error}; correct the section spark of params.yaml"
-        ) from None
+    with TemporaryFile() as log:  # the JVM writes warnings before it takes a level of them
+        try:
+            with suppress_native_stderr(log):
+                return builder.getOrCreate()
+        except (Py4JError, PySparkException) as error:
+            raise UserError(
+                f"Spark did not start: {_cause(error, log)}; correct the section spark of params.yaml"
+            ) from None
+
+
+def _cause(error: Exception, log: IO[bytes]) -> str:
+    """What the JVM raised, or wrote to standard error where there is none."""
+    if thrown := getattr(error, "java_exception", None):
+        return str(thrown.getMessage())
+    log.seek(0)
+    return " ".join(log.read().decode(errors="replace").split("\n")[-3:]).strip() or str(error)
 
 
 def _settings(params: Spark) -> dict[str, str]:

@@ -3,12 +3,12 @@
 The tests run in their order: each of the later ones leaves the cluster with fewer workers.
 """
 
-import importlib.util
 import os
-import shutil
+import signal
 import sys
-import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,19 +17,29 @@ import pyarrow as pa
 import pytest
 
 from digits.data import shards
+from digits.data.dataset import SPLITS
 from digits.data.shards import Destination
 from digits.errors import UserError
 from digits.params import Spark
 from tests.loopback import free_port
-from tests.spark_cluster import SHORT_LIVED, cluster, family, kill
+from tests.spark_cluster import (
+    PARAMS,
+    SHORT_LIVED,
+    cluster,
+    command,
+    family,
+    kill,
+    on_spark,
+    partial_files,
+    skip_without_spark,
+)
 
 SCHEMA = pa.schema({"image": pa.binary(784), "label": pa.int64()})
 SHARDS, ROWS = 8, 500
-EXECUTOR_MEMORY = "512m"  # the JVM needs 450 MB
+TABLES = [*(f"data/processed/{split}.parquet" for split in SPLITS), "data/interim/page_cuts.parquet"]
+SECRET = "not-to-be-printed"
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("pyspark") is None or shutil.which("java") is None, reason="PySpark or Java is missing"
-)
+pytestmark = skip_without_spark
 
 
 class Work(NamedTuple):
@@ -67,8 +77,14 @@ def directory_and_secret(_: int) -> tuple[str, str | None]:
 
 
 def params_of(master: str) -> Spark:
-    settings = {"driver_memory": "512m", "executor_memory": EXECUTOR_MEMORY, "pictures_per_shard": ROWS}
-    return Spark(master=master, storage=None, **settings)
+    return Spark(master=master, storage=None, **PARAMS)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -77,7 +93,8 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    with cluster(tmp_path_factory.mktemp("cluster")) as started:
+    with pytest.MonkeyPatch.context() as patch, cluster(tmp_path_factory.mktemp("cluster")) as started:
+        patch.setenv("JDK_JAVA_OPTIONS", SHORT_LIVED)
         yield started
 
 
@@ -89,8 +106,7 @@ def spark(running):
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the executors cannot import it
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "not-to-be-printed")
-        patch.setenv("JDK_JAVA_OPTIONS", SHORT_LIVED)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         with session(params_of(running.address)) as started:
             yield started
 
@@ -114,18 +130,48 @@ def test_no_master_at_the_address_is_an_error_within_seconds():
     assert time.monotonic() - started < 10
 
 
+def test_a_driver_killed_in_a_stage_leaves_no_process_and_the_next_run_is_complete(
+    running, prepared, prepared_template
+):
+    on_spark(prepared, master=running.address)
+    command = ("dvc", "repro", "--force", "--single-item", "preprocess")
+    with prepared.start(*command, start_new_session=True) as process:
+        wait_until(lambda: (prepared.root / "data" / ".partial-processed").exists())
+        wait_until(running.executors)
+        os.killpg(process.pid, signal.SIGKILL)
+    wait_until(lambda: not running.executors())
+    printed = prepared.run(*command)
+    assert "Traceback" not in printed
+    for table in TABLES:
+        expected = shards.read(prepared_template / table)
+        assert shards.read(prepared.root / table).cast(expected.schema).equals(expected)
+    assert partial_files(prepared) == []
+
+
+def test_work_that_no_worker_has_the_memory_for_ends_with_an_error(running, monkeypatch):
+    from digits.spark import cluster as settings
+    from digits.spark import tasks
+    from digits.spark.session import session
+
+    monkeypatch.setattr(settings, "EXECUTOR_SECONDS", 3)
+    params = params_of(running.address).model_copy(update={"executor_memory": "8g"})
+    words = rf"^{running.address} had no executor for 3 s: .* 8g of free memory; .*lower spark\.executor_memory"
+    with pytest.raises(UserError, match=words), session(params) as started:
+        tasks.run(started, len, ["shard"], "shards")
+
+
 def test_executors_work_in_the_folder_of_the_project_with_its_credentials(spark, tmp_path, monkeypatch):
     from digits.spark import tasks
 
     monkeypatch.chdir(tmp_path)
-    assert set(tasks.run(spark, directory_and_secret, range(2), "look")) == {(str(tmp_path), "not-to-be-printed")}
+    assert set(tasks.run(spark, directory_and_secret, range(2), "look")) == {(str(tmp_path), SECRET)}
 
 
 def test_secrets_are_in_no_command_line_and_no_log(spark, running):
-    commands = [" ".join(process.cmdline()) for process in family(os.getpid())]  # the driver's JVM, and the cluster
+    commands = [command(process) for process in family(os.getpid())]  # the driver's JVM, and the cluster
     assert any("CoarseGrainedExecutorBackend" in command for command in commands)
     logs = [path.read_text() for path in [*running.folder.glob("*.log"), *running.folder.rglob("std*")]]
-    assert not [text for text in [*commands, *logs] if "not-to-be-printed" in text]
+    assert [text for text in [*commands, *logs] if SECRET in text] == []
 
 
 def test_an_executor_without_enough_memory_is_an_error_that_names_the_setting(spark, tmp_path):
@@ -149,18 +195,16 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(spark, running, expected,
     from digits.spark import tasks
 
     work = [Work(number, Destination(tmp_path), seconds=1.5) for number in range(SHARDS)]
-    killer = threading.Thread(target=lambda: (wait_for_partial(tmp_path), kill(running.workers[0])))
-    killer.start()
-    written = tasks.run(spark, write, work, "shards")
-    killer.join()
+
+    def kill_one() -> None:
+        wait_until(lambda: any(tmp_path.glob("part-*")) and any(tmp_path.glob(".partial-*")))
+        kill(running.workers[0])
+
+    with ThreadPoolExecutor(1) as thread:
+        killed = thread.submit(kill_one)
+        written = tasks.run(spark, write, work, "shards")
+        killed.result()
     assert running.workers[0].poll() is not None
     assert written == [shards.Shard(shards.part_name(number), 2 * ROWS, "") for number in range(SHARDS)]
-    found = bytes_of(tmp_path)
-    assert {name: data for name, data in found.items() if not name.startswith(".")} == expected
-
-
-def wait_for_partial(folder: Path) -> None:
-    end = time.monotonic() + 60
-    while not (any(folder.glob("part-*")) and any(folder.glob(".partial-*"))):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    shards.finish(Destination(tmp_path), written, SCHEMA)  # removes what the killed processes left
+    assert bytes_of(tmp_path) == expected

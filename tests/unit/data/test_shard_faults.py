@@ -1,0 +1,95 @@
+"""What happens to a shard on disk or in a bucket is an error that names it."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from digits.data import shards
+from digits.data.shards import Destination
+from digits.errors import UserError
+from tests import object_storage
+from tests.object_storage import BUCKET
+
+SCHEMA = pa.schema({"image": pa.binary()})
+TABLE = pa.table({"image": [bytes([number]) * 800 for number in range(100)]}, schema=SCHEMA)
+
+
+@pytest.fixture(scope="module")
+def server():
+    import fsspec
+
+    with object_storage.serving() as (_, environment), pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # clients keep their credentials
+        yield object_storage.client(environment)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+def write(path: Path, storage: str = "") -> str:
+    """Write a table of one shard; returns the shard's address."""
+    destination = Destination(path, storage)
+    shards.finish(destination, [shards.write(destination, 0, SCHEMA, [TABLE])], SCHEMA)
+    (address,) = shards.files(path)
+    return address
+
+
+@pytest.mark.parametrize("damage", ["a changed bit", "truncated"])
+def test_a_damaged_shard_is_named_with_the_way_to_restore_it(tmp_path, damage):
+    shard = Path(write(tmp_path / "table.parquet"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content if damage == "a changed bit" else content[: len(content) // 2])
+    with pytest.raises(UserError, match=rf"^{shard} is damaged: .*`dvc checkout` restores what DVC keeps"):
+        shards.read(tmp_path / "table.parquet")
+
+
+def test_what_a_killed_process_left_is_removed_when_the_table_is_finished(tmp_path):
+    destination = Destination(tmp_path)
+    written = shards.write(destination, 0, SCHEMA, [TABLE])
+    (tmp_path / ".partial-0123").write_bytes(b"PAR1")
+    assert shards.finish(destination, [written], SCHEMA) == 100
+    assert [path.name for path in tmp_path.iterdir()] == ["part-00000.parquet"]
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path):
+    def tables():
+        yield TABLE
+        raise UserError("a picture is damaged")
+
+    with pytest.raises(UserError, match="a picture is damaged"):
+        shards.write(Destination(tmp_path), 0, SCHEMA, tables())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_in_a_bucket_is_read_through_its_list(server, tmp_path):
+    address = write(tmp_path / "table.parquet", f"s3://{BUCKET}/read")
+    assert address.startswith(f"s3://{BUCKET}/read/part-00000-")
+    assert shards.read(tmp_path / "table.parquet").equals(TABLE)
+
+
+def test_a_shard_that_is_gone_from_the_bucket_is_named(server, tmp_path):
+    address = write(tmp_path / "table.parquet", f"s3://{BUCKET}/gone")
+    server.delete_object(Bucket=BUCKET, Key=address.removeprefix(f"s3://{BUCKET}/"))
+    with pytest.raises(UserError, match=rf"^{address} does not exist.* `dvc repro --force"):
+        shards.read(tmp_path / "table.parquet")
+
+
+def test_a_bucket_that_does_not_exist_is_an_error_and_no_list_is_written(server, tmp_path):
+    with pytest.raises(UserError, match=r"^s3://nowhere/part-.* create the bucket, or correct spark\.storage"):
+        write(tmp_path / "table.parquet", "s3://nowhere")
+    assert not (tmp_path / "table.parquet" / shards.LIST).exists()
+
+
+def test_missing_credentials_are_an_error_that_names_their_variables(server, tmp_path, monkeypatch):
+    import fsspec
+
+    write(tmp_path / "table.parquet", f"s3://{BUCKET}/credentials")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    with pytest.raises(UserError, match=r"^s3://.* is out of reach: .*AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
+        shards.read(tmp_path / "table.parquet")
