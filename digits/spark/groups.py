@@ -16,13 +16,15 @@ from scipy.sparse.csgraph import connected_components
 
 from digits.data import near_duplicates
 from digits.data.near_duplicates import THUMBNAIL_PIXELS
-from digits.spark import sorted_rows
+from digits.spark import sorted_rows, tasks
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 ROW_BITS = 40  # of a picture's number, below its portion's
 ROWS_AT_ONCE = 50_000  # thumbnails that are compared in one go; a larger bucket is compared whole
+PARTITIONS = "spark.sql.shuffle.partitions"  # at most: Spark joins small ones
+LINKED = "first long, linked long"
 
 
 def group(spark: "SparkSession", prints: "DataFrame", max_distance: float) -> "DataFrame":
@@ -33,19 +35,19 @@ def group(spark: "SparkSession", prints: "DataFrame", max_distance: float) -> "D
     are at most `max_distance` apart, where both are blank and their digests are equal, and where they are connected by
     such pairs. The group's number is that of its first picture: portion · 2^40 + row.
 
-    Memory: a process has some ROWS_AT_ONCE thumbnails, and the others of a larger bucket on its disk. The driver has 16
+    Memory: a process has some ROWS_AT_ONCE thumbnails, and those of a larger bucket on its disk. The driver has 16
     bytes for each picture that has a near duplicate, up to HASHES times, and nothing for equal ones.
+
+    Raises UserError with the cause where a task failed four times.
     """
     from pyspark.sql import functions
 
     pictures = _with_first_equal(prints)
-    pairs = _near_pairs(pictures, max_distance).toArrow()
+    found = _near_pairs(pictures, max_distance)
+    pairs = tasks._watched(spark, found.toArrow, int(spark.conf.get(PARTITIONS)), "near duplicates")
     linked = spark.createDataFrame(_components(pairs["one"].to_numpy(), pairs["other"].to_numpy()), LINKED)
     joined = pictures.drop("thumbnail", "content", "number").join(linked, "first", "left")
     return joined.withColumn("group", functions.coalesce("linked", "first")).drop("first", "linked")
-
-
-LINKED = "first long, linked long"
 
 
 def _with_first_equal(prints: "DataFrame") -> "DataFrame":

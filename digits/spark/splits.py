@@ -23,13 +23,13 @@ SCHEMA = pa.schema(
 
 
 def assign(spark: "SparkSession", grouped: "DataFrame", params: Ingest) -> "DataFrame":
-    """(portion int, row long, split byte, twin_portion int, twin_row long) by portion and row.
+    """(portion int, row long, split byte, twin_portion int, twin_row long) of each row, in no order.
 
     `grouped` has (portion int, row long, group long, digest binary(32), published byte). `split` is that of
     `splits.assign`. Of a row that is DROPPED the twin is the first published test picture of its group; of others null.
     """
     rows = grouped.select(*COLUMNS).repartition("group").sortWithinPartitions("group", "portion", "row")
-    return rows.mapInArrow(partial(_assign, params=params), RESULT).orderBy("portion", "row")
+    return rows.mapInArrow(partial(_assign, params=params), RESULT)
 
 
 def _assign(batches: Iterable[pa.RecordBatch], params: Ingest) -> Iterator[pa.RecordBatch]:

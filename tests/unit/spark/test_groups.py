@@ -53,11 +53,12 @@ def on_pandas(prints: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return digests, near_duplicates.join_equal(near_duplicates.group(vectors, DISTANCE), digests)
 
 
-def test_groups_and_splits_are_those_of_pandas_in_any_order(spark, prints, monkeypatch):
+def test_groups_and_splits_are_those_of_pandas_in_any_order(spark, prints):
     from digits.spark import groups, splits
 
+    spark.conf.set(groups.PARTITIONS, "3")
     shuffled = spark.createDataFrame(prints.sample(frac=1, random_state=3), PRINTS).repartition(3)
-    grouped = groups.group(spark, shuffled, DISTANCE).persist()
+    grouped = groups.group(spark, shuffled, DISTANCE)
     found = grouped.orderBy("portion", "row").toPandas()
     digests, expected = on_pandas(prints)
     sizes = np.unique(expected, return_counts=True)[1]
@@ -67,8 +68,8 @@ def test_groups_and_splits_are_those_of_pandas_in_any_order(spark, prints, monke
     number = (found["portion"].to_numpy().astype(int) << 40) + found["row"].to_numpy()
     assert np.array_equal(found["group"], pd.Series(number).groupby(found["group"]).transform("min"))
 
-    assigned = splits.assign(spark, grouped, PARAMS).toPandas()
-    grouped.unpersist()
+    assigned = splits.assign(spark, grouped, PARAMS).orderBy("portion", "row").toPandas()
+    spark.conf.unset(groups.PARTITIONS)
     assert assigned[["portion", "row"]].equals(prints[["portion", "row"]])
     published = prints["published"].to_numpy()
     split = splits_on_pandas.assign(digests, published, expected, PARAMS)
