@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -80,6 +81,32 @@ def killed() -> None:
 
 def failing() -> None:
     raise errors.UserError("no store")
+
+
+def test_a_thread_takes_items_before_they_are_needed_but_not_many():
+    taken = []
+    items = (taken.append(number) or number for number in range(30))
+    found = processes.prefetch(items, 4)
+    assert next(found) == 0
+    deadline = time.monotonic() + 10
+    while len(taken) < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert taken == [0, 1, 2, 3, 4]
+    assert list(found) == [*range(1, 30)]
+
+
+def test_an_error_of_the_thread_is_raised_in_its_place_and_closing_ends_the_thread():
+    found, taken = processes.prefetch(map(squared, range(68, 90)), 8), []
+    with pytest.raises(ValueError, match="no square for 70"):
+        taken.extend(found)
+    assert taken == [68**2, 69**2]
+    before = threading.active_count()
+    unfinished = processes.prefetch(range(100), 4)
+    next(unfinished)
+    assert threading.active_count() == before + 1
+    unfinished.close()
+    assert threading.active_count() == before
 
 
 def test_a_function_runs_once_in_another_process():

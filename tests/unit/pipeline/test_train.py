@@ -1,6 +1,7 @@
 """The train stage learns digits and what is no digit, and refuses an export with other logits. Twenty seconds."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from digits.errors import UserError
 from digits.model.classifier import Classifier
 from pipeline import train
 from tests.imports import ROOT
-from tests.raw import set_params, write_evaluable
+from tests.raw import RULE, block, set_params, write_evaluable
 
 # In a process of its own: TensorFlow takes the number of its threads only once
 FIT = """
@@ -41,6 +42,25 @@ def test_what_is_no_digit_gets_a_higher_score_than_digits(workspace, mnist_digit
     assert epochs == "6" and float(difference) < 1e-4
     scores = [Classifier(paths.NETWORK).predict(images).score for images in (unseen, other.images)]
     assert np.quantile(scores[0], 0.25) > np.quantile(scores[1], 0.75)
+
+
+def test_data_for_which_memory_is_too_small_is_streamed(workspace, mnist_digits):
+    training, other = (Digits(*(values[start::step] for values in mnist_digits)) for start, step in ((0, 2), (1, 10)))
+    parts = [Digits(*(values[first : first + 25] for values in training)) for first in range(0, 2500, 25)]
+    blocks = [*(block("train", part) for part in parts), block("validation", other)]
+    dataset.write_processed(blocks, RULE)
+    dataset.write_non_digits([("train", "scribbles", training.images[:50] // 2)])
+    dataset.write_page_cuts([parts[0]])
+    small = {"convolutions": [[8, 5, 2], [16, 3, 2]], "epochs": 2, "batch_size": 50, "max_memory_mib": 5.5}
+    set_params("train", **small)
+    printed = subprocess.check_output(
+        [sys.executable, "-c", FIT], text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert re.search(r"on 2,575 pictures, streamed with 1,4\d\d in memory", printed)
+    epochs, difference = printed.splitlines()[-1].split()
+    assert epochs == "2" and float(difference) < 1e-4
+    found = Classifier(paths.NETWORK).predict(other.images).logits
+    assert (found.argmax(axis=1) == other.labels).mean() > 0.8
 
 
 def test_an_exported_file_with_other_logits_is_refused():

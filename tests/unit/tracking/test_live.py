@@ -1,11 +1,13 @@
 """A run is logged while a network trains, and a failure of the store does not affect the training."""
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
 
+from digits.data import dataset
 from digits.tracking import live, run_locks, runs, tags
 from tests.imports import ROOT
 from tests.tracking_store import logged_run, runs_of
@@ -42,6 +44,13 @@ def test_a_run_has_parameters_metrics_tags_and_datasets(project, client):
     assert found.data.metrics["val_loss"] == 0.5
     assert (found.data.tags["trial"], found.data.tags["sources"]) == ("3", "mnist-5k")
     assert {one.dataset.name for one in found.inputs.dataset_inputs} == {"train", "validation"}
+    for one in found.inputs.dataset_inputs:
+        digits = dataset.read_processed(one.dataset.name)
+        assert json.loads(one.dataset.profile)["features_shape"] == list(digits.images.shape)
+        assert json.loads(one.dataset.profile)["features_nbytes"] == digits.images.nbytes
+        assert json.loads(one.dataset.profile)["targets_nbytes"] == digits.labels.nbytes
+        types = json.loads(one.dataset.schema)["mlflow_tensorspec"]
+        assert '"uint8"' in types["features"] and '"int64"' in types["targets"]
 
 
 def killed_training(workspace) -> None:
