@@ -19,8 +19,8 @@ from digits.model.shuffling import ShuffleBuffer, shuffled, spread
 from digits.params import Train
 from digits.paths import NON_DIGITS, PAGE_CUTS, PROCESSED
 
-# Of a picture, in bytes: when all are in memory (docs/scaling.md), in the buffer, and in a batch
-IN_MEMORY, IN_BUFFER = 3600, DIGIT_SIZE**2 + 8
+# Bytes of a picture: when all are in memory, with what belongs to it (measured: 1,900), in the buffer, and in a batch
+IN_MEMORY, IN_BUFFER = 2500, DIGIT_SIZE**2 + 8
 IN_BATCH = DIGIT_SIZE**2 + 4 * (AUGMENTATION_PARAMETERS + NO_DIGIT + 1)
 READING = 4 * 2**20  # bytes: of a chunk, while it is decompressed and converted
 AHEAD = 8  # batches that are made before they are needed

@@ -24,7 +24,7 @@ from digits.params import Train
 from digits.processes import suppress_native_stderr
 
 BATCH = 840  # digits in each call of the network for inference; up to eight devices can share it
-BLOCK = 20 * BATCH  # digits of a streamed validation split in memory
+BLOCK = 10 * BATCH  # digits of a streamed validation split in memory
 
 
 @contextmanager

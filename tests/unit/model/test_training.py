@@ -12,6 +12,7 @@ import pytest
 
 from digits.files import digest
 from digits.model.classifier import Classifier
+from digits.model.streaming import AHEAD, IN_BATCH, IN_BUFFER, READING
 from digits.params import load
 from tests.imports import ROOT
 
@@ -19,8 +20,9 @@ PARAMS = load(ROOT / "params.yaml").train
 SMALL = [[8, 5, 2], [16, 3, 2]]
 
 # Trains small networks on 400 digits, one after the other, in a process of its own: a backend and its devices are
-# chosen once a process. Called with the digits' file and, as JSON, a list of [folder to write to, changed parameters,
-# what happens after the second epoch: nothing, "killed" or "interrupted"].
+# chosen once a process. With `max_memory_mib` the digits are streamed. Called with the digits' file and, as JSON, a
+# list of [folder to write to, changed parameters, what happens after the second epoch: nothing, "killed" or
+# "interrupted"].
 TRAIN = """
 import json, os, sys
 from pathlib import Path
@@ -35,16 +37,20 @@ if sys.argv[3] == "tensorflow" and any("devices" in changes for _, changes, _ in
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], halves)
 from digits import errors
 from digits.data.dataset import Digits
-from digits.model import classifier, export, network, training
+from digits.model import classifier, export, network, streaming, training
 from digits.model.keras_backend import keras
 from digits.params import load
+from tests.unit.data.test_stream import write_table
 
 def train(folder, changes, event):
     keras.utils.clear_session()  # layers are named as in a new process
     params = load().train.model_copy(update={"backend": sys.argv[3], "epochs": 4, "batch_size": 50, **changes})
     images, labels = data["images"], data["labels"]
     train, validation = Digits(images[::12], labels[::12]), Digits(images[5::50], labels[5::50])
-    epochs = []
+    seen, epochs = validation, []
+    if "max_memory_mib" in changes:
+        train = streaming.Stream([write_table(folder / "train", train, 4)], params)
+        validation = write_table(folder / "validation", validation, 40)
 
     def on_epoch(number, metrics, restored):
         epochs.append([number, metrics, restored])
@@ -58,8 +64,8 @@ def train(folder, changes, event):
         history = training.fit(net, train, validation, params, on_epoch, folder / "checkpoint.npz")
         training.save_weights(net.inference, folder / "a.weights.h5")
         export.save(net.inference, folder / "a.onnx")
-        exported = classifier.Classifier(folder / "a.onnx").predict(validation.images).logits
-        trained = training.logits(training.full_precision(net.inference, params), validation.images)
+        exported = classifier.Classifier(folder / "a.onnx").predict(seen.images).logits
+        trained = training.logits(training.full_precision(net.inference, params), seen.images)
         difference = float(np.abs(exported - trained[:, :10]).max())
     written = {"history": history, "epochs": epochs, "difference": difference}
     (folder / "epochs.json").write_text(json.dumps(written))
@@ -84,8 +90,12 @@ class Training(NamedTuple):
     resumes: str | None = None
 
 
+# Room for 100 of the digits, apart from what streaming takes itself
+STREAMED = {"max_memory_mib": (READING + AHEAD * 50 * IN_BATCH + 100 * IN_BUFFER) / 2**20}
 PLAIN = [
     Training("plain", {}),
+    Training("streamed", STREAMED),
+    Training("stream interrupted", STREAMED, "interrupted"),
     Training("half", {"precision": "mixed_bfloat16"}),
     Training("other seed", {"seed": 1}),
     Training("interrupted", {"learning_rate": 0.001}, "interrupted"),
@@ -93,6 +103,9 @@ PLAIN = [
 ]
 AGAIN = [
     Training("again", {}),
+    Training("streamed again", STREAMED),
+    Training("stream resumed", STREAMED, resumes="stream interrupted"),
+    Training("larger buffer", {"max_memory_mib": STREAMED["max_memory_mib"] + 0.05}, resumes="stream interrupted"),
     Training("resumed", {}, resumes="killed"),
     Training("complete", {}, resumes="plain"),
     Training("other parameters", {}, resumes="interrupted"),
@@ -100,6 +113,10 @@ AGAIN = [
 # Float sums in another order differ by some 1e-7; norms over half a batch each would differ by 1e-3 and more.
 FEW_STEPS = {"epochs": 3, "batch_size": 20, "learning_rate": 0.002}
 DEVICES = [Training(f"{devices} devices", {**FEW_STEPS, "devices": devices}) for devices in (1, 2, 5)]
+# In another process: two distributed trainings in one process mix up TensorFlow's collectives
+STREAMED_DEVICES = [
+    Training(f"{devices} devices, streamed", {**FEW_STEPS, **STREAMED, "devices": devices}) for devices in (1, 2)
+]
 
 
 class Trained:
@@ -126,7 +143,7 @@ class Trained:
                 "JAX_COMPILATION_CACHE_DIR": str(self.folder / f"{trainings[0].name}.cache"),
                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             }
-            halved = self.backend == "jax" and trainings is DEVICES
+            halved = self.backend == "jax" and trainings in (DEVICES, STREAMED_DEVICES)
             flags = " --xla_force_host_platform_device_count=2" if halved else ""
             command = [sys.executable, "-c", TRAIN, str(self.digits), asked, self.backend, flags]
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -209,9 +226,42 @@ def test_a_training_with_other_parameters_starts_at_the_first_epoch(trained):
     assert trained.hashes("other parameters") == trained.hashes("plain")
 
 
+def test_a_stream_learns_as_much_as_the_digits_in_memory(trained):
+    streamed, plain = (trained.plain().history(name)[-1] for name in ("streamed", "plain"))
+    assert streamed["loss"] == pytest.approx(plain["loss"], rel=0.1)
+    assert streamed["val_accuracy"] == pytest.approx(plain["val_accuracy"], abs=0.1)
+    assert streamed != plain
+
+
+def test_the_same_stream_gives_the_same_bytes(trained):
+    assert trained.again().hashes("streamed again") == trained.hashes("streamed") != trained.hashes("plain")
+
+
+def test_an_interrupted_stream_is_resumed_and_ends_with_the_same_bytes(trained):
+    trained.again()
+    assert [restored for _, _, restored in trained.epochs("stream resumed")] == [True, True, False, False]
+    assert trained.history("stream resumed") == trained.history("streamed")
+    assert trained.hashes("stream resumed") == trained.hashes("streamed")
+
+
+def test_a_stream_with_another_buffer_starts_at_the_first_epoch(trained):
+    trained.again()
+    assert not any(restored for _, _, restored in trained.epochs("larger buffer"))
+    assert trained.hashes("larger buffer") != trained.hashes("streamed")
+
+
 def test_two_devices_have_the_losses_of_one(trained):
     trained.run(DEVICES, exit_code=1)
-    for one, two in zip(trained.history("1 devices"), trained.history("2 devices"), strict=True):
+    assert_same_losses(trained.history("1 devices"), trained.history("2 devices"))
+
+
+def test_two_devices_have_the_losses_of_one_on_a_stream(trained):
+    trained.run(STREAMED_DEVICES)
+    assert_same_losses(trained.history("1 devices, streamed"), trained.history("2 devices, streamed"))
+
+
+def assert_same_losses(ones, twos):
+    for one, two in zip(ones, twos, strict=True):
         assert two["loss"] == pytest.approx(one["loss"], rel=1e-4)
         assert two["val_loss"] == pytest.approx(one["val_loss"], rel=1e-4)
 
