@@ -69,7 +69,7 @@ def shuffled(
         rows = np.arange(batches * batch).reshape(batches, batch)[:, part]
         return buffer.take(batches * batch, random, rows.ravel())
 
-    usual = max(1, at_once // batch)
+    usual = max(1, min(at_once, len(buffer.labels) // 8) // batch)  # most of the buffer stays in it
     for digits in chunks:
         while buffer.free < len(digits.labels):
             yield take(min(usual, buffer.size // batch))

@@ -34,7 +34,7 @@ def test_each_row_comes_once_but_for_those_that_fill_no_batch(rows, chunk, capac
 
 
 def test_the_labels_stay_with_their_pictures():
-    for digits in shuffled(in_chunks(numbered(1000), 70), ShuffleBuffer(300), 20, np.random.default_rng(0)):
+    for digits in shuffled(in_chunks(numbered(1000), 70), ShuffleBuffer(300), 20, np.random.default_rng(0), at_once=40):
         assert [number % 10 for number in numbers(digits.images)] == digits.labels.tolist()
 
 
