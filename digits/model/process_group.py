@@ -16,6 +16,11 @@ from digits.processes import ctrl_c_blocked, exit_with_parent
 
 GRACE_SECONDS = 1.0  # after one process fails: of the others' errors, which it causes, the first cause is chosen
 
+HINTS = {
+    signal.SIGKILL: ": is there enough memory?",
+    signal.SIGABRT: ": did another process stop answering?",  # then JAX aborts the rest
+}
+
 
 class Member(NamedTuple):
     """A process of a group: its number, from 0, the count of processes, and a function that sends to the parent."""
@@ -123,8 +128,7 @@ def _lost(worker: _Worker, processes: int) -> str:
     status = worker.process.exitcode
     how = f"ended with exit status {status}"
     if status is not None and status < 0:
-        how = f"was killed by {signal.Signals(-status).name}"
-        how += ": is there enough memory?" if -status == signal.SIGKILL else ""
+        how = f"was killed by {signal.Signals(-status).name}" + HINTS.get(-status, "")
     return f"process {worker.number} of {processes} ({worker.process.pid}) {how}"
 
 

@@ -71,6 +71,16 @@ def test_the_shipped_file_is_valid():
             ["train.precision = 'half'", "'float32', 'mixed_bfloat16' or"],
         ),
         ("train", {"devices": 3}, ["train: batch_size = 100 is not a multiple of devices = 3"]),
+        (
+            "train",
+            {"backend": "jax", "devices": 2, "processes": 4},
+            ["train: batch_size = 100 is not a multiple of devices = 2 x processes = 4"],
+        ),
+        (
+            "train",
+            {"backend": "tensorflow", "processes": 2},
+            ["train: processes = 2 needs backend = jax, not tensorflow"],
+        ),
         ("presets", {"quick": 3}, ["presets.quick = 3 is wrong: Input should be a valid dictionary"]),
         (
             "presets",

@@ -1,0 +1,140 @@
+"""Training in one process and in two on the same batches: the losses, and what sharing a batch costs.
+
+    python -m benchmarks.distributed [--epochs 11] [--batch-size 100] [--figure docs/two-processes.png]
+
+Trains on data/processed, as `dvc repro preprocess` leaves it, with the parameters of params.yaml on JAX. Each training
+is a command of its own; the third one is one process again, with the rows of each batch in the reverse order: it shows
+how far apart the losses come by the order of float sums alone. Prints the losses by epoch, and pictures a second.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.processes import ROOT, run
+from digits.params import Train, load
+
+WAYS = {"1": "one process", "2": "two processes", "reversed": "one process, each batch in reverse order"}
+Result = dict[str, list]
+
+
+def train(way: str, params: Train) -> Result:
+    """Train once; returns each epoch's metrics, and when it ended and the CPU seconds of all processes until then."""
+    ended: list[tuple[dict[str, float], float]] = []
+
+    def on_epoch(number: int, metrics: dict[str, float], restored: bool) -> None:
+        ended.append((metrics, time.perf_counter()))
+
+    with tempfile.TemporaryDirectory() as folder:
+        fit(way, params, on_epoch, Path(folder) / "checkpoint.npz")
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(one.ru_utime + one.ru_stime for one in used)
+    metrics, times = zip(*ended, strict=True)
+    return {"history": list(metrics), "ended": list(times), "cpu": [cpu]}
+
+
+def fit(way: str, params: Train, on_epoch: Callable[[int, dict[str, float], bool], None], checkpoint: Path) -> None:
+    from digits.model import backend
+
+    backend.select("jax")
+    from digits.model import group_training, network, streaming, training
+
+    with training.reproducible(params):
+        if params.processes > 1:
+            group_training.fit(params, lambda size: None, on_epoch, checkpoint)
+            return
+        found, validation = streaming.load(params)
+        if way == "reversed":
+            found = reversed_batches(params)
+        training.fit(network.build(params, found.images), found, validation, params, on_epoch, checkpoint)
+
+
+def reversed_batches(params: Train):
+    """All training data as one part, with the rows of each batch in the reverse order."""
+    from digits.model import streaming
+    from digits.model.parts import Part
+
+    class Reversed(Part):
+        @property
+        def _own(self) -> np.ndarray:
+            return super()._own.reshape(self.steps, -1)[:, ::-1].ravel()
+
+    return Reversed(streaming.load(params, processes=2)[0].tables, params, 0, 1)
+
+
+def table(found: dict[str, Result], pictures: int) -> list[str]:
+    """Markdown: the losses by epoch, how far they are from those of one process, and the speed."""
+    epochs = range(len(found["1"]["history"]))
+    lines = [f"| epoch | {' | '.join(WAYS.values())} |", "|---|" + "---|" * len(WAYS)]
+    for epoch in epochs:
+        losses = (found[way]["history"][epoch]["loss"] for way in WAYS)
+        lines.append(f"| {epoch + 1} | {' | '.join(f'{loss:.5f}' for loss in losses)} |")
+    lines += ["", "| | largest difference of the loss | of the validation loss | pictures/s | CPU seconds |"]
+    lines.append("|---|---|---|---|---|")
+    for way, name in WAYS.items():
+        apart = [max(abs(difference(found, way, key))) for key in ("loss", "val_loss")]
+        times = found[way]["ended"]
+        speed = pictures * (len(times) - 1) / (times[-1] - times[0])  # the first epoch also compiles
+        lines.append(f"| {name} | {apart[0]:.5f} | {apart[1]:.5f} | {speed:,.0f} | {found[way]['cpu'][0]:.0f} |")
+    return lines
+
+
+def difference(found: dict[str, Result], way: str, key: str) -> np.ndarray:
+    one, other = ([epoch[key] for epoch in found[each]["history"]] for each in ("1", way))
+    return np.subtract(other, one)
+
+
+def draw(found: dict[str, Result], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from digits.visualization.figures import ACCENT, GRID, INK, save
+
+    figure = Figure(figsize=(10, 4), dpi=100, layout="constrained")
+    styles = {"1": (INK, "-", 4), "2": (ACCENT, "--", 2)}
+    for axes, (key, title) in zip(
+        figure.subplots(1, 2), {"loss": "training loss", "val_loss": "validation loss"}.items(), strict=True
+    ):
+        for way, (colour, line, width) in styles.items():
+            values = [epoch[key] for epoch in found[way]["history"]]
+            axes.plot(np.arange(1, len(values) + 1), values, line, color=colour, linewidth=width, label=WAYS[way])
+        axes.set(title=f"{title}, nats", xlabel="epoch")
+        axes.grid(color=GRID)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    save(figure, path)
+
+
+def main() -> None:
+    default = load(ROOT / "params.yaml").train
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=default.epochs)
+    parser.add_argument("--batch-size", type=int, default=default.batch_size)
+    parser.add_argument("--figure", type=Path)
+    parser.add_argument("--only", choices=WAYS, help="train this way, and print the result as JSON")
+    chosen = parser.parse_args()
+    os.chdir(ROOT)
+    if chosen.only:
+        changes = {"epochs": chosen.epochs, "batch_size": chosen.batch_size, "backend": "jax"}
+        params = default.model_copy(update={**changes, "processes": 2 if chosen.only == "2" else 1})
+        print(json.dumps(train(chosen.only, params)))
+        return
+    options = "--epochs", str(chosen.epochs), "--batch-size", str(chosen.batch_size)
+    found = {way: run("benchmarks.distributed", "--only", way, *options) for way in WAYS}
+    if chosen.figure:
+        draw(found, chosen.figure)
+    from digits.data import dataset
+
+    rows = len(dataset.read_training().labels)
+    print("\n".join(table(found, rows // chosen.batch_size * chosen.batch_size)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
