@@ -50,6 +50,7 @@ class Ingest(Section):
     source: None = Field(default=None, exclude=True)  # the former key: `dvc exp run -S` only sets keys that are there
     mirror: str = Field(min_length=1)
     mirror_timeout: Number = Field(gt=0, le=3600)
+    parquet: str = Field(min_length=1)
     test_fraction: Fraction
     validation_fraction: Fraction
     near_duplicate_distance: Number = Field(ge=0, le=0.1)  # beyond, the search misses many pairs

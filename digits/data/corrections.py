@@ -5,15 +5,15 @@ the label that its source gives, the right one or "drop", who decided it, when a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from digits import paths
-from digits.data import csv_files
-from digits.data.dataset import LABELS
+from digits.data import csv_files, splits
+from digits.data.dataset import LABELS, SPLITS
 from digits.errors import UserError, printable
 from digits.files import atomic_write
 
@@ -96,16 +96,35 @@ def match(corrections: dict[str, Correction], digests: np.ndarray, labels: np.nd
     return [Match(corrections[name], int(row), int(labels[row])) for name, row in zip(names, rows, strict=True)]
 
 
-def effects(
-    corrections: dict[str, Correction], matches: Sequence[Match], names: Sequence[str], split: np.ndarray
+def apply(
+    corrections: dict[str, Correction],
+    digests: np.ndarray,
+    names: Callable[[], Sequence[str]],
+    split: np.ndarray,
+    labels: np.ndarray,
 ) -> list[tuple]:
-    """What each correction did, as rows of EFFECT_COLUMNS: those of pictures in their order, then what was not found.
+    """Apply them to n pictures: changes (n,) int `split` and `labels` in place, and returns rows of EFFECT_COLUMNS.
 
-    `names` and `split` are the path and the split of every picture.
+    These are in the order of the pictures, with the splits from before. `digests` are (n,) 'S32'; `names` gives the
+    paths of the pictures where there is a row. Nothing is done to a picture that is DROPPED already.
     """
-    found = [(printable(names[one.row]), split[one.row], one.label, *one.correction, one.effect) for one in matches]
-    missing = corrections.keys() - {one.correction.sha256 for one in matches}
-    return found + [("", "", "", *one, NOT_FOUND) for digest, one in corrections.items() if digest in missing]
+    found = [one for one in match(corrections, digests, labels) if split[one.row] != splits.DROPPED]
+    paths_of = names() if found else []
+    rows = []
+    for one in found:
+        where = printable(paths_of[one.row]), SPLITS[split[one.row]]
+        rows.append((*where, one.label, *one.correction, one.effect))
+        if one.effect == CORRECTED:
+            labels[one.row] = int(one.correction.new)
+        elif one.effect == DROPPED:
+            split[one.row] = splits.DROPPED
+    return rows
+
+
+def not_found(corrections: dict[str, Correction], applied: Iterable[tuple]) -> list[tuple]:
+    """Rows of EFFECT_COLUMNS of the corrections that no picture is for, by the rows of all others."""
+    found = {row[EFFECT_COLUMNS.index("sha256")] for row in applied}
+    return [("", "", "", *one, NOT_FOUND) for digest, one in corrections.items() if digest not in found]
 
 
 def summary(rows: Sequence[tuple]) -> str:

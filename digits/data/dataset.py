@@ -120,7 +120,7 @@ def write_raw(
 
     `rule` is kept in each file: see `split_rule`. `texts` are other files of the folder: their content by name.
     """
-    return _write(_raw_tables(examples), RAW_SCHEMA, rule, folder, texts)
+    return _write(raw_tables(examples), RAW_SCHEMA, rule, folder, texts)
 
 
 def raw_splits(folder: Path = paths.RAW) -> list[str]:
@@ -296,7 +296,11 @@ def count_sources(folder: Path) -> dict[str, dict[str, int]]:
 
 def print_sources(folder: Path) -> None:
     """Print the pictures of each source by split, where there are several."""
-    counts = count_sources(folder)
+    print_source_counts(count_sources(folder))
+
+
+def print_source_counts(counts: Mapping[str, Mapping[str, int]]) -> None:
+    """The same of counts by source and split."""
     for name, by_split in counts.items() if len(counts) > 1 else ():
         print(f"  {name}: " + ", ".join(f"{count:,} {split}" for split, count in by_split.items()))
 
@@ -424,7 +428,7 @@ def _examples(split: str, table: pa.Table) -> list[Example]:
     return [Example(split, *row) for row in zip(*columns, strict=True)]
 
 
-def _raw_tables(examples: Iterable[Example]) -> Iterator[tuple[str, pa.Table]]:
+def raw_tables(examples: Iterable[Example]) -> Iterator[tuple[str, pa.Table]]:
     """Each split's examples, in their order, as tables that fill a row group."""
     pending: dict[str, list[Example]] = {}
     size: dict[str, int] = {}

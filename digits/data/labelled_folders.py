@@ -14,6 +14,7 @@ from digits.vcs import dvc_files
 PICTURE_SUFFIXES = {f".{suffix}" for suffixes in SUFFIXES.values() for suffix in suffixes}
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}  # left by file managers; ignored, as is every name that begins with a dot
 TABLES = {CORRECTIONS.name, PROVENANCE.name}  # beside the labels' folders
+PARQUET_FOLDER = "parquet"  # likewise: of the source parquet
 MAX_PRINTED_ERRORS = 10
 
 
@@ -33,7 +34,7 @@ def listing(root: Path, *, is_only_source: bool = True) -> Listing:
     names: dict[int, list[str]] = {label: [] for label in LABELS}
     try:
         for folder in sorted(_entries(root), key=lambda entry: entry.name):
-            if folder.name in TABLES and folder.is_file():
+            if _is_other_input(folder):
                 continue
             error = _folder_error(folder, root)
             if error:
@@ -78,6 +79,10 @@ def text(path: Path) -> str:
 def _entries(folder: Path | str) -> Iterator[os.DirEntry]:
     with os.scandir(folder) as entries:
         yield from (entry for entry in entries if entry.name[0] != "." and entry.name not in SYSTEM_FILES)
+
+
+def _is_other_input(entry: os.DirEntry) -> bool:
+    return (entry.name in TABLES and entry.is_file()) or (entry.name == PARQUET_FOLDER and entry.is_dir())
 
 
 def _folder_error(entry: os.DirEntry, root: Path) -> str | None:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from digits.addresses import redact
 from digits.errors import UserError
-from digits.files import digest, read_json, write_json
+from digits.files import digest, read_json, remove, write_json
 
 LIST = "shards.json"
 PATTERN = "part-*.parquet"
@@ -42,6 +42,10 @@ class Destination(NamedTuple):
 
     folder: Path
     storage: str = ""
+
+    def address(self, shard: Shard) -> str:
+        """The address of a shard that was written there."""
+        return f"{self.storage or self.folder}/{shard.name}"
 
 
 def files(path: Path) -> list[str]:
@@ -150,6 +154,15 @@ def finish(destination: Destination, written: Sequence[Shard], schema: pa.Schema
             destination.folder / LIST, {"storage": destination.storage, "shards": [one._asdict() for one in kept]}
         )
     return sum(shard.rows for shard in kept)
+
+
+def discard(destination: Destination) -> None:
+    """Remove all shards in the folder and at the address, and the folder."""
+    remove(destination.folder)
+    if destination.storage:
+        system, path = _remote(destination.storage)
+        if system.exists(path):
+            system.rm(path, recursive=True)
 
 
 def part_name(number: int) -> str:

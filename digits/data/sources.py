@@ -1,5 +1,7 @@
 """The sources of pictures: functions registered with `@source` that yield `SourcePicture`s.
 
+A large source is divided into portions, which several processes read at the same time: `@divided_source`.
+
 What a source reads apart from params.yaml is a dependency of the ingest stage: the checksums in
 `data/sources/<its name>`, and the user's pictures, by the link `.external`.
 """
@@ -7,7 +9,8 @@ What a source reads apart from params.yaml is a dependency of the ingest stage: 
 import gzip
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,7 +18,7 @@ import numpy as np
 
 from digits import paths
 from digits.addresses import redact
-from digits.data import download, labelled_folders, pictures
+from digits.data import download, labelled_folders, labelled_parquet, pictures
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
 from digits.params import Ingest
@@ -35,15 +38,49 @@ class SourcePicture(NamedTuple):
     source: str = ""
 
 
+class Portion(NamedTuple):
+    """A part of a source: `read()` yields its pictures. It can be pickled, so that another process reads it."""
+
+    source: str
+    read: Callable[[], Iterable[SourcePicture]]
+
+    def pictures(self) -> Iterator[SourcePicture]:
+        """The pictures of the portion, with the name of their source."""
+        return (picture._replace(source=self.source) for picture in self.read())
+
+
 Source = Callable[[Ingest], Iterator[SourcePicture]]
-SOURCES: dict[str, Source] = {}
+Division = Callable[[Ingest, int], Iterable[Callable[[], Iterable[SourcePicture]]]]
+
+
+class DividedSource(NamedTuple):
+    """A source that is read in portions: the function gives those of at most so many pictures, where it can."""
+
+    divide: Division
+
+
+SOURCES: dict[str, Source | DividedSource] = {}
+PICTURES_PER_PORTION = 1000
 
 
 def source(name: str) -> Callable[[Source], Source]:
-    """Register a function under the name that `ingest.sources` takes."""
+    """Register a function under the name that `ingest.sources` takes. The whole source is one portion."""
 
     def register(function: Source) -> Source:
         SOURCES[name] = function
+        return function
+
+    return register
+
+
+def divided_source(name: str) -> Callable[[Division], Division]:
+    """Register a function of the parameters and of a number of pictures: it gives functions that read a portion each.
+
+    These are partial functions of this module's: they can be pickled.
+    """
+
+    def register(function: Division) -> Division:
+        SOURCES[name] = DividedSource(function)
         return function
 
     return register
@@ -54,19 +91,42 @@ def source_pictures(params: Ingest) -> Iterator[SourcePicture]:
 
     Raises UserError where there is no such source, and, once it is read, where a source has no pictures.
     """
+    check_names(params)
+    return itertools.chain.from_iterable(_pictures_of(name, params) for name in params.sources)
+
+
+def portions(params: Ingest, size: int) -> Iterator[Portion]:
+    """The same pictures in portions of about `size` pictures, in their order; larger where a source is not divided."""
+    check_names(params)
+    return itertools.chain.from_iterable(_portions_of(name, params, size) for name in params.sources)
+
+
+def check_names(params: Ingest) -> None:
+    """Raise UserError where there is no source that `params.sources` names."""
     for name in params.sources:
         if name not in SOURCES:
             raise UserError(f"{paths.PARAMS}: ingest.sources: {name!r} is unknown; allowed: {', '.join(SOURCES)}")
-    return itertools.chain.from_iterable(_pictures_of(name, params) for name in params.sources)
+
+
+def no_pictures(name: str) -> UserError:
+    """The error for a source without pictures."""
+    return UserError(f"the source {name} has no pictures")
 
 
 def _pictures_of(name: str, params: Ingest) -> Iterator[SourcePicture]:
     empty = True
-    for picture in SOURCES[name](params):
-        empty = False
-        yield picture._replace(source=name)
+    for portion in _portions_of(name, params, PICTURES_PER_PORTION):
+        for picture in portion.pictures():
+            empty = False
+            yield picture
     if empty:
-        raise UserError(f"the source {name} has no pictures")
+        raise no_pictures(name)
+
+
+def _portions_of(name: str, params: Ingest, size: int) -> Iterator[Portion]:
+    found = SOURCES[name]
+    readers = found.divide(params, size) if isinstance(found, DividedSource) else [partial(found, params)]
+    return (Portion(name, read) for read in readers)
 
 
 @source("mnist-5k")
@@ -86,21 +146,22 @@ def mnist_5k(params: Ingest) -> Iterator[SourcePicture]:
         yield SourcePicture(pictures.encode_png(image), f"mnist_5k.csv.gz/{row:04d}.png", int(label))
 
 
-@source("mnist")
-def mnist(params: Ingest) -> Iterator[SourcePicture]:
+@divided_source("mnist")
+def mnist(params: Ingest, size: int) -> list[Callable[[], Iterator[SourcePicture]]]:
     """MNIST's own 60,000 and 10,000 digits, on the sides that it publishes, from its four IDX files at the mirror."""
-    sides: dict[Literal["train", "test"], str] = {"train": "train", "test": "t10k"}
-    for side, stem in sides.items():
-        images = _idx(f"{stem}-images-idx3-ubyte.gz", params, header=16)
-        images = images.reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
-        labels = _idx(f"{stem}-labels-idx1-ubyte.gz", params, header=8)
-        for row, (image, label) in enumerate(zip(images, labels, strict=True)):
-            path = f"{stem}-images-idx3-ubyte.gz/{row:05d}.png"
-            yield SourcePicture(pictures.encode_png(image), path, int(label), published=side)
+    return [partial(_mnist_side, params, "train", "train"), partial(_mnist_side, params, "test", "t10k")]
 
 
-@source("folder")
-def folder(params: Ingest) -> Iterator[SourcePicture]:
+def _mnist_side(params: Ingest, side: Literal["train", "test"], stem: str) -> Iterator[SourcePicture]:
+    images = _idx(f"{stem}-images-idx3-ubyte.gz", params, header=16).reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
+    labels = _idx(f"{stem}-labels-idx1-ubyte.gz", params, header=8)
+    for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+        path = f"{stem}-images-idx3-ubyte.gz/{row:05d}.png"
+        yield SourcePicture(pictures.encode_png(image), path, int(label), published=side)
+
+
+@divided_source("folder")
+def folder(params: Ingest, size: int) -> Iterator[Callable[[], Iterator[SourcePicture]]]:
     """The user's own pictures in `data/external/<label>/`, unchanged."""
     root = paths.EXTERNAL
     if not root.is_dir():
@@ -112,9 +173,24 @@ def folder(params: Ingest) -> Iterator[SourcePicture]:
     for warning in skipped:
         print(f"warning: {warning}", flush=True)
     for label, found in names.items():
-        for name in found:
-            path = root / str(label) / name
-            yield SourcePicture(labelled_folders.read(path), labelled_folders.text(path), label)
+        for first in range(0, len(found), size):
+            yield partial(_read_files, root / str(label), label, found[first : first + size])
+
+
+def _read_files(folder: Path, label: int, names: list[str]) -> Iterator[SourcePicture]:
+    for name in names:
+        path = folder / name
+        yield SourcePicture(labelled_folders.read(path), labelled_folders.text(path), label)
+
+
+@divided_source("parquet")
+def parquet(params: Ingest, size: int) -> Iterator[Callable[[], Iterator[SourcePicture]]]:
+    """Pictures and labels in Parquet files, as Hugging Face writes them, in a folder or at an address, unchanged."""
+    return (partial(_read_row_groups, part) for part in labelled_parquet.parts(params.parquet, size))
+
+
+def _read_row_groups(part: labelled_parquet.Part) -> Iterator[SourcePicture]:
+    return (SourcePicture(*one) for one in labelled_parquet.read(part))
 
 
 def _idx(name: str, params: Ingest, header: int) -> np.ndarray:

@@ -70,6 +70,16 @@ def assign(digests: np.ndarray, published: np.ndarray, groups: np.ndarray, param
     return splits
 
 
+def tally(published: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """(4, 4) int: how many pictures of each side as published are in each split; add those of several tables up.
+
+    At [published, split], each TRAIN, VALIDATION, TEST, or -1: UNPUBLISHED and DROPPED.
+    """
+    counts = np.zeros((4, 4), int)
+    np.add.at(counts, (published, split), 1)
+    return counts
+
+
 def _uniform(name: str, seed: int, digest: bytes) -> float:
     """A number from 0 to 1 that the picture draws for a split."""
     found = hashlib.sha256(f"digits split {RULE} {name} {seed}".encode() + digest).digest()

@@ -1,6 +1,6 @@
 """Pictures on disk between the two passes of ingest: one's split may depend on a near duplicate that comes later."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from digits import paths
-from digits.data import dataset, pictures, splits
+from digits.data import dataset, pictures, shards, splits
 from digits.data.dataset import Example
 from digits.data.sources import SourcePicture
 from digits.data.statistics import THUMBNAIL_SIZE, compute_thumbnails
@@ -36,10 +36,10 @@ class Fingerprints(NamedTuple):
 
 
 class Staging:
-    """A Parquet file of pictures whose splits are not known yet. See `staging`."""
+    """A Parquet file of pictures whose splits are not known yet, at a path or an address. See `staging`."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path | str) -> None:
+        self._path = str(path)
 
     def fill(self, source: Iterable[SourcePicture]) -> Fingerprints:
         """Write all pictures to the file, and return their fingerprints, computed on every core where there are many.
@@ -48,12 +48,11 @@ class Staging:
         """
         published, costs = [np.zeros(0, np.int8)], []
         with pq.ParquetWriter(self._path, SCHEMA, compression="none") as writer:
-            for batch in _batches(source):
-                data, path, label, sides, names = zip(*batch, strict=True)
-                columns = {"data": data, "path": path, "label": label, "source": pa.array(names, dataset.SOURCE)}
-                writer.write_table(pa.table(columns, schema=SCHEMA))
-                published.append(np.array([SIDES[side] for side in sides], np.int8))
-                costs.append(max(len(batch), sum(map(len, data)) // dataset.BYTES_PER_SMALL_PICTURE))
+            for batch in batches(source):
+                writer.write_table(to_table(batch))
+                published.append(published_sides(batch))
+                size = sum(len(picture.data) for picture in batch)
+                costs.append(max(len(batch), size // dataset.BYTES_PER_SMALL_PICTURE))
         count = sum(map(len, published))
         digests, thumbnails = np.zeros(count, "S32"), np.zeros((count, THUMBNAIL_SIZE**2), np.uint8)
         first = 0
@@ -68,22 +67,31 @@ class Staging:
     def examples(self, digests: np.ndarray, split: np.ndarray, labels: np.ndarray) -> Iterator[Example]:
         """The pictures in their order, each in its (n,) `split` with its (n,) label, without those that are dropped."""
         first = 0
-        with pq.ParquetFile(self._path) as file:
+        with shards.opened(self._path) as file:
             for number in range(file.num_row_groups):
-                columns = [column.to_pylist() for column in file.read_row_group(number).columns]
+                rows = file.metadata.row_group(number).num_rows
+                if (split[first : first + rows] == splits.DROPPED).all():
+                    first += rows
+                    continue
+                columns = [column.to_pylist() for column in file.read_row_group(number, SCHEMA.names).columns]
                 for row, (data, path, _, source) in enumerate(zip(*columns, strict=True), start=first):
                     if split[row] != splits.DROPPED:
                         digest = bytes(digests[row]).ljust(32, b"\0")  # numpy strips final zeros
                         yield Example(dataset.SPLITS[split[row]], data, path, int(labels[row]), digest, source)
-                first += len(columns[0])
+                first += rows
 
     def paths(self) -> list[str]:
         """The paths of all pictures, in their order."""
-        return pq.read_table(self._path, columns=["path"])["path"].to_pylist()
+        return self.read(["path"])["path"].to_pylist()
 
     def labels(self) -> np.ndarray:
         """(n,) int64: the labels of all pictures, in their order, as their sources give them."""
-        return pq.read_table(self._path, columns=["label"])["label"].to_numpy().copy()
+        return self.read(["label"])["label"].to_numpy().copy()
+
+    def read(self, columns: list[str]) -> pa.Table:
+        """Some columns of all pictures, in their order."""
+        with shards.opened(self._path) as file:
+            return file.read(columns)
 
 
 @contextmanager
@@ -97,15 +105,32 @@ def staging() -> Iterator[Staging]:
         remove(path)
 
 
-def fingerprint(path: Path, number: int) -> tuple[bytes, np.ndarray]:
+def fingerprint(path: str, number: int) -> tuple[bytes, np.ndarray]:
     """The digests of a row group's pictures, 32 bytes each, and their (n, 196) uint8 thumbnails."""
     with pq.ParquetFile(path) as file:
-        encoded = file.read_row_group(number, columns=["data"])["data"].to_pylist()
+        return fingerprint_pictures(file.read_row_group(number, columns=["data"])["data"].to_pylist())
+
+
+def fingerprint_pictures(encoded: Sequence[bytes]) -> tuple[bytes, np.ndarray]:
+    """The same of n encoded pictures."""
     digests = b"".join(map(pictures.pixel_digest, encoded))
     return digests, compute_thumbnails(pictures.decode_canonical_batch(encoded)).reshape(len(encoded), -1)
 
 
-def _batches(source: Iterable[SourcePicture]) -> Iterator[list[SourcePicture]]:
+def to_table(batch: Sequence[SourcePicture]) -> pa.Table:
+    """Pictures as a table of SCHEMA."""
+    data, path, label, _, names = zip(*batch, strict=True)
+    columns = {"data": data, "path": path, "label": label, "source": pa.array(names, dataset.SOURCE)}
+    return pa.table(columns, schema=SCHEMA)
+
+
+def published_sides(batch: Sequence[SourcePicture]) -> np.ndarray:
+    """(n,) int8: each picture's side as published, as `splits.assign` takes it."""
+    return np.array([SIDES[picture.published] for picture in batch], np.int8)
+
+
+def batches(source: Iterable[SourcePicture]) -> Iterator[list[SourcePicture]]:
+    """The pictures in lists that fill a row group."""
     batch: list[SourcePicture] = []
     size = 0
     for picture in source:

@@ -35,7 +35,7 @@ OWNERS = {
         "digits/tracking/",
     ),
     "onnxruntime": "digits/model/classifier.py",
-    "fsspec": ("digits/data/shards.py", "digits/data/sources.py"),
+    "fsspec": ("digits/data/labelled_parquet.py", "digits/data/shards.py", "digits/data/sources.py"),
     "pyspark": "digits/spark/",
     "requests": ("digits/data/download.py", "digits/tracking/"),
     "psutil": "digits/cli/ports.py",
@@ -69,8 +69,12 @@ EXEMPT = {
     "digits/tracking/live.py": "it logs a training, and cannot change an output",
 }
 TEMPLATES = list(ROOT.glob("digits/visualization/templates/*"))
-# Keys of params.yaml that a stage reads apart from its own: the model card's, and what runs the stage
-MORE_PARAMS = {"evaluate": ["train"], "preprocess": ["engine", "spark.storage"]}
+# Keys of params.yaml that a stage reads apart from its own: the model card's, and what runs the stage and divides tables
+MORE_PARAMS = {
+    "ingest": ["engine", "spark.pictures_per_shard", "spark.storage"],
+    "preprocess": ["engine", "spark.storage"],
+    "evaluate": ["train"],
+}
 # Dependencies that no stage writes
 INPUTS = (".external", "data/sources", "data/reference.json")
 

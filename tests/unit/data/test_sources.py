@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import http.server
 import os
+import pickle
 import shutil
 import socket
 import subprocess
@@ -30,7 +31,7 @@ FILES = [
 
 def ingest(*sources: str, **changes) -> Ingest:
     fractions = {"test_fraction": 0.2, "validation_fraction": 0.1, "near_duplicate_distance": 0.06}
-    defaults = {"mirror": "nowhere", "mirror_timeout": 2.0, "seed": 0, **fractions}
+    defaults = {"mirror": "nowhere", "mirror_timeout": 2.0, "parquet": "nowhere", "seed": 0, **fractions}
     return Ingest(sources=list(sources), **{**defaults, **changes})
 
 
@@ -56,7 +57,8 @@ def serve():
 
 
 def test_the_message_for_an_unknown_source_lists_the_sources(workspace):
-    with pytest.raises(UserError, match=r"ingest\.sources: 'mnsit' is unknown; allowed: mnist-5k, mnist, folder"):
+    known = "mnist-5k, mnist, folder, parquet"
+    with pytest.raises(UserError, match=rf"ingest\.sources: 'mnsit' is unknown; allowed: {known}"):
         sources.source_pictures(ingest("mnist-5k", "mnsit"))
 
 
@@ -236,3 +238,33 @@ class TestFolder:
     def test_the_message_for_a_missing_folder_names_where_to_put_pictures(self, workspace):
         with pytest.raises(UserError, match="data/external does not exist; put your pictures in data/external/0 to"):
             next(sources.source_pictures(ingest("folder")))
+
+
+class TestPortions:
+    @pytest.mark.parametrize(("size", "sizes"), [(1, [1, 1, 1, 1]), (3, [3, 1]), (1000, [4])])
+    def test_together_they_are_the_pictures_in_their_order_also_in_another_process(
+        self, workspace, mnist_digits, monkeypatch, size, sizes
+    ):
+        for label in range(10):
+            (paths.EXTERNAL / str(label)).mkdir(parents=True)
+            for number in range(4):
+                data = pictures.encode_png(mnist_digits.images[500 * label + number])
+                (paths.EXTERNAL / str(label) / f"{number}.png").write_bytes(data)
+        plain = [sources.SourcePicture(b"x", "one", 1), sources.SourcePicture(b"y", "two", 2, "test")]
+        monkeypatch.setitem(sources.SOURCES, "plain", partial(_given, plain))
+        params = ingest("folder", "plain")
+        portions = [pickle.loads(pickle.dumps(portion)) for portion in sources.portions(params, size)]
+        found = [list(portion.pictures()) for portion in portions]
+        assert [len(some) for some in found] == 10 * sizes + [2]
+        assert [one for some in found for one in some] == list(sources.source_pictures(params))
+        assert [portion.source for portion in portions][-2:] == ["folder", "plain"]
+
+    def test_mnist_has_its_sides(self, workspace, full_mnist):
+        portions = list(sources.portions(ingest("mnist", mirror=str(full_mnist)), 1000))
+        first = [next(iter(pickle.loads(pickle.dumps(portion)).pictures())) for portion in portions]
+        assert [(one.published, one.label) for one in first] == [("train", 5), ("test", 7)]
+        assert {one.source for one in first} == {"mnist"}
+
+
+def _given(found: list, params: Ingest):
+    return iter(found)

@@ -1,0 +1,69 @@
+"""The split of each picture in the staging shards, by the fingerprints: for each staging shard a shard of splits."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from digits.data import shards
+from digits.data.shards import Destination
+from digits.params import Ingest
+from digits.spark import groups, splits, tasks
+from digits.spark.staging_shards import FINGERPRINTS, Staged, part_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+PRINTS = "portion int, row long, digest binary, thumbnail binary, published byte"
+# `twin_portion` and `twin_row`: of a picture that is dropped, the published test picture
+SCHEMA = pa.schema({"split": pa.int8(), "twin_portion": pa.int32(), "twin_row": pa.int64()})
+
+
+class Assigned(NamedTuple):
+    """A staging shard by its number and address, and the address of its pictures' splits, a table of SCHEMA."""
+
+    number: int
+    pictures: str
+    splits: str
+
+
+def assign(spark: "SparkSession", staged: Sequence[Staged], params: Ingest, place: Destination) -> list[Assigned]:
+    """Assign the pictures their splits, and write those of each staging shard, in the order of its rows."""
+    prints = _read(spark, [one.address for one in staged])
+    grouped = groups.group(spark, prints, params.near_duplicate_distance)
+    assigned = splits.assign(spark, grouped, params)
+    destination = part_of(place, "splits")
+    written = assigned.groupBy("portion").applyInPandas(_writer(destination), "portion int, address string")
+    rows = sorted(tasks.collect(written, len(staged), "splits"), key=lambda row: row["portion"])
+    return [
+        Assigned(number, shard.address, row["address"])
+        for number, (shard, row) in enumerate(zip(staged, rows, strict=True))
+    ]
+
+
+def _read(spark: "SparkSession", addresses: Sequence[str]) -> "DataFrame":
+    """The fingerprints in the shards at the addresses; a picture's portion is the number of its shard."""
+
+    def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            for portion in batch["id"].tolist():
+                first = 0
+                with shards.opened(addresses[portion]) as file:
+                    for number in range(file.metadata.num_row_groups):
+                        found = file.read_row_group(number, list(FINGERPRINTS)).to_pandas()
+                        yield found.assign(portion=np.int32(portion), row=np.arange(first, first + len(found)))
+                        first += len(found)
+
+    return spark.range(0, len(addresses), 1, len(addresses)).mapInPandas(read, PRINTS)
+
+
+def _writer(destination: Destination) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def write(found: pd.DataFrame) -> pd.DataFrame:
+        portion = int(found["portion"].iloc[0])
+        table = pa.Table.from_pandas(found.sort_values("row"), SCHEMA, preserve_index=False)
+        shard = shards.write(destination, portion, SCHEMA, [table])
+        return pd.DataFrame({"portion": [portion], "address": [destination.address(shard)]})
+
+    return write

@@ -1,0 +1,86 @@
+"""A staging shard's pictures, each in its split and with its corrections, as a shard of each raw split."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from digits.data import corrections, dataset, shards, splits
+from digits.data.corrections import Correction
+from digits.data.shards import Destination, Shard
+from digits.data.staging import Staging
+from digits.spark.assignment import Assigned
+
+
+class Job(NamedTuple):
+    """What is the same for all shards: the corrections, what decided the splits, and where each split is written."""
+
+    corrections: dict[str, Correction]
+    rule: Mapping[str, Any]
+    destinations: Mapping[str, Destination]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return dataset.encode_rule(dataset.RAW_SCHEMA, self.rule)
+
+
+class Dropped(NamedTuple):
+    """A picture that is left out, by its path and the SHA-256 of its pixels, and the published test picture."""
+
+    path: str
+    sha256: str
+    test_shard: int
+    test_row: int
+
+
+class WrittenShard(NamedTuple):
+    """What was written of a staging shard: its raw shard in each split, and counts by source and split.
+
+    `tally` is that of `splits.tally` before the corrections, `effects` are rows of `corrections.EFFECT_COLUMNS`.
+    """
+
+    shards: dict[str, Shard]
+    by_source: Counter[tuple[str, str]]
+    tally: np.ndarray
+    dropped: list[Dropped]
+    effects: list[tuple]
+
+
+def write(job: Job, assigned: Assigned) -> WrittenShard:
+    """Write a staging shard's pictures to their splits, in their order. A few row groups are in memory at once."""
+    staged = Staging(assigned.pictures)
+    columns = staged.read(["label", "source", "digest", "published"])
+    digests = np.array(columns["digest"].to_pylist(), "S32")
+    with shards.opened(assigned.splits) as file:
+        found = file.read()
+    split, labels = found["split"].to_numpy(), columns["label"].to_numpy().copy()
+    kept = split.copy()
+    effects = corrections.apply(job.corrections, digests, staged.paths, kept, labels)
+    written = {
+        name: shards.write(place, assigned.number, job.schema, _tables(staged, digests, kept, labels, name))
+        for name, place in job.destinations.items()
+    }
+    names = zip(columns["source"].to_pylist(), kept.tolist(), strict=True)
+    by_source = Counter((source, dataset.SPLITS[one]) for source, one in names if one != splits.DROPPED)
+    tally = splits.tally(columns["published"].to_numpy(), split)
+    return WrittenShard(written, by_source, tally, _dropped(staged, digests, found), effects)
+
+
+def _tables(
+    staged: Staging, digests: np.ndarray, split: np.ndarray, labels: np.ndarray, name: str
+) -> Iterator[pa.Table]:
+    """The pictures of one split as tables that fill a row group."""
+    only = np.where(split == dataset.SPLITS.index(name), split, splits.DROPPED)
+    return (table for _, table in dataset.raw_tables(staged.examples(digests, only, labels)))
+
+
+def _dropped(staged: Staging, digests: np.ndarray, assigned: pa.Table) -> list[Dropped]:
+    rows = np.flatnonzero(assigned["split"].to_numpy() == splits.DROPPED).tolist()
+    if not rows:
+        return []
+    names, twins = staged.paths(), assigned.select(["twin_portion", "twin_row"]).to_pylist()
+    return [
+        Dropped(names[row], bytes(digests[row]).ljust(32, b"\0").hex(), *twins[row].values()) for row in rows
+    ]  # numpy strips final zeros

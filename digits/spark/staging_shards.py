@@ -1,0 +1,103 @@
+"""The pictures of the sources with their fingerprints, in shards of their order, until their splits are known."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+
+from digits import paths
+from digits.data import shards, sources, staging
+from digits.data.shards import Destination
+from digits.data.sources import Portion, SourcePicture
+from digits.data.staging import Staging
+from digits.data.statistics import THUMBNAIL_SIZE
+from digits.params import Params, Spark
+from digits.spark import tasks
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FINGERPRINTS = {"digest": pa.binary(32), "thumbnail": pa.binary(THUMBNAIL_SIZE**2), "published": pa.int8()}
+SCHEMA = pa.unify_schemas([staging.SCHEMA, pa.schema(FINGERPRINTS)])
+
+
+class Staged(NamedTuple):
+    """A shard that is written: its address, its rows and the source that they are from."""
+
+    address: str
+    rows: int
+    source: str
+
+
+class _Item(NamedTuple):
+    portion: Portion
+    destination: Destination
+    pictures_per_shard: int
+
+
+@contextmanager
+def destination(params: Spark) -> Iterator[Destination]:
+    """A place that all executors see, empty, and removed at the end: next to data/raw, or in the storage."""
+    name = f".partial-pictures-{uuid4().hex}"  # in the storage another project may ingest at the same time
+    place = Destination(paths.RAW.with_name(".partial-pictures").absolute(), _below(params.storage or "", name))
+    shards.discard(place._replace(storage=""))  # what a killed process left
+    try:
+        yield place
+    finally:
+        shards.discard(place)
+
+
+def part_of(place: Destination, name: str) -> Destination:
+    """A folder in a destination."""
+    return Destination(place.folder / name, _below(place.storage, name))
+
+
+def write(spark: "SparkSession", params: Params, place: Destination) -> list[Staged]:
+    """Write all pictures of the sources, each portion in shards of its own; returns these in the pictures' order.
+
+    Raises UserError where a source has no pictures.
+    """
+    size = params.spark.pictures_per_shard
+    portions = enumerate(sources.portions(params.ingest, size))
+    items = [_Item(portion, part_of(place, str(number)), size) for number, portion in portions]
+    staged = [one for some in tasks.run(spark, _write_portion, items, "ingest") for one in some]
+    for name in params.ingest.sources:
+        if not any(one.source == name for one in staged):
+            raise sources.no_pictures(name)
+    return staged
+
+
+def names(item: tuple[str, Sequence[int]]) -> dict[int, str]:
+    """The paths of the pictures at some rows of a shard, which is given by its address."""
+    address, rows = item
+    found = Staging(address).paths()
+    return {row: found[row] for row in rows}
+
+
+def _write_portion(item: _Item) -> list[Staged]:
+    """Write a portion's pictures. A row group of them is in memory at once."""
+    found = []
+    pictures = item.portion.pictures()
+    for number, first in enumerate(pictures):
+        some = itertools.chain([first], itertools.islice(pictures, item.pictures_per_shard - 1))
+        shard = shards.write(item.destination, number, SCHEMA, _tables(some))
+        found.append(Staged(item.destination.address(shard), shard.rows, item.portion.source))
+    return found
+
+
+def _tables(pictures: Iterable[SourcePicture]) -> Iterator[pa.Table]:
+    for batch in staging.batches(pictures):
+        digests, thumbnails = staging.fingerprint_pictures([picture.data for picture in batch])
+        table = staging.to_table(batch)
+        for name, values in (("digest", np.frombuffer(digests, "V32")), ("thumbnail", thumbnails)):
+            rows = [row.tobytes() for row in values]
+            table = table.append_column(name, pa.array(rows, FINGERPRINTS[name]))
+        yield table.append_column("published", pa.array(staging.published_sides(batch)))
+
+
+def _below(storage: str, name: str) -> str:
+    return f"{storage}/{name}" if storage else ""
