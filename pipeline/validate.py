@@ -11,13 +11,12 @@ Writes  data/interim/statistics.parquet, data/interim/quarantine.csv (quarantine
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from digits import paths
 from digits.data import dataset, source_descriptions
-from digits.data.statistics import COLUMNS, ROW_COLUMNS, row_group_statistics
+from digits.data.statistics import COLUMNS, ROW_COLUMNS, add_names, row_group_statistics, stored
 from digits.errors import UserError, printable, run
 from digits.files import atomic_write, write_json
 from digits.params import load
@@ -35,16 +34,12 @@ def raw_statistics() -> pd.DataFrame:
         for part in parallel_map(row_group_statistics, groups, dataset.workload(groups)):
             parts.append(part)
             progress.update(len(part))
-    table = pd.concat(parts, ignore_index=True)
-    path = table["path"].map(printable)
-    return table.assign(name=table["split"].astype(str) + " row " + table["row"].astype(str) + ", " + path)
+    return add_names(pd.concat(parts, ignore_index=True))
 
 
 def write_statistics(table: pd.DataFrame, split_rule: dict[str, Any]) -> None:
-    """Write the table, with what assigned its splits: `digits data diff` compares that too."""
-    columns = pa.Table.from_pandas(table.drop(columns=["thumbnail", "name"]), preserve_index=False)
     with atomic_write(paths.STATISTICS) as temporary:
-        pq.write_table(columns.cast(dataset.encode_rule(columns.schema, split_rule)), temporary)
+        pq.write_table(stored(table, split_rule), temporary)
 
 
 def write_quarantine(quarantined: pd.DataFrame) -> None:

@@ -1,15 +1,18 @@
 """Image statistics: a table with one row for each picture, computed before any preprocessing."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy import ndimage
 
 from digits.data import canonical, dataset, pictures, stacks
 from digits.data.dataset import RowGroup
 from digits.data.strokes import INK_THRESHOLD, relative_stroke_width
+from digits.errors import printable
 
 ROW_COLUMNS = ["split", "row", "path", "label"]  # identify a picture of the raw data
 FILE_COLUMNS = ["format", "mode", "frames", "width", "height", "aspect", "min_pixel_value", "max_pixel_value"]
@@ -44,6 +47,22 @@ def row_group_statistics(group: RowGroup) -> pd.DataFrame:
         "source": [example.source for example in examples],
     }
     return pd.DataFrame(rows).join(compute_statistics([example.data for example in examples]))
+
+
+def add_names(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a `name` for messages: the split, the row and the path of a picture."""
+    path = table["path"].map(printable)
+    return table.assign(name=table["split"].astype(str) + " row " + table["row"].astype(str) + ", " + path)
+
+
+def stored(table: pd.DataFrame, split_rule: Mapping[str, Any]) -> pa.Table:
+    """What data/interim/ keeps of a table, with what assigned its splits: `digits data diff` compares that too.
+
+    A column's type depends on its values: with a picture that can't be decoded, `width` has a missing value, and is
+    float.
+    """
+    columns = pa.Table.from_pandas(table.drop(columns=["thumbnail", "name"], errors="ignore"), preserve_index=False)
+    return columns.cast(dataset.encode_rule(columns.schema, split_rule))
 
 
 def compute_statistics(encoded: Sequence[bytes]) -> pd.DataFrame:

@@ -32,8 +32,12 @@ def near_duplicate_of(table: pd.DataFrame, max_distance: float) -> pd.Series:
     if known.any():
         thumbnails = np.frombuffer(b"".join(table.loc[known, "thumbnail"]), np.uint8).reshape(-1, THUMBNAIL_PIXELS)
         groups[known] = group(thumbnails, max_distance)
-    equal = also_in_split(table).notna()  # no near duplicates, but the same
-    return _leaks(table, groups, "nearly the same as ").where(~equal, None)
+    return near_leaks(table, groups, also_in_split(table))
+
+
+def near_leaks(table: pd.DataFrame, groups: pd.Series, equal: pd.Series) -> pd.Series:
+    """The column of `near_duplicate_of`, by the groups; `equal` is `also_in_split`."""
+    return _leaks(table, groups, "nearly the same as ").where(equal.isna(), None)  # no near duplicates, but the same
 
 
 def _leaks(table: pd.DataFrame, groups: pd.Series, words: str) -> pd.Series:

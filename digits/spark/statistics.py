@@ -1,0 +1,145 @@
+"""Statistics of the raw pictures on Spark: one task computes and writes those of a shard."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pandas as pd
+import pyarrow as pa
+
+from digits import paths
+from digits.data import dataset, shards
+from digits.data.dataset import RowGroup
+from digits.data.shards import Destination, Shard
+from digits.data.statistics import (
+    COLUMNS,
+    PIXEL_COLUMNS,
+    ROW_COLUMNS,
+    add_names,
+    row_group_statistics,
+    stored,
+)
+from digits.files import atomic_write
+from digits.params import Spark
+from digits.spark import tasks
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# Any row group's statistics have these types: pandas' depend on whether a value is missing anywhere in the table
+ROW_SCHEMA = pa.schema(
+    {
+        "split": pa.string(),
+        "row": pa.int64(),
+        "path": pa.string(),
+        "label": pa.int64(),
+        "source": pa.string(),
+        "problem": pa.string(),
+        "format": pa.string(),
+        "mode": pa.string(),
+        **dict.fromkeys(["frames", "width", "height"], pa.int64()),
+        **dict.fromkeys(["aspect", "min_pixel_value", "max_pixel_value", *PIXEL_COLUMNS], pa.float64()),
+        "picture": pa.string(),
+        "thumbnail": pa.binary(),
+        "name": pa.string(),
+    }
+)
+
+
+@contextmanager
+def write(spark: "SparkSession", params: Spark, split_rule: Mapping[str, Any]) -> Iterator["DataFrame"]:
+    """Write data/interim/statistics.parquet, one shard for each raw one, and give its rows while the block runs.
+
+    The rows have a `name` and a `thumbnail`, too, which are in temporary shards until the block ends. A missing value
+    is null; a number's type is that of the file, and a text is a string also where it is missing in all rows.
+    """
+    storage = f"{params.storage}/interim" if params.storage else ""
+    temporary = Destination(
+        paths.STATISTICS.with_name(".partial-thumbnails.parquet").absolute(),
+        f"{storage}/.partial-{uuid4().hex}" if storage else "",
+    )
+    shards.discard(temporary)  # what a killed process left
+    try:
+        computed = _compute(spark, temporary)
+        addresses = [temporary.address(shard) for shard, _ in computed]
+        samples = [sample for _, sample in computed] or [pd.DataFrame(columns=[*ROW_COLUMNS, "source", *COLUMNS])]
+        schema = stored(pd.concat(samples, ignore_index=True), split_rule).schema
+        with atomic_write(paths.STATISTICS) as folder:
+            destination = Destination(folder.absolute(), f"{storage}/{paths.STATISTICS.name}" if storage else "")
+            work = partial(_store, destination, schema)
+            written = tasks.run(spark, work, list(enumerate(addresses)), "statistics: writing")
+            shards.finish(destination, written, schema)
+        rows = _rows(spark, addresses, _row_schema(schema))
+        yield rows
+        rows.unpersist()
+    finally:
+        shards.discard(temporary)
+
+
+def _compute(spark: "SparkSession", temporary: Destination) -> list[tuple[Shard, pd.DataFrame]]:
+    """The temporary shards that have rows, in their order, each with a `_sample` of it."""
+    # Absolute addresses, since an executor has a folder of its own
+    by_shard = [
+        list(groups) for _, groups in groupby(dataset.row_groups(paths.RAW.absolute()), key=lambda group: group.file)
+    ]
+    done = tasks.run(spark, partial(_compute_shard, temporary), list(enumerate(by_shard)), "statistics")
+    return [(shard, sample) for shard, sample in done if shard.rows]
+
+
+def _compute_shard(temporary: Destination, item: tuple[int, Sequence[RowGroup]]) -> tuple[Shard, pd.DataFrame]:
+    number, groups = item
+    samples = []
+
+    def tables() -> Iterator[pa.Table]:
+        for group in groups:
+            part = row_group_statistics(group)
+            samples.append(_sample(part))
+            yield pa.Table.from_pandas(add_names(part), schema=ROW_SCHEMA, preserve_index=False)
+
+    shard = shards.write(temporary, number, ROW_SCHEMA, tables())
+    return shard, _sample(pd.concat(samples, ignore_index=True))
+
+
+def _sample(table: pd.DataFrame) -> pd.DataFrame:
+    """The first picture that can be decoded and the first that can't: they have the types of the whole table."""
+    return table[~table["problem"].isna().duplicated()]
+
+
+def _store(destination: Destination, schema: pa.Schema, item: tuple[int, str]) -> Shard:
+    """Write the shard of data/interim/ from the temporary one."""
+    number, address = item
+    with shards.opened(address) as file:
+        groups = range(file.metadata.num_row_groups)
+        tables = (file.read_row_group(group, schema.names).cast(schema) for group in groups)
+        return shards.write(destination, number, schema, tables)
+
+
+def _row_schema(schema: pa.Schema) -> pa.Schema:
+    """ROW_SCHEMA with the numbers' types of the file with this schema."""
+    fields = []
+    for field in ROW_SCHEMA:
+        kept = schema.field(field.name).type if field.name in schema.names else None
+        fields.append(field.with_type(kept) if field.type == pa.int64() and kept == pa.float64() else field)
+    return pa.schema(fields)
+
+
+def _rows(spark: "SparkSession", addresses: Sequence[str], schema: pa.Schema) -> "DataFrame":
+    """The rows of shards, one partition a shard, kept on the executors' disks after they are first read.
+
+    Python reads them, not Spark, which would need Hadoop's S3A for object storage.
+    """
+    from pyspark import StorageLevel
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch["id"].to_pylist():
+                with shards.opened(addresses[number]) as file:
+                    for group in range(file.metadata.num_row_groups):
+                        yield from file.read_row_group(group, schema.names).cast(schema).to_batches()
+
+    numbers = spark.range(0, len(addresses), 1, max(1, len(addresses)))
+    return numbers.mapInArrow(read, from_arrow_schema(schema)).persist(StorageLevel.DISK_ONLY)
