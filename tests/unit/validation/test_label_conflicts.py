@@ -1,6 +1,7 @@
 """Wrong labels, on tables made by hand and on real digits."""
 
 import numpy as np
+import pandas as pd
 
 from digits.validation.label_conflicts import class_mismatch, other_label
 from tests.unit.validation.conftest import MAX_RATIO, table
@@ -61,3 +62,9 @@ def test_the_order_of_the_rows_does_not_matter(real):
     shuffled = class_mismatch(real.sample(frac=1, random_state=0), 1.8).dropna()
     assert len(found) > 2
     assert shuffled.sort_index().to_dict() == found.to_dict()
+
+
+def test_a_class_of_one_picture_and_its_copies_is_left_out(real):
+    """All copies are in one half, so that there is nothing to fit the other half's class to."""
+    copies = pd.concat([real[real["label"] != 3], *[real[real["label"] == 3].head(1)] * 100], ignore_index=True)
+    assert class_mismatch(copies, MAX_RATIO).isna().all()
