@@ -27,6 +27,7 @@ from digits.data.statistics import compute_statistics
 from digits.validation.findings import add_findings
 from digits.validation.run import check
 from digits.validation.suite import DRIFT_EXPECTATIONS
+from digits.validation.table import PandasTable
 from tests import kinds
 
 ROOT = Path(__file__).parents[1]
@@ -111,14 +112,15 @@ def statistics(examples: Iterable[Labelled]) -> pd.DataFrame:
 def row(kind: str, base: pd.DataFrame, examples: Iterable[Labelled]) -> str:
     """The table's row of a kind: how many pictures fail a critical expectation, or else a warning, and which."""
     table = pd.concat([base, statistics(examples)], ignore_index=True)
+    table["row"] = table.index
     count = len(table) - len(base)
-    table = add_findings(table, BOUNDS.ink_colour.max, BOUNDS.no_near_leak.min, BOUNDS.class_typical.max)
+    found = PandasTable(add_findings(table, BOUNDS.ink_colour.max, BOUNDS.no_near_leak.min, BOUNDS.class_typical.max))
     with tempfile.TemporaryDirectory() as folder:
-        results = check(table, NO_DRIFT, BOUNDS, Path(folder) / "docs")
+        results = check(found, NO_DRIFT, BOUNDS, Path(folder) / "docs")
     failing: dict[bool, set[int]] = {True: set(), False: set()}
     by: Counter[str] = Counter()
     for result in (one for one in results if one.name != "ink_colour"):
-        rows = {row for row in result.rows if row >= len(base)}
+        rows = set(found.failing([result.condition])["row"]) - set(base["row"]) if result.condition else set()
         failing[result.critical] |= rows
         by[f"`{result.name}`" if result.critical else result.name] += len(rows)
     critical, warned = len(failing[True]), len(failing[False] - failing[True])

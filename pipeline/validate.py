@@ -8,6 +8,8 @@ Writes  data/interim/statistics.parquet, data/interim/quarantine.csv (quarantine
         are no output of the stage
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
@@ -16,14 +18,16 @@ from tqdm import tqdm
 
 from digits import paths
 from digits.data import dataset, source_descriptions
+from digits.data.source_descriptions import SourceDescription
 from digits.data.statistics import COLUMNS, ROW_COLUMNS, add_names, row_group_statistics, stored
 from digits.errors import UserError, printable, run
 from digits.files import atomic_write, write_json
-from digits.params import load
+from digits.params import Params, Validate, load
 from digits.processes import parallel_map
 from digits.validation import data_card, drift, label_corrections, report
-from digits.validation.quarantine import quarantine
+from digits.validation.quarantine import NO_ROWS, quarantine
 from digits.validation.run import validate
+from digits.validation.table import PandasTable, Table
 
 
 def raw_statistics() -> pd.DataFrame:
@@ -35,6 +39,14 @@ def raw_statistics() -> pd.DataFrame:
             parts.append(part)
             progress.update(len(part))
     return add_names(pd.concat(parts, ignore_index=True))
+
+
+@contextmanager
+def raw_table(params: Params, split_rule: dict[str, Any]) -> Iterator[Table]:
+    """Compute the statistics, write them, and give them while the block runs: as a data frame of pandas or of Spark."""
+    statistics = raw_statistics()
+    write_statistics(statistics, split_rule)
+    yield PandasTable(statistics)
 
 
 def write_statistics(table: pd.DataFrame, split_rule: dict[str, Any]) -> None:
@@ -49,21 +61,29 @@ def write_quarantine(quarantined: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    params, reference, split_rule = load().validate_, drift.read_reference(), dataset.split_rule(paths.RAW)
+    params, reference, split_rule = load(), drift.read_reference(), dataset.split_rule(paths.RAW)
     described = source_descriptions.read(
         name for split in dataset.raw_splits() for name in dataset.read_sources(paths.RAW / f"{split}.parquet")
     )
-    table = raw_statistics()
-    corrections = label_corrections.read(table["label"])
-    write_statistics(table, split_rule)
+    with raw_table(params, split_rule) as table:
+        check(table, params.validate_, reference, split_rule, described)
 
-    result = validate(table, reference, params.expectations, split_rule, corrections)
-    quarantined = result.bad_rows().head(0)
+
+def check(
+    table: Table,
+    params: Validate,
+    reference: dict[str, Any],
+    split_rule: dict[str, Any],
+    described: dict[str, SourceDescription],
+) -> None:
+    """Run the suite and write the results. Raises UserError where the data fails a critical expectation."""
+    corrections = label_corrections.read(table.count_by("label").to_dict())
+    result, quarantined = validate(table, reference, params.expectations, split_rule, corrections), NO_ROWS
     if params.on_bad_rows == "quarantine":
         result, quarantined = quarantine(result, reference, params, split_rule, corrections)
 
     write_quarantine(quarantined)
-    write_json(paths.PROFILE, drift.profile(result.table[result.table["split"] != "test"]))
+    write_json(paths.PROFILE, drift.profile(result.table.seen()))
     write_json(paths.VALIDATION, report.metrics(result, quarantined, corrections))
     report.write(paths.VALIDATION_REPORT, result, quarantined, reference, params.expectations)
     data_card.write(result, quarantined, corrections, split_rule, described)
@@ -71,7 +91,7 @@ def main() -> None:
     if not result.success:
         pictures = "fix or remove these pictures at their source, set validate.on_bad_rows: quarantine, or "
         raise UserError(
-            f"the data fails a critical expectation (above): {pictures if len(result.bad_rows()) else ''}"
+            f"the data fails a critical expectation (above): {pictures if result.count_bad() else ''}"
             f"change a bound under validate.expectations in {paths.PARAMS}"
         )
 

@@ -12,6 +12,7 @@ from digits.serving import local_copy
 from digits.serving.drift import reference as drift_reference
 from digits.serving.drift.counts import Bin, Counts, TrafficStore
 from digits.validation.drift import profile
+from digits.validation.table import PandasTable
 from tests.serving import write_constant
 
 PARAMS = ServedDrift(window_hours=24, min_pictures=100, max=0.25, pictures_per_second=5, keep_days=90)
@@ -27,7 +28,7 @@ PREDICTIONS = pd.DataFrame(
 def training_profile() -> dict:
     """A profile of a hundred pictures, whose statistics are 0 to 99."""
     numbers = dict.fromkeys(["width", "height", *PIXEL_COLUMNS], range(100))
-    return profile(pd.DataFrame({**numbers, "format": "PNG", "mode": "L", "label": 1}))
+    return profile(PandasTable(pd.DataFrame({**numbers, "format": "PNG", "mode": "L", "label": 1})))
 
 
 def reference(sha256: str = "a" * 64) -> dict:

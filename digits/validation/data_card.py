@@ -10,8 +10,10 @@ from digits import paths
 from digits.data.dataset import SPLITS
 from digits.data.source_descriptions import SourceDescription
 from digits.validation import label_corrections, report
+from digits.validation.distributions import quantiles
 from digits.validation.label_corrections import LabelCorrections
 from digits.validation.run import ValidationRun
+from digits.validation.table import Table
 from digits.visualization import markdown
 
 LABEL_CHECKS = ("one_label", "class_typical", "no_duplicates", "no_leak", "no_near_leak")
@@ -58,8 +60,8 @@ def write(
         drift=sorted(drifts, key=lambda result: -run.drift[result.name.removeprefix(DRIFT)])[:MAX_DRIFTS],
         drifts=len(drifts),
         statistics=_ranges(table),
-        formats=_shares(table["format"]),
-        modes=_shares(table["mode"]),
+        formats=_shares(table.count_by("format")),
+        modes=_shares(table.count_by("mode")),
     )
 
 
@@ -81,17 +83,16 @@ def _count_failures(run: ValidationRun) -> dict[str, tuple[int, int]]:
     return {name: (len(of), sum(not one.success for one in of)) for name, of in by_severity.items()}
 
 
-def _ranges(table: pd.DataFrame) -> dict[str, tuple[float, ...]]:
+def _ranges(table: Table) -> dict[str, tuple[float, ...]]:
     """Lowest value, median and highest value of each of STATISTIC_NAMES, of the pictures that have it."""
-    columns = {name: table[column].dropna().astype(float) for column, name in STATISTIC_NAMES.items()}
+    found = quantiles(table, [*STATISTIC_NAMES], [0, 0.5, 1])
     return {
-        name: tuple(float(f"{one:.4g}") for one in values.quantile([0, 0.5, 1]))
-        for name, values in columns.items()
+        STATISTIC_NAMES[column]: tuple(float(f"{one:.4g}") for one in values)
+        for column, values in found.items()
         if len(values)
     }
 
 
-def _shares(values: pd.Series) -> list[str]:
+def _shares(counts: pd.Series) -> list[str]:
     """How many pictures have each value, the most frequent first."""
-    counts = values.dropna().astype(str).value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    return [f"{value} {count:,}" for value, count in counts.items()]
+    return [f"{value} {count:,}" for value, count in counts.sort_values(ascending=False, kind="stable").items()]

@@ -12,6 +12,7 @@ from digits.data.statistics import ROW_COLUMNS
 from digits.errors import UserError, printable
 from digits.params import flatten
 from digits.validation import drift
+from digits.validation.table import PandasTable
 from digits.vcs import dvc_files, revisions
 from digits.visualization import pages
 
@@ -93,8 +94,8 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
     relabelled = added.merge(removed[["picture", "copy", "label"]], on=["picture", "copy"], suffixes=("", "_before"))
     counts = pd.DataFrame({"before": before["label"].value_counts(), "after": after["label"].value_counts()})
     counts = counts.reindex(sorted({*LABELS, *counts.index}), fill_value=0).fillna(0).astype(int)
-    seen_before, seen_after = (one[one["split"] != "test"] for one in (before, after))
-    profile = drift.profile(seen_before)
+    seen_before, seen_after = (PandasTable(one).seen() for one in (before, after))
+    pairs = drift.pairs(seen_after, drift.profile(seen_before))
     return Difference(
         added=_without(added, relabelled[["picture", "copy"]]),
         removed=_without(removed, relabelled[["picture", "copy"]]),
@@ -102,8 +103,8 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
         reassigned=int((both["split_before"] != both["split_after"]).sum()),
         unchanged=int((both["split_before"] == both["split_after"]).sum()),
         counts=counts.assign(change=counts["after"] - counts["before"]),
-        drift=drift.scores(seen_after, profile),
-        chance=drift.chances(seen_after, profile),
+        drift=drift.scores(pairs),
+        chance=drift.chances(pairs),
     )
 
 

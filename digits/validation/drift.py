@@ -4,7 +4,7 @@ Both are of the pictures that are no test pictures.
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,15 @@ import pandas as pd
 from digits.data.statistics import PIXEL_COLUMNS
 from digits.errors import UserError
 from digits.paths import REFERENCE_PROFILE
+from digits.validation.distributions import histograms, quantiles
+
+if TYPE_CHECKING:
+    from digits.validation.table import Table
 
 NUMERIC_COLUMNS = ["width", "height", *PIXEL_COLUMNS]
 CATEGORICAL_COLUMNS = ["format", "mode", "label"]
 PROFILE_COLUMNS = [*NUMERIC_COLUMNS, *CATEGORICAL_COLUMNS]
+Pairs = dict[str, tuple[np.ndarray, np.ndarray]]  # of a statistic the (k,) counts of a table and of a reference
 
 
 def read_reference() -> dict[str, Any]:
@@ -33,33 +38,51 @@ def read_reference() -> dict[str, Any]:
     return content
 
 
-def profile(table: pd.DataFrame) -> dict[str, Any]:
+def profile(table: "Table") -> dict[str, Any]:
     """A profile of a table, a few kilobytes: the number of pictures, and the histogram of each statistic.
 
     The bins of a number lie below, at and between its deciles here, so that a value of many pictures has its own bin.
     """
-    statistics: dict[str, Any] = {}
-    for name in PROFILE_COLUMNS:
-        values = table[name].dropna()
-        if name in NUMERIC_COLUMNS:
-            edges = np.unique(np.quantile(values, np.linspace(0, 1, 11))).tolist() if len(values) else []
-            statistics[name] = {"edges": edges, "counts": histogram(values, edges)}
-        else:
-            statistics[name] = {value: int(count) for value, count in _value_counts(values).items()}
+    deciles = quantiles(table, NUMERIC_COLUMNS, np.linspace(0, 1, 11))
+    edges = {name: np.unique(values).tolist() for name, values in deciles.items()}
+    counts = histograms(table, edges)
+    statistics: dict[str, Any] = {
+        name: {"edges": edges[name], "counts": counts[name].tolist()} for name in NUMERIC_COLUMNS
+    }
+    for name in CATEGORICAL_COLUMNS:
+        statistics[name] = {value: int(count) for value, count in _value_counts(table, name).items()}
     return {"pictures": len(table), "statistics": statistics}
 
 
-def scores(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]:
-    """The population stability index of every statistic of `table` against `reference`, a `profile`.
+def pairs(table: "Table", reference: dict[str, Any]) -> Pairs:
+    """The counts of every statistic of `table` and of `reference`, a `profile`, in the same bins."""
+    known = reference["statistics"]
+    observed = histograms(table, {name: of["edges"] for name, of in known.items() if "edges" in of})
+    found = {}
+    for name, of in known.items():
+        if name in observed:
+            found[name] = observed[name], np.array(of["counts"])
+        else:
+            counts = _value_counts(table, name)
+            bins = sorted({*of, *counts.index})
+            found[name] = (
+                np.array([int(counts.get(one, 0)) for one in bins]),
+                np.array([of.get(one, 0) for one in bins]),
+            )
+    return found
+
+
+def scores(pairs: Pairs) -> dict[str, float]:
+    """The population stability index of every statistic.
 
     0 is no drift; by convention, above 0.1 is a shift and above 0.25 a large one (Siddiqi 2006).
     """
-    return {name: stability_index(*pair) for name, pair in _pairs(table, reference).items()}
+    return {name: stability_index(*pair) for name, pair in pairs.items()}
 
 
-def chances(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, float]:
-    """The `chance` of every statistic of `table` and `reference`: by so much more than a bound may its index be."""
-    return {name: chance(*pair) for name, pair in _pairs(table, reference).items()}
+def chances(pairs: Pairs) -> dict[str, float]:
+    """The `chance` of every statistic: by so much more than a bound may its index be."""
+    return {name: chance(*pair) for name, pair in pairs.items()}
 
 
 def stability_index(observed: np.ndarray, expected: np.ndarray) -> float:
@@ -86,29 +109,8 @@ def chance(observed: np.ndarray, expected: np.ndarray) -> float:
     return float(quantile * (1 / max(observed.sum(), 1) + 1 / max(expected.sum(), 1)))
 
 
-def histogram(values: pd.Series, edges: list[float]) -> list[int]:
-    """How many values lie below the first of k edges, at it, below the second, at it, and so on: 2 k + 1 counts."""
-    numbers, bounds = values.to_numpy(float), np.array(edges)
-    bins = np.searchsorted(bounds, numbers, "left") + np.searchsorted(bounds, numbers, "right")
-    return np.bincount(bins, minlength=2 * len(edges) + 1).tolist()
-
-
-def _pairs(table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Of every statistic the (k,) counts of `table` and of the reference, in the same bins."""
-    found = {}
-    for name, known in reference["statistics"].items():
-        values = table[name].dropna()
-        if "edges" in known:
-            observed, expected = histogram(values, known["edges"]), known["counts"]
-        else:
-            counts = _value_counts(values)
-            bins = sorted({*known, *counts.index})
-            observed, expected = [int(counts.get(one, 0)) for one in bins], [known.get(one, 0) for one in bins]
-        found[name] = np.array(observed), np.array(expected)
-    return found
-
-
-def _value_counts(values: pd.Series) -> pd.Series:
+def _value_counts(table: "Table", name: str) -> pd.Series:
     """How often each value occurs, by its text. A label is an integer, also where a missing one made a column float."""
-    whole = values.astype("int64") if pd.api.types.is_float_dtype(values) else values
-    return whole.astype(str).value_counts().sort_index()
+    counts = table.count_by(name)
+    whole = counts.index.astype("int64") if pd.api.types.is_float_dtype(counts.index) else counts.index
+    return counts.set_axis(whole.astype(str)).sort_index()

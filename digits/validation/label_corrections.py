@@ -1,5 +1,6 @@
 """What ingest did with corrections of labels: conflicts with the source, and the corrected share of a class."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,10 +25,10 @@ class LabelCorrections(NamedTuple):
 NONE = LabelCorrections(pd.DataFrame(columns=EFFECT_COLUMNS, dtype=str), dict.fromkeys(LABELS, 0.0))
 
 
-def read(labels: pd.Series, path: Path = CORRECTION_EFFECTS) -> LabelCorrections:
+def read(labels: Mapping[int, int], path: Path = CORRECTION_EFFECTS) -> LabelCorrections:
     """What ingest did with the corrections; NONE where it found none.
 
-    `labels` are those of all raw pictures, also of those that will be quarantined: the list has them, too.
+    `labels` has the number of raw pictures of each label, also of those that will be quarantined: the list has them.
     """
     if not path.exists():
         return NONE
@@ -44,14 +45,13 @@ def conflict(table: pd.DataFrame, corrections: LabelCorrections) -> pd.Series:
     return column.where(column.notna(), None)
 
 
-def _share_by_label(labels: pd.Series, rows: pd.DataFrame) -> dict[int, float]:
+def _share_by_label(labels: Mapping[int, int], rows: pd.DataFrame) -> dict[int, float]:
     applied = rows[rows["effect"].isin([CORRECTED, DROPPED])]
     left, came = applied["old"].value_counts(), applied["new"].value_counts()
-    now = labels.value_counts()
     shares = {}
     for label in LABELS:
         gone = int(left.get(str(label), 0))
-        given = int(now.get(label, 0)) - int(came.get(str(label), 0)) + gone
+        given = labels.get(label, 0) - int(came.get(str(label), 0)) + gone
         shares[label] = gone / given if given else 0.0
     return shares
 

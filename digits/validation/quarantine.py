@@ -5,10 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from digits.data.statistics import ROW_COLUMNS
 from digits.params import Validate
 from digits.validation import label_corrections
 from digits.validation.label_corrections import LabelCorrections
 from digits.validation.run import NOTHING, ValidationRun, validate
+
+NO_ROWS = pd.DataFrame(columns=[*ROW_COLUMNS, "name", "reasons"])
 
 
 def quarantine(
@@ -23,15 +26,16 @@ def quarantine(
     This is repeated, since the rest can have new bad rows: without the first of two duplicates, or with other shares.
     Where more than `validate.max_quarantined` of the rows are bad, none is quarantined.
     """
-    first, quarantined = run, run.bad_rows().head(0)
-    while len(bad := run.bad_rows()):
-        quarantined = pd.concat([quarantined, bad])
-        if len(quarantined) > params.max_quarantined * len(first.table):
+    first, found, total = run, [NO_ROWS], 0
+    while bad := run.count_bad():
+        total += bad
+        if total > params.max_quarantined * len(first.table):
             print(
-                f"{len(quarantined):,} of {len(first.table):,} pictures are bad, more than validate.max_quarantined = "
+                f"{total:,} of {len(first.table):,} pictures are bad, more than validate.max_quarantined = "
                 f"{params.max_quarantined:.1%}: none is quarantined"
             )
-            return first, quarantined.head(0)
-        rest = run.table.drop(index=bad.index).reset_index(drop=True)
+            return first, NO_ROWS
+        found.append(run.bad_rows())
+        rest = run.table.passing([*run.conditions.values()])
         run = validate(rest, reference, params.expectations, split_rule, corrections)
-    return run, quarantined
+    return run, pd.concat(found)

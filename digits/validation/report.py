@@ -7,13 +7,15 @@ import pandas as pd
 
 from digits import paths
 from digits.data import dataset, pictures
-from digits.data.dataset import LABELS, Example
+from digits.data.dataset import LABELS, SPLITS, Example
 from digits.params import Expectations
-from digits.validation import drift, label_corrections
+from digits.validation import label_corrections
+from digits.validation.distributions import label_histograms
 from digits.validation.drift import NUMERIC_COLUMNS
 from digits.validation.label_corrections import LabelCorrections
 from digits.validation.run import ExpectationResult, ValidationRun
 from digits.validation.suite import PICTURE_EXPECTATIONS
+from digits.validation.table import Table
 from digits.visualization import figures, pages
 
 MAX_PRINTED_PICTURES = 10  # of each failed expectation
@@ -32,22 +34,26 @@ def metrics(run: ValidationRun, quarantined: pd.DataFrame, corrections: LabelCor
         "expectations": {
             result.name: {
                 **{name: getattr(result, name) for name in ("success", "severity", "observed")},
-                "unexpected": len(result.rows),
+                "unexpected": result.unexpected,
             }
             for result in run.results
         },
     }
 
 
-def count_by_source(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+def count_by_source(table: Table) -> dict[str, dict[str, int]]:
     """The pictures of each source in each split that has some."""
-    return pd.crosstab(table["source"], table["split"]).to_dict("index")
+    return _by_split(table.count_by("source", "split")).to_dict("index")
 
 
-def count_by_label(table: pd.DataFrame) -> dict[int, dict[str, int]]:
+def count_by_label(table: Table) -> dict[int, dict[str, int]]:
     """The pictures of each label, also of a digit without any, in each split that has some."""
-    counts = pd.crosstab(table["label"], table["split"])
-    return counts.reindex(sorted({*LABELS, *table["label"]}), fill_value=0).to_dict("index")
+    counts = _by_split(table.count_by("label", "split"))
+    return counts.reindex(sorted({*LABELS, *counts.index}), fill_value=0).to_dict("index")
+
+
+def _by_split(counts: pd.Series) -> pd.DataFrame:
+    return counts.unstack(fill_value=0)
 
 
 def verdict(run: ValidationRun) -> str:
@@ -65,15 +71,15 @@ def summary(run: ValidationRun, quarantined: int = 0) -> str:
     return line + (f"; {quarantined:,} pictures quarantined" if quarantined else "")
 
 
-def format_result(result: ExpectationResult, table: pd.DataFrame) -> str:
+def format_result(result: ExpectationResult) -> str:
     """A failed expectation as text, with the first pictures that fail."""
     lines = [
         f"{result.severity}: {result.name} ({result.description}): expected {result.expected}, found {result.observed}"
     ]
-    for row, finding in zip(result.rows[:MAX_PRINTED_PICTURES], result.findings, strict=False):
-        lines.append(f"    {table['name'].iloc[row]}, label {table['label'].iloc[row]}: {finding}")
-    if len(result.rows) > MAX_PRINTED_PICTURES:
-        lines.append(f"    and {len(result.rows) - MAX_PRINTED_PICTURES:,} more")
+    for row in result.failing.head(MAX_PRINTED_PICTURES).itertuples():
+        lines.append(f"    {row.name}, label {row.label}: {row.finding}")
+    if result.unexpected > MAX_PRINTED_PICTURES:
+        lines.append(f"    and {result.unexpected - MAX_PRINTED_PICTURES:,} more")
     return "\n".join(lines)
 
 
@@ -82,7 +88,7 @@ def print_results(run: ValidationRun, quarantined: pd.DataFrame) -> None:
     for row in quarantined.head(MAX_PRINTED_PICTURES).itertuples():
         print(f"quarantined: {row.name}, label {row.label}: {row.reasons}")
     for result in run.failures:
-        print(format_result(result, run.table))
+        print(format_result(result))
     print(f"{summary(run, len(quarantined))}; details in {paths.VALIDATION_REPORT}")
 
 
@@ -91,13 +97,13 @@ def write(
 ) -> None:
     """Write the page. `quarantined` are rows with their `reasons`, which are not in the run's table."""
     table, failures, listed = run.table, run.failures, quarantined.head(MAX_PAGE_PICTURES)
-    rows = pd.concat([*(table.iloc[result.rows[:MAX_PAGE_PICTURES]] for result in failures), listed])
+    rows = pd.concat([*(result.failing.head(MAX_PAGE_PICTURES) for result in failures), listed])
     raw = {
         (split, row): example
         for split, of in rows.groupby("split")
         for row, example in dataset.read_rows(paths.RAW / f"{split}.parquet", str(split), set(of["row"])).items()
     }
-    by_label = count_by_label(table)
+    by_label, splits = count_by_label(table), table.count_by("split")
     pages.write(
         path,
         "validation.html",
@@ -105,14 +111,14 @@ def write(
         colour="bad" if not run.success else "warn" if failures else "good",
         summary=summary(run, len(quarantined)),
         pictures=len(table),
-        splits=table["split"].value_counts(sort=False).to_dict(),
+        splits={split: splits[split] for split in SPLITS if split in splits},
         results=run.results,
         failures=[
             {
                 "result": result,
                 "pictures": [
-                    _page_picture(table.iloc[row], finding, raw)
-                    for row, finding in zip(result.rows[:MAX_PAGE_PICTURES], result.findings, strict=False)
+                    _page_picture(row, row["finding"], raw)
+                    for _, row in result.failing.head(MAX_PAGE_PICTURES).iterrows()
                 ],
             }
             for result in failures
@@ -123,14 +129,9 @@ def write(
         sources=count_by_source(table),
         labels=by_label,
         largest=max(1, *(sum(of.values()) for of in by_label.values())),
-        plot=figures.distributions(
-            {name: table[name].to_numpy(float) for name in NUMERIC_COLUMNS}, table["label"].to_numpy(), _limits(bounds)
-        ),
+        plot=figures.distributions(label_histograms(table, NUMERIC_COLUMNS), _limits(bounds)),
         drift=run.drift,
-        drift_bounds={
-            name: bounds.drift.max + by_chance
-            for name, by_chance in drift.chances(table[table["split"] != "test"], reference).items()
-        },
+        drift_bounds={name: bounds.drift.max + by_chance for name, by_chance in run.chances.items()},
         reference_file=paths.REFERENCE_PROFILE,
         reference_pictures=reference["pictures"],
     )

@@ -3,11 +3,12 @@
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from digits import paths
@@ -15,20 +16,21 @@ from digits.data.statistics import ROW_COLUMNS
 from digits.files import atomic_write
 from digits.params import Expectations
 from digits.validation import drift, label_corrections
-from digits.validation.findings import add_findings
 from digits.validation.label_corrections import LabelCorrections
 from digits.validation.suite import DIGITS_IN_SPLITS, DRIFT_EXPECTATIONS, NULL, PICTURE_EXPECTATIONS, Expectation
+from digits.validation.table import Condition, PandasTable, Table
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-MAX_WARNING_FINDINGS = 1000  # rows of a warning with a message; a critical expectation has one for every row
+FAILING_COLUMNS = [*ROW_COLUMNS, "name", "finding"]
+MAX_FINDINGS = 1000  # rows of an expectation with a message; `bad_rows` has one for every row of the critical ones
 
 
 @dataclass(frozen=True)
 class ExpectationResult:
     """The result of one expectation: `observed` is a figure, or the range of a column.
 
-    `rows` are the positions in the table of the pictures that fail, and `findings` a message for each of them; of a
-    warning, for the first thousand.
+    Of one that is checked row by row, `unexpected` rows fail its `condition`; the first thousand of these are in
+    `failing`, with ROW_COLUMNS, `name` and a `finding`, a message.
     """
 
     name: str
@@ -37,8 +39,9 @@ class ExpectationResult:
     success: bool
     expected: str
     observed: float | list | str
-    rows: list[int]
-    findings: list[str]
+    unexpected: int = 0
+    condition: Condition | None = None
+    failing: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FAILING_COLUMNS), compare=False)
 
     @property
     def critical(self) -> bool:
@@ -47,11 +50,15 @@ class ExpectationResult:
 
 @dataclass(frozen=True)
 class ValidationRun:
-    """The results of all expectations on a `table`: the statistics with the columns of `add_findings`."""
+    """The results of all expectations on a `table`: the statistics with the columns of `add_findings`.
 
-    table: pd.DataFrame
-    drift: dict[str, float]
+    `drift` has the drift scores, and `chances` by how much each may exceed its bound.
+    """
+
+    table: Table
+    drift: Mapping[str, float]
     results: list[ExpectationResult]
+    chances: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def success(self) -> bool:
@@ -61,19 +68,28 @@ class ValidationRun:
     def failures(self) -> list[ExpectationResult]:
         return [result for result in self.results if not result.success]
 
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """What bad rows fail: the conditions of the critical expectations that fail, by the expectations' names."""
+        return {one.name: one.condition for one in self.failures if one.critical and one.condition}
+
+    def count_bad(self) -> int:
+        """How many rows fail a critical expectation."""
+        return self.table.count_failing([*self.conditions.values()])
+
     def bad_rows(self) -> pd.DataFrame:
-        """The rows that fail a critical expectation, with their `reasons`."""
-        reasons: dict[int, list[str]] = {}
-        for result in self.failures:
-            if result.critical:
-                for row, finding in zip(result.rows, result.findings, strict=True):
-                    reasons.setdefault(row, []).append(f"{result.name}: {finding}")
-        rows = sorted(reasons)
-        return self.table.iloc[rows].assign(reasons=["; ".join(reasons[row]) for row in rows])
+        """The rows that fail a critical expectation, with ROW_COLUMNS, `name` and their `reasons`."""
+        rows = self.table.failing([*self.conditions.values()])
+        reasons: list[list[str]] = [[] for _ in range(len(rows))]
+        for name, condition in self.conditions.items():
+            values = rows[condition.column]
+            for row in np.flatnonzero(condition.fails(values)):
+                reasons[row].append(f"{name}: {_format_finding(condition.column, values.iloc[row])}")
+        return rows[[*ROW_COLUMNS, "name"]].assign(reasons=["; ".join(one) for one in reasons])
 
 
 def validate(
-    table: pd.DataFrame,
+    table: Table,
     reference: dict[str, Any],
     bounds: Expectations,
     split_rule: Mapping[str, Any] = NOTHING,
@@ -81,19 +97,19 @@ def validate(
 ) -> ValidationRun:
     """Check the statistics, one row a picture, and the drift of train and validation from `reference`, a profile.
 
-    `table` has ROW_COLUMNS, the columns of `compute_statistics`, a `name`, and an index from 0 on; `split_rule` is what
-    assigned its splits (`dataset.split_rule`), for messages. Renders Great Expectations' Data Docs. The results are in
-    the order of the suite.
+    `table` has ROW_COLUMNS, `source`, the columns of `compute_statistics` and a `name`; `split_rule` is what assigned
+    its splits (`dataset.split_rule`), for messages. Renders Great Expectations' Data Docs. The results are in the order
+    of the suite.
     """
     largest = bounds.ink_colour.max, bounds.no_near_leak.min, bounds.class_typical.max
-    table = add_findings(table, *largest, corrections)
-    profiled = table[table["split"] != "test"]
-    scores, chances = (of(profiled, reference) for of in (drift.scores, drift.chances))
-    return ValidationRun(table, scores, check(table, scores, bounds, paths.DATA_DOCS, chances, split_rule))
+    table = table.with_findings(*largest, corrections)
+    pairs = drift.pairs(table.seen(), reference)
+    scores, chances = drift.scores(pairs), drift.chances(pairs)
+    return ValidationRun(table, scores, check(table, scores, bounds, paths.DATA_DOCS, chances, split_rule), chances)
 
 
 def check(
-    table: pd.DataFrame,
+    table: Table,
     scores: Mapping[str, float],
     bounds: Expectations,
     docs: Path,
@@ -110,7 +126,6 @@ def check(
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    columns = dict.fromkeys([*ROW_COLUMNS, *(one.column for one in PICTURE_EXPECTATIONS if one.column)])
     with atomic_write(docs) as temporary:
         context.add_data_docs_site("docs", _site(temporary))
         return [
@@ -118,10 +133,10 @@ def check(
                 context,
                 "pictures",
                 [_explained(one, split_rule) for one in PICTURE_EXPECTATIONS],
-                table[list(columns)],
+                table,
                 bounds,
             ),
-            *_run_suite(context, "drift", DRIFT_EXPECTATIONS, pd.DataFrame([scores]), bounds, chances),
+            *_run_suite(context, "drift", DRIFT_EXPECTATIONS, PandasTable(pd.DataFrame([scores])), bounds, chances),
         ]
 
 
@@ -138,14 +153,15 @@ def _run_suite(
     context: Any,
     name: str,
     suite: list[Expectation],
-    table: pd.DataFrame,
+    table: Table,
     bounds: Expectations,
     chances: Mapping[str, float] = NOTHING,
 ) -> list[ExpectationResult]:
     import great_expectations as gx
     from great_expectations.checkpoint import UpdateDataDocsAction
 
-    source = context.data_sources.add_pandas(name)
+    sources = context.data_sources
+    source = sources.add_spark(name, persist=False) if table.engine == "spark" else sources.add_pandas(name)
     batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
     expectations = [_gx_expectation(one, position, bounds, chances) for position, one in enumerate(suite)]
     gx_suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
@@ -155,13 +171,14 @@ def _run_suite(
         validation_definitions=[definition],
         actions=[UpdateDataDocsAction(name="docs", site_names=["docs"])],
         result_format={
-            "result_format": "COMPLETE",  # with the positions of the failing rows, but nothing else about them
+            "result_format": "BASIC",  # how many rows fail, and nothing about each: `table.failing` has the first
             "exclude_unexpected_values": True,
             "return_unexpected_index_query": False,
             "partial_unexpected_count": 0,
         },
     )
-    result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": table})
+    data = table.data(list(dict.fromkeys(one.column for one in suite if one.column)))
+    result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": data})
     (run,) = result.run_results.values()
     results = run.to_json_dict()["results"]  # not in the suite's order
     results.sort(key=lambda one: one["expectation_config"]["meta"]["position"])
@@ -193,16 +210,15 @@ def _site(folder: Path) -> Any:
     }
 
 
-def _expectation_result(gx_result: dict[str, Any], table: pd.DataFrame) -> ExpectationResult:
+def _expectation_result(gx_result: dict[str, Any], table: Table) -> ExpectationResult:
     config, details = gx_result["expectation_config"], gx_result["result"]
     kwargs, meta = config["kwargs"], config["meta"]
-    rows = details.get("unexpected_index_list") or []
-    described = rows if config["severity"] == "critical" else rows[:MAX_WARNING_FINDINGS]
+    unexpected, condition = details.get("unexpected_count") or 0, _condition(config)
     observed = details.get("observed_value")
     if observed is None:
-        observed = (not gx_result["success"] and _exception(gx_result)) or _value_range(table, config)
+        observed = (not gx_result["success"] and _exception(gx_result)) or _value_range(table, config, unexpected)
     if meta["name"] == "digits_in_splits":
-        observed = _missing(kwargs["value_set"], set(table[kwargs["column"]]))
+        observed = _missing(kwargs["value_set"], set(table.count_by(kwargs["column"]).index))
     return ExpectationResult(
         name=meta["name"],
         description=meta["description"],
@@ -210,21 +226,44 @@ def _expectation_result(gx_result: dict[str, Any], table: pd.DataFrame) -> Expec
         success=gx_result["success"],
         expected=_format_bounds(kwargs),
         observed=_rounded(observed),
-        rows=rows,
-        findings=[_format_finding(kwargs["column"], table[kwargs["column"]].iloc[row]) for row in described],
+        unexpected=unexpected,
+        condition=condition,
+        **({"failing": _failing(table, condition)} if condition and unexpected else {}),
     )
 
 
-def _value_range(table: pd.DataFrame, config: dict[str, Any]) -> str:
+def _condition(config: dict[str, Any]) -> Condition | None:
+    """What the expectation asks of each row, for the table; None where it asks nothing of a single row."""
+    kwargs = config["kwargs"]
+    match config["type"]:
+        case "expect_column_values_to_be_null":
+            return Condition(kwargs["column"], allowed=())
+        case "expect_column_values_to_be_in_set":
+            return Condition(kwargs["column"], allowed=tuple(kwargs["value_set"]))
+        case "expect_column_values_to_be_between":
+            return Condition(kwargs["column"], kwargs.get("min_value"), kwargs.get("max_value"))
+    return None
+
+
+def _failing(table: Table, condition: Condition) -> pd.DataFrame:
+    """FAILING_COLUMNS of the first rows that fail a condition."""
+    rows = table.failing([condition], MAX_FINDINGS)
+    return rows.assign(finding=[_format_finding(condition.column, value) for value in rows[condition.column]])[
+        FAILING_COLUMNS
+    ]
+
+
+def _value_range(table: Table, config: dict[str, Any], unexpected: int) -> str:
     """The observed value of a column that is checked row by row: its range, values, or rows that are not null."""
-    column = table[config["kwargs"]["column"]].dropna()
+    column = config["kwargs"]["column"]
     if config["type"] == "expect_column_values_to_be_null":
-        return f"{len(column):,} of {len(table):,}"
+        return f"{unexpected:,} of {len(table):,}"
     if "value_set" in config["kwargs"]:
-        return ", ".join(map(str, sorted(column.unique())[:20]))
-    if column.empty:
+        return ", ".join(map(str, table.count_by(column).index[:20]))
+    summary = table.summary(column)
+    if not summary.known:
         return "nothing"
-    lowest, highest = (_rounded(float(extreme)) for extreme in (column.min(), column.max()))
+    lowest, highest = _rounded(float(summary.lowest)), _rounded(float(summary.highest))
     return f"{lowest} to {highest}" if lowest != highest else str(lowest)
 
 

@@ -94,25 +94,22 @@ def confusion_matrix(counts: np.ndarray, path: Path) -> None:
     save(figure, path)
 
 
-def distributions(values: dict[str, np.ndarray], labels: np.ndarray, bounds: dict[str, tuple]) -> bytes:
+def distributions(
+    histograms: dict[str, tuple[np.ndarray, np.ndarray]], bounds: dict[str, tuple[float | None, float | None]]
+) -> bytes:
     """A PNG of every statistic by label: a panel per statistic, a row per label, darker where more values are.
 
-    `values` maps a name to (n,) numbers, `labels` is (n,); `bounds` gives a name's (lowest, highest) allowed value,
-    None where there is none: drawn as lines.
+    `histograms` maps a name to the (k + 1,) edges of its bins and the (10, k) counts of each label's values there;
+    `bounds` gives a name's (lowest, highest) allowed value, None where there is none: drawn as lines.
     """
     across = 4
-    down = max(1, -(-len(values) // across))
+    down = max(1, -(-len(histograms) // across))
     figure = Figure(figsize=(12, 2.1 * down), dpi=100)
     figure.subplots_adjust(left=0.02, right=0.99, bottom=0.04, top=0.96, wspace=0.1, hspace=0.4)
     grid = figure.subplots(down, across, squeeze=False).ravel()
-    for axes in grid[len(values) :]:
+    for axes in grid[len(histograms) :]:
         axes.set_axis_off()
-    for axes, (name, column) in zip(grid, values.items(), strict=False):
-        known = np.isfinite(column)
-        lowest, highest = (column[known].min(), column[known].max()) if known.any() else (0, 1)
-        margin = 0.05 * (highest - lowest) or 0.5
-        edges = np.linspace(lowest - margin, highest + margin, 41)
-        rows = np.stack([np.histogram(column[known & (labels == label)], edges)[0] for label in LABELS])
+    for axes, (name, (edges, rows)) in zip(grid, histograms.items(), strict=False):
         shares = rows / np.maximum(rows.max(axis=1, keepdims=True), 1)
         extent = (edges[0], edges[-1], len(LABELS) - 0.5, -0.5)
         axes.imshow(shares, aspect="auto", cmap="Blues", extent=extent, vmin=0, vmax=1, interpolation="nearest")

@@ -19,6 +19,7 @@ from digits.serving.drift import reference, traffic
 from digits.serving.drift.watch import Watcher
 from digits.serving.settings import Settings
 from digits.validation.drift import profile
+from digits.validation.table import PandasTable
 from tests import prometheus
 from tests.imports import ROOT
 from tests.serving import running, settings, write_constant
@@ -46,7 +47,7 @@ def served(tmp_path, pictures):
     table = compute_statistics(pictures[0]).assign(label=7)
     answered = pd.DataFrame({"predicted": [7] * 500, "probability": 0.91, "accepted": True})
     sha256 = description["sha256"]
-    reference.write(folder, reference.build("3", sha256, profile(table), answered))
+    reference.write(folder, reference.build("3", sha256, profile(PandasTable(table)), answered))
     chosen = settings(folder)
     drift = chosen.limits.drift.model_copy(update={"pictures_per_second": 10_000})
     return Settings(folder, chosen.limits.model_copy(update={"drift": drift}))

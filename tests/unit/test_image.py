@@ -46,6 +46,7 @@ MODULES = [
     "digits.reading.results",
     "digits.tracking.certificate",
     "digits.tracking.history",
+    "digits.validation.distributions",
     "digits.validation.drift",
     "digits.visualization.pages",
     "mlflow.artifacts",

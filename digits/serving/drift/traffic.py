@@ -155,11 +155,11 @@ def _accepted(model: ServedModel, accepted: bool, min_probability: float) -> boo
 
 def _image_counts(sha256: str, pictures: list[bytes], histograms: dict[str, Any]) -> Counter[Bin]:
     from digits.data.statistics import compute_statistics  # here: a server process needs no pandas for its answers
-    from digits.validation.drift import histogram
+    from digits.validation.distributions import histogram
 
     table = compute_statistics(pictures)
     counts: Counter[Bin] = Counter()
     for name, known in histograms.items():
-        found = histogram(table[name].dropna(), known["edges"])
+        found = histogram(table[name], known["edges"]).tolist()
         counts.update({Bin(sha256, name, str(place)): count for place, count in enumerate(found) if count})
     return counts

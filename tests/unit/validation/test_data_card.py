@@ -9,6 +9,7 @@ from digits import paths
 from digits.data.source_descriptions import SourceDescription
 from digits.validation import data_card, label_corrections
 from digits.validation.run import ValidationRun
+from digits.validation.table import PandasTable
 from tests.raw import RULE
 from tests.unit.validation.test_report import result
 
@@ -25,7 +26,7 @@ def table(workspace) -> pd.DataFrame:
 
 
 def write(table: pd.DataFrame, *results, quarantined=(), corrections=label_corrections.NONE, rule=RULE) -> str:
-    run = ValidationRun(table, {"ink": 0.3, "width": 0.1}, list(results))
+    run = ValidationRun(PandasTable(table), {"ink": 0.3, "width": 0.1}, list(results))
     sources = {"a": MINE, "b": EVIL}
     data_card.write(run, pd.DataFrame({"reasons": list(quarantined)}), corrections, rule, sources)
     return paths.DATA_CARD.read_text()
@@ -71,7 +72,7 @@ def test_what_was_left_out_is_counted_with_its_reasons(table):
 
 
 def test_failures_findings_and_drift_are_listed(table):
-    failed = result("one_label", rows={0: "also labelled 1", 1: "also labelled 0"})
+    failed = result("one_label", rows=table.head(2).assign(finding="also labelled"))
     drifts = [result("drift of width", "warning", observed=0.1), result("drift of ink", "warning", observed=0.3)]
     card = write(table, result("ink"), failed, *drifts)
     assert "Validation failed: 3 of 4 expectations pass" in card

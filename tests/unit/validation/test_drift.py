@@ -11,6 +11,7 @@ from digits import paths
 from digits.errors import UserError
 from digits.validation import drift
 from digits.validation.drift import CATEGORICAL_COLUMNS, NUMERIC_COLUMNS, PROFILE_COLUMNS
+from digits.validation.table import PandasTable
 
 
 def table(count: int = 11, **columns: list) -> pd.DataFrame:
@@ -19,10 +20,22 @@ def table(count: int = 11, **columns: list) -> pd.DataFrame:
     return pd.DataFrame({name: columns.get(name, [value] * count) for name, value in usual.items()})
 
 
+def profile_of(rows: pd.DataFrame) -> dict:
+    return drift.profile(PandasTable(rows))
+
+
+def scores(rows: pd.DataFrame, reference: dict) -> dict[str, float]:
+    return drift.scores(drift.pairs(PandasTable(rows), reference))
+
+
+def chances(rows: pd.DataFrame, reference: dict) -> dict[str, float]:
+    return drift.chances(drift.pairs(PandasTable(rows), reference))
+
+
 def index(before: list, after: list, name: str = "ink") -> float:
     """The stability index of one column."""
-    profile = drift.profile(table(len(before), **{name: before}))
-    return drift.scores(table(len(after), **{name: after}), profile)[name]
+    profile = profile_of(table(len(before), **{name: before}))
+    return scores(table(len(after), **{name: after}), profile)[name]
 
 
 @pytest.mark.parametrize(
@@ -45,24 +58,24 @@ def test_the_stability_index_as_published(observed, expected, by_hand):
 
 
 def test_values_are_counted_below_at_and_between_the_deciles():
-    profile = drift.profile(table(ink=[0] * 5 + [10] * 6, label=[3] * 4 + [7] * 7))
+    profile = profile_of(table(ink=[0] * 5 + [10] * 6, label=[3] * 4 + [7] * 7))
     assert profile["pictures"] == 11
     assert profile["statistics"]["ink"] == {"edges": [0, 10], "counts": [0, 5, 0, 6, 0]}
     assert profile["statistics"]["label"] == {"3": 4, "7": 7}
     assert profile["statistics"]["format"] == {"PNG": 11}
     here, there = 100 * np.array([1, 2, 3, 4, 5]), np.array([0, 5, 0, 6, 0])
     values = 100 * ([-1] + [0] * 2 + [4, 5, 6] + [10] * 4 + [11] * 5)
-    assert drift.scores(table(1500, ink=values), profile)["ink"] == pytest.approx(drift.stability_index(here, there))
+    assert scores(table(1500, ink=values), profile)["ink"] == pytest.approx(drift.stability_index(here, there))
     chance = (4 + 2.33 * math.sqrt(8)) * (1 / 1500 + 1 / 11)  # five bins have values
-    assert drift.chances(table(1500, ink=values), profile)["ink"] == pytest.approx(chance)
+    assert chances(table(1500, ink=values), profile)["ink"] == pytest.approx(chance)
 
 
 def test_a_constant_column_has_one_edge():
-    assert drift.profile(table())["statistics"]["width"] == {"edges": [5.0], "counts": [0, 11, 0]}
+    assert profile_of(table())["statistics"]["width"] == {"edges": [5.0], "counts": [0, 11, 0]}
 
 
 def test_the_profile_has_every_statistic_and_is_json():
-    profile = drift.profile(table(ink=np.random.default_rng(0).random(11).tolist()))
+    profile = profile_of(table(ink=np.random.default_rng(0).random(11).tolist()))
     assert list(profile["statistics"]) == PROFILE_COLUMNS == [*NUMERIC_COLUMNS, *CATEGORICAL_COLUMNS]
     assert json.loads(json.dumps(profile)) == profile
 
@@ -70,8 +83,8 @@ def test_the_profile_has_every_statistic_and_is_json():
 def test_the_same_data_has_no_drift():
     random = np.random.default_rng(0)
     data = table(200, ink=random.random(200), label=random.integers(0, 10, 200), extent=random.integers(0, 3, 200) / 2)
-    assert drift.scores(data, drift.profile(data)) == dict.fromkeys(PROFILE_COLUMNS, 0)
-    assert drift.scores(data.sample(frac=1, random_state=1), drift.profile(data)) == dict.fromkeys(PROFILE_COLUMNS, 0)
+    assert scores(data, profile_of(data)) == dict.fromkeys(PROFILE_COLUMNS, 0)
+    assert scores(data.sample(frac=1, random_state=1), profile_of(data)) == dict.fromkeys(PROFILE_COLUMNS, 0)
 
 
 def test_another_sample_of_one_population_has_little_drift_and_a_shifted_one_has_much():
@@ -85,7 +98,7 @@ def test_another_sample_of_one_population_has_little_drift_and_a_shifted_one_has
 def test_a_small_sample_of_one_population_has_no_more_drift_than_by_chance():
     random = np.random.default_rng(0)
     before = random.normal(0, 1, 4000).tolist()
-    chance = drift.chances(table(80, ink=before[:80]), drift.profile(table(4000, ink=before)))["ink"]
+    chance = chances(table(80, ink=before[:80]), profile_of(table(4000, ink=before)))["ink"]
     assert max(index(before, random.normal(0, 1, 80).tolist()) for _ in range(50)) < 0.25 + chance
     assert index(before, random.normal(2, 1, 80).tolist()) > 0.25 + chance
 
@@ -109,9 +122,9 @@ def test_a_new_category_counts():
 
 def test_missing_values_are_ignored():
     missing = table(12, ink=[*range(11), None], mode=[*"LLLLLLLLLLL", None])
-    assert drift.profile(missing)["statistics"]["ink"] == drift.profile(table(ink=list(range(11))))["statistics"]["ink"]
-    scores = drift.scores(missing, drift.profile(table(ink=list(range(11)))))
-    assert (scores["ink"], scores["mode"]) == (0, 0)
+    assert profile_of(missing)["statistics"]["ink"] == profile_of(table(ink=list(range(11))))["statistics"]["ink"]
+    found = scores(missing, profile_of(table(ink=list(range(11)))))
+    assert (found["ink"], found["mode"]) == (0, 0)
 
 
 def test_a_label_that_is_missing_leaves_the_others_what_they_are():
@@ -139,7 +152,7 @@ def test_a_reference_that_is_no_profile_is_named(tmp_path, monkeypatch, content,
 
 
 def test_an_empty_table_is_no_error():
-    empty = drift.profile(table(2).head(0))
+    empty = profile_of(table(2).head(0))
     assert empty["pictures"] == 0
-    assert all(math.isfinite(value) for value in drift.scores(table(), empty).values())
-    assert all(math.isfinite(value) for value in drift.scores(table(2).head(0), drift.profile(table())).values())
+    assert all(math.isfinite(value) for value in scores(table(), empty).values())
+    assert all(math.isfinite(value) for value in scores(table(2).head(0), profile_of(table())).values())

@@ -26,7 +26,7 @@ def corrections(tmp_path, pictures) -> LabelCorrections:
     ]
     path = tmp_path / "corrections.csv"
     path.write_text(csv_files.text(EFFECT_COLUMNS, rows))
-    return label_corrections.read(pictures["label"], path)
+    return label_corrections.read(pictures["label"].value_counts().to_dict(), path)
 
 
 @pytest.fixture
@@ -61,6 +61,6 @@ def test_the_largest_share_is_checked_also_where_no_picture_has_that_label_any_m
 
 
 def test_without_corrections_there_is_nothing_to_find(pictures, tmp_path):
-    none = label_corrections.read(pictures["label"], tmp_path / "corrections.csv")
+    none = label_corrections.read(pictures["label"].value_counts().to_dict(), tmp_path / "corrections.csv")
     assert label_corrections.conflict(pictures, none).tolist() == [None] * 4
     assert set(none.share_by_label.values()) == {0.0}

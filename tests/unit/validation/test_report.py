@@ -13,26 +13,33 @@ from digits.data.statistics import row_group_statistics
 from digits.validation import drift, report
 from digits.validation.drift import PROFILE_COLUMNS
 from digits.validation.run import ExpectationResult, ValidationRun
+from digits.validation.table import PandasTable
 from tests.raw import RULE, example
 from tests.unit.validation.conftest import BOUNDS
 
 EVIL = "3/<script>alert('x')</script>.png"
 
 
-def result(name: str, severity: str = "critical", rows: dict[int, str] | None = None, **changes) -> ExpectationResult:
-    """One that passes, unless `rows` give the findings by row."""
-    rows = rows or {}
+def result(name: str, severity: str = "critical", rows: pd.DataFrame | None = None, **changes) -> ExpectationResult:
+    """One that passes, unless `rows` with a `finding` fail."""
+    unexpected = 0 if rows is None else len(rows)
     content = {
         "name": name,
         "description": f"all about {name}",
         "severity": severity,
-        "success": not rows,
+        "success": not unexpected,
         "expected": "at least 1",
-        "observed": f"{len(rows)} of 60",
-        "rows": list(rows),
-        "findings": list(rows.values()),
+        "observed": f"{unexpected} of 60",
+        "unexpected": unexpected,
+        **({} if rows is None else {"failing": rows}),
     }
     return ExpectationResult(**{**content, **changes})
+
+
+def failing(table: pd.DataFrame, findings: dict[str, str]) -> pd.DataFrame:
+    """The rows of the pictures with these paths, with their findings."""
+    rows = table[table["path"].isin(findings)]
+    return rows.assign(finding=rows["path"].map(findings), name=rows["path"])
 
 
 @pytest.fixture
@@ -59,8 +66,10 @@ def write(table):
         if quarantined is None:
             quarantined = table.head(0).assign(reasons="")
         path = Path("reports/page.html")
-        run = ValidationRun(of, {**dict.fromkeys(PROFILE_COLUMNS, 0.0), **scores}, results)
-        report.write(path, run, quarantined, drift.profile(table), BOUNDS)
+        reference = drift.profile(PandasTable(table))
+        chances = drift.chances(drift.pairs(PandasTable(of).seen(), reference))
+        scores = {**dict.fromkeys(PROFILE_COLUMNS, 0.0), **scores}
+        report.write(path, ValidationRun(PandasTable(of), scores, results, chances), quarantined, reference, BOUNDS)
         return path.read_text()
 
     return make
@@ -97,7 +106,8 @@ def test_the_page_of_passing_data(write):
 )
 def test_the_pictures_that_fail_are_named_and_shown(write, table, severity, verdict):
     row = row_of(table, "40.png")
-    page = write([result("ink"), result("border_changes", severity, {row: "border_changes 0.7"})])
+    rows = failing(table, {"40.png": "border_changes 0.7"})
+    page = write([result("ink"), result("border_changes", severity, rows)])
     assert f"<strong>{verdict}</strong>" in page
     (shown,) = figures(page)
     example = dataset.read_rows(Path("data/raw/train.parquet"), "train", {table["row"][row]})[table["row"][row]]
@@ -106,30 +116,22 @@ def test_the_pictures_that_fail_are_named_and_shown(write, table, severity, verd
     assert np.array_equal(pictures.decode(b64decode(png)).pixels, pictures.decode(example.data).pixels)
 
 
-def test_rows_are_positions_in_the_table_and_not_its_index(write, table):
-    rest = table.drop(index=range(10)).reset_index(drop=True)
-    row = row_of(rest, "40.png")
-    assert row != row_of(table, "40.png")
-    (shown,) = figures(write([result("border_changes", rows={row: "border_changes 0.7"})], of=rest))
-    assert f"train row {rest['row'][row]}, label 6" in shown
-
-
 def test_a_name_is_escaped(write, table):
-    page = write([result("border_changes", rows={row_of(table, EVIL): "<b>bold</b>"})])
+    page = write([result("border_changes", rows=failing(table, {EVIL: "<b>bold</b>"}))])
     assert "<script" not in page
     assert "3/&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;.png" in page
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
 
 
 def test_an_undecodable_picture_is_named(write, table):
-    (shown,) = figures(write([result("readable", rows={row_of(table, "21.png"): "not a picture (5 bytes)"})]))
+    (shown,) = figures(write([result("readable", rows=failing(table, {"21.png": "not a picture (5 bytes)"}))]))
     assert "<img" not in shown
     assert "can't be decoded" in shown
     assert "21.png<br>not a picture (5 bytes)" in shown
 
 
-def test_twelve_pictures_are_shown_and_all_are_counted(write):
-    page = write([result("border_changes", rows={row: f"border_changes {row}" for row in range(30)})])
+def test_twelve_pictures_are_shown_and_all_are_counted(write, table):
+    page = write([result("border_changes", rows=table.head(30).assign(finding="border_changes 1"))])
     assert len(figures(page)) == 12
     assert "30 pictures fail, the first 12 are shown" in " ".join(page.split())
 
@@ -151,7 +153,10 @@ def test_a_drift_is_in_the_table(write):
 
 
 def test_the_page_is_self_contained_and_reproducible(write, table):
-    results = [result("border_changes", rows={0: "border_changes 0.7"}), result("pictures", "warning", success=False)]
+    results = [
+        result("border_changes", rows=table.head(1).assign(finding="border_changes 0.7")),
+        result("pictures", "warning", success=False),
+    ]
     page = write(results, table.head(3).assign(reasons="why"))
     assert not re.search(r"https?://|<script|<link (?!rel=\"icon\" href=\"data:,\")|@import|url\(", page)
     assert re.findall(r'src="(?!data:)', page) == []
@@ -172,7 +177,7 @@ def test_labels_that_are_no_digit_are_counted_too(write, table):
         ([], 0, "0 of 0 expectations pass for 1,234 pictures"),
         ([result("a"), result("b")], 0, "2 of 2 expectations pass for 1,234 pictures"),
         (
-            [result("a"), result("b", rows={1: "x"}), result("c", "warning", {1: "x"})],
+            [result("a"), result("b", success=False), result("c", "warning", success=False)],
             0,
             "1 of 3 expectations pass for 1,234 pictures; failed: 1 critical, 1 warnings",
         ),
@@ -180,5 +185,5 @@ def test_labels_that_are_no_digit_are_counted_too(write, table):
     ],
 )
 def test_the_summary_in_one_line(results, quarantined, words):
-    run = ValidationRun(pd.DataFrame(index=range(1234)), {}, results)
+    run = ValidationRun(PandasTable(pd.DataFrame(index=range(1234))), {}, results)
     assert report.summary(run, quarantined) == words

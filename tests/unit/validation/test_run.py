@@ -15,6 +15,7 @@ from digits.validation.drift import PROFILE_COLUMNS
 from digits.validation.findings import add_findings
 from digits.validation.run import ExpectationResult, ValidationRun
 from digits.validation.suite import DRIFT_EXPECTATIONS, MODES, PICTURE_EXPECTATIONS
+from digits.validation.table import PandasTable
 from tests.raw import RULE
 from tests.unit.validation.conftest import BOUNDS, FINDINGS, MAX_DISTANCE, MAX_MINORITY, MAX_RATIO
 
@@ -38,11 +39,11 @@ def digits(mnist_digits) -> pd.DataFrame:
 
 def check(table: pd.DataFrame, docs: Path, scores: dict[str, float] = NO_DRIFT) -> dict[str, ExpectationResult]:
     """The results by name."""
-    return {result.name: result for result in run.check(table, scores, BOUNDS, docs / "docs")}
+    return {result.name: result for result in run.check(PandasTable(table), scores, BOUNDS, docs / "docs")}
 
 
 def bad_rows(table: pd.DataFrame, results: list[ExpectationResult]) -> dict[int, str]:
-    return ValidationRun(table, NO_DRIFT, results).bad_rows()["reasons"].to_dict()
+    return ValidationRun(PandasTable(table), NO_DRIFT, results).bad_rows().set_index("row")["reasons"].to_dict()
 
 
 # The planted faults, one a row: the expectation that must fail, and its finding.
@@ -100,13 +101,19 @@ def passing(digits, tmp_path_factory) -> tuple[dict[str, ExpectationResult], Pat
 
 
 @pytest.fixture(scope="module")
-def faulty(digits, tmp_path_factory) -> dict[str, ExpectationResult]:
-    """The results of a table with every fault in it, and with drift of a statistic."""
+def faults(digits) -> pd.DataFrame:
+    """A table with every fault in it."""
     table = digits.copy()
     for name, (change, _) in FAULTS.items():
         for column, value in change.items():
             table.loc[ROW[name], column] = value
-    return check(table, tmp_path_factory.mktemp("faulty"), {**NO_DRIFT, "ink": 0.26, "mode": 0.24})
+    return table
+
+
+@pytest.fixture(scope="module")
+def faulty(faults, tmp_path_factory) -> dict[str, ExpectationResult]:
+    """The results of the table with the faults, and with drift of a statistic."""
+    return check(faults, tmp_path_factory.mktemp("faulty"), {**NO_DRIFT, "ink": 0.26, "mode": 0.24})
 
 
 @pytest.fixture(scope="module")
@@ -151,36 +158,49 @@ def test_a_result_has_the_expected_and_the_observed_value(passing, name, expecte
 def test_a_fault_fails_its_expectation_which_names_the_row(faulty, name):
     result = faulty[name]
     assert not result.success
-    assert result.rows == [ROW[name]]
-    assert result.findings == [FAULTS[name][1]]
+    assert result.unexpected == 1
+    assert result.failing[["row", "finding"]].to_numpy().tolist() == [[ROW[name], FAULTS[name][1]]]
     assert result.severity == BOUNDS.severity(name)
     assert result.critical == (result.severity == "critical")
 
 
-def test_critical_faults_are_bad_rows_and_warnings_are_not(digits, faulty):
+def test_critical_faults_are_bad_rows_and_warnings_are_not(faults, faulty):
     critical = [name for name in FAULTS if BOUNDS.severity(name) == "critical"]
     assert 0 < len(critical) < len(FAULTS)
     expected = {ROW[name]: f"{name}: {FAULTS[name][1]}" for name in critical}
-    assert bad_rows(digits, list(faulty.values())) == expected
+    assert bad_rows(faults, list(faulty.values())) == expected
+    assert ValidationRun(PandasTable(faults), NO_DRIFT, list(faulty.values())).count_bad() == len(expected)
 
 
-def test_a_row_with_two_faults_has_two_reasons(digits, faulty):
-    one, other = (replace(faulty[name], rows=[5, 2], findings=["a", "b"]) for name in ("ink", "border_changes"))
-    success = replace(other, success=True)
-    assert bad_rows(digits, [one, other, success]) == {2: "ink: b; border_changes: b", 5: "ink: a; border_changes: a"}
-    assert list(bad_rows(digits, [one])) == [2, 5]
+def test_a_row_with_two_faults_has_two_reasons(faults, faulty):
+    table = faults.copy()
+    table.loc[ROW["ink"], "border_changes"] = 0.6
+    ink, border_changes = (faulty[name] for name in ("ink", "border_changes"))
+    both = {
+        ROW["ink"]: "ink: ink 0.9; border_changes: border_changes 0.6",
+        ROW["border_changes"]: "border_changes: border_changes 0.5",
+    }
+    assert bad_rows(table, [ink, border_changes, replace(faulty["stroke"], success=True)]) == both
+    assert [*bad_rows(table, [border_changes])] == [ROW["ink"], ROW["border_changes"]]
+
+
+def test_all_failing_rows_are_counted_and_the_first_thousand_are_named(digits, tmp_path):
+    table = pd.concat([digits] * 6, ignore_index=True).assign(row=range(1200), ink=0.9)
+    found = check(table, tmp_path)["ink"]
+    assert (found.unexpected, len(found.failing), found.failing["row"].iloc[-1]) == (1200, 1000, 999)
+    assert len(bad_rows(table, [found])) == 1200
 
 
 def test_drift_of_one_statistic_fails_its_expectation_only(faulty):
     failed = {name for name, result in faulty.items() if name.startswith("drift of") and not result.success}
     assert failed == {"drift of ink"}
     ink = faulty["drift of ink"]
-    assert (ink.severity, ink.observed, ink.expected, ink.rows) == ("warning", 0.26, "at most 0.25", [])
+    assert (ink.severity, ink.observed, ink.expected, ink.unexpected) == ("warning", 0.26, "at most 0.25", 0)
 
 
 def test_too_few_pictures(few):
     result = few["pictures"]
-    assert (result.success, result.critical, result.observed, result.rows) == (False, True, 36, [])
+    assert (result.success, result.critical, result.observed, result.unexpected) == (False, True, 36, 0)
 
 
 def test_a_digit_that_never_occurs(few):
@@ -193,10 +213,10 @@ def test_a_digit_that_is_missing_in_a_split_is_named_with_the_seed_and_the_fract
     table.loc[(table["label"] == 4) & (table["split"] == "validation"), "split_label"] = "train 4"
     (result,) = (
         one
-        for one in run.check(table, NO_DRIFT, BOUNDS, tmp_path / "docs", split_rule={**RULE, "seed": 7})
+        for one in run.check(PandasTable(table), NO_DRIFT, BOUNDS, tmp_path / "docs", split_rule={**RULE, "seed": 7})
         if one.name == "digits_in_splits"
     )
-    assert (result.success, result.critical, result.rows) == (False, True, [])
+    assert (result.success, result.critical, result.unexpected) == (False, True, 0)
     assert (
         result.observed == "no validation 4: add pictures, or change fraction, seed or ingest.near_duplicate_distance"
     )
@@ -206,7 +226,7 @@ def test_a_digit_that_is_missing_in_a_split_is_named_with_the_seed_and_the_fract
 
 def test_drift_may_exceed_its_bound_by_chance(digits, tmp_path):
     scores, chances = {**NO_DRIFT, "ink": 0.3, "extent": 0.3}, {**NO_DRIFT, "ink": 0.06, "extent": 0.04}
-    results = {one.name: one for one in run.check(digits, scores, BOUNDS, tmp_path / "docs", chances)}
+    results = {one.name: one for one in run.check(PandasTable(digits), scores, BOUNDS, tmp_path / "docs", chances)}
     assert (results["drift of ink"].success, results["drift of ink"].expected) == (True, "at most 0.31")
     assert (results["drift of extent"].success, results["drift of extent"].expected) == (False, "at most 0.29")
 

@@ -11,6 +11,7 @@ from digits.data.statistics import compute_statistics
 from digits.validation import run
 from digits.validation.findings import add_findings
 from digits.validation.suite import DRIFT_EXPECTATIONS
+from digits.validation.table import PandasTable
 from tests import kinds
 from tests.imports import ROOT
 from tests.unit.validation.conftest import BOUNDS, MAX_DISTANCE, MAX_MINORITY, MAX_RATIO
@@ -22,12 +23,13 @@ COLLECTIONS = ("scans-binary", "canvas", "tablet-chars74k", "photos", "form-cell
 def reasons(folder: Path, **encoded: list[bytes]) -> pd.DataFrame:
     """The `kind` and the `reasons` of each picture that fails a critical expectation, of pictures by kind."""
     names = [name for name, data in encoded.items() for _ in data]
-    rows = pd.DataFrame({"split": "train", "row": range(len(names)), "path": "one", "label": 0, "kind": names})
+    rows = pd.DataFrame({"split": "train", "row": range(len(names)), "path": "one", "label": 0})
     rows = rows.assign(name="one").join(compute_statistics([one for data in encoded.values() for one in data]))
-    table = add_findings(rows, MAX_MINORITY, MAX_DISTANCE, MAX_RATIO)
+    table = PandasTable(add_findings(rows, MAX_MINORITY, MAX_DISTANCE, MAX_RATIO))
     scores = {one.column: 0.0 for one in DRIFT_EXPECTATIONS}
     results = run.check(table, scores, BOUNDS, folder / "docs")
-    return run.ValidationRun(table, scores, results).bad_rows()[["kind", "reasons"]]
+    bad = run.ValidationRun(table, scores, results).bad_rows()
+    return bad.assign(kind=[names[row] for row in bad["row"]])[["kind", "reasons"]]
 
 
 @pytest.fixture(scope="module")
