@@ -44,9 +44,15 @@ def raw_statistics() -> pd.DataFrame:
 @contextmanager
 def raw_table(params: Params, split_rule: dict[str, Any]) -> Iterator[Table]:
     """Compute the statistics, write them, and give them while the block runs: as a data frame of pandas or of Spark."""
-    statistics = raw_statistics()
-    write_statistics(statistics, split_rule)
-    yield PandasTable(statistics)
+    if params.engine == "spark":
+        from digits.spark import validate as on_spark
+
+        with on_spark.raw_statistics(params.spark, split_rule) as table:
+            yield table
+    else:
+        statistics = raw_statistics()
+        write_statistics(statistics, split_rule)
+        yield PandasTable(statistics)
 
 
 def write_statistics(table: pd.DataFrame, split_rule: dict[str, Any]) -> None:

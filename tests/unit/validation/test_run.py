@@ -24,6 +24,10 @@ NO_DRIFT = dict.fromkeys(PROFILE_COLUMNS, 0.0)
 
 @pytest.fixture(scope="module")
 def digits(mnist_digits) -> pd.DataFrame:
+    return found_digits(mnist_digits)
+
+
+def found_digits(mnist_digits) -> pd.DataFrame:
     """The statistics and findings of 200 real digits, 20 of each label: 14 in train, 2 in validation, 4 in test."""
     rows = np.concatenate([np.flatnonzero(mnist_digits.labels == label)[:20] for label in range(10)])
     table = pd.DataFrame({"split": "train", "row": range(200), "label": mnist_digits.labels[rows]})
@@ -102,7 +106,11 @@ def passing(digits, tmp_path_factory) -> tuple[dict[str, ExpectationResult], Pat
 
 @pytest.fixture(scope="module")
 def faults(digits) -> pd.DataFrame:
-    """A table with every fault in it."""
+    return plant(digits)
+
+
+def plant(digits: pd.DataFrame) -> pd.DataFrame:
+    """The table with every fault in it."""
     table = digits.copy()
     for name, (change, _) in FAULTS.items():
         for column, value in change.items():

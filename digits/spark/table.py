@@ -1,0 +1,132 @@
+"""Spark's answers to what the validation asks of the table of statistics: `validation.table.Table`."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from digits.data.dataset import SPLITS
+from digits.data.statistics import FILE_COLUMNS, PIXEL_COLUMNS
+from digits.spark.batches import joined
+from digits.spark.findings import add_findings
+from digits.spark.order_statistics import order_statistics
+from digits.validation.label_corrections import LabelCorrections
+from digits.validation.table import Condition, Summary, failing_columns
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+CATEGORIES = ["split", "source", "label", "format", "mode", "split_label"]
+NUMBERS = [name for name in (*FILE_COLUMNS, *PIXEL_COLUMNS) if name not in CATEGORIES]
+KEY = ["split", "row"]
+
+
+class SparkTable:
+    """A table in a Spark data frame. `statistics` is what findings are computed from: with thumbnails."""
+
+    engine = "spark"
+
+    def __init__(self, spark: "SparkSession", statistics: "DataFrame", frame: "DataFrame | None" = None) -> None:
+        self._spark, self._statistics = spark, statistics
+        self._frame = statistics.drop("thumbnail") if frame is None else frame
+
+    def __len__(self) -> int:
+        return int(self._counts["count"].sum())
+
+    def seen(self) -> "SparkTable":
+        return SparkTable(self._spark, self._statistics, self._frame.filter("split != 'test'"))
+
+    def count_by(self, *columns: str) -> pd.Series:
+        return self._counts.groupby(columns[0] if len(columns) == 1 else list(columns))["count"].sum()
+
+    def summary(self, column: str) -> Summary:
+        return self._summaries[column]
+
+    def order_statistics(self, ranks: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
+        return order_statistics(self._frame, ranks)
+
+    def add_up(self, count: Callable[[pd.DataFrame], np.ndarray], columns: Sequence[str], size: int) -> np.ndarray:
+        def count_partition(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+            counts = np.zeros(size, np.int64)
+            for rows in joined(batches):
+                counts += count(rows)
+            cells = np.flatnonzero(counts)
+            yield pd.DataFrame({"cell": cells, "count": counts[cells]})
+
+        counted = self._frame.select(*columns).mapInPandas(count_partition, "cell long, count long")
+        found: pd.DataFrame = counted.groupBy("cell").agg({"count": "sum"}).toPandas()
+        counts = np.zeros(size, np.int64)
+        counts[found["cell"]] = found["sum(count)"]
+        return counts
+
+    def count_failing(self, conditions: Sequence[Condition]) -> int:
+        return self._frame.filter(_fails_any(conditions)).count()
+
+    def failing(self, conditions: Sequence[Condition], limit: int | None = None) -> pd.DataFrame:
+        rows = self._frame.filter(_fails_any(conditions)).orderBy(_rank_of_split(), "row")
+        return (rows if limit is None else rows.limit(limit)).select(*failing_columns(conditions)).toPandas()
+
+    def passing(self, conditions: Sequence[Condition]) -> "SparkTable":
+        failed = self._frame.filter(_fails_any(conditions)).select(*KEY)
+        return SparkTable(self._spark, self._statistics.join(failed, KEY, "left_anti"))
+
+    def with_findings(
+        self, max_minority: float, max_distance: float, max_ratio: float, corrections: LabelCorrections
+    ) -> "SparkTable":
+        """The rows with their findings are kept on the disks of the executors: some thirty passes read them."""
+        from pyspark import StorageLevel
+
+        found = add_findings(self._spark, self._statistics, max_minority, max_distance, max_ratio, corrections)
+        return SparkTable(self._spark, self._statistics, found.drop("thumbnail").persist(StorageLevel.DISK_ONLY))
+
+    def data(self, columns: Sequence[str]) -> Any:
+        return self._frame.select(*columns)
+
+    @cached_property
+    def _counts(self) -> pd.DataFrame:
+        """A row for each combination of CATEGORIES that occurs, with the `count` of the table's rows that have it."""
+        known = [name for name in CATEGORIES if name in self._frame.columns]
+        return self._frame.groupBy(*known).count().toPandas()
+
+    @cached_property
+    def _summaries(self) -> dict[str, Summary]:
+        from pyspark.sql import functions
+
+        wanted = [
+            getattr(functions, how)(functions.col(name).cast("double")).alias(f"{how} {name}")
+            for name in ["label", *NUMBERS]
+            for how in ("count", "min", "max")
+        ]
+        (found,) = self._frame.agg(*wanted).collect()
+        return {
+            name: Summary(found[f"count {name}"], *(_number(found[f"{how} {name}"]) for how in ("min", "max")))
+            for name in ["label", *NUMBERS]
+        }
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _rank_of_split() -> "Column":
+    from pyspark.sql import functions
+
+    return functions.array_position(functions.array(*map(functions.lit, SPLITS)), functions.col("split"))
+
+
+def _fails_any(conditions: Iterable[Condition]) -> "Column":
+    """Whether a row fails any of the conditions, as `Condition.fails` says of one."""
+    from pyspark.sql import functions
+
+    failed = [functions.lit(False)]
+    for condition in conditions:
+        column = functions.col(condition.column)
+        if condition.lowest is not None:
+            failed.append(column < condition.lowest)
+        if condition.highest is not None:
+            failed.append(column > condition.highest)
+        if condition.allowed is not None:
+            failed.append(column.isNotNull() if condition.allowed == () else ~column.isin(*condition.allowed))
+    return functions.coalesce(reduce(lambda one, other: one | other, failed), functions.lit(False))
