@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STANDALONE = "spark://"
 CONNECT_SECONDS = 5  # to a master
 EXECUTOR_SECONDS = 120  # that work waits for an executor: its JVM starts in some 5 s
+LIBRARIES_MIB = 1024  # addresses that Python's libraries map: 722 MB, of which they use 200
 POLL_SECONDS = 1.0
 # What the executors need to read and write object storage, as boto3 names it
 CREDENTIALS = (
@@ -32,7 +33,8 @@ def settings(params: Spark, driver_host: str) -> dict[str, str]:
         "spark.driver.host": driver_host,
         "spark.driver.bindAddress": driver_host,
         "spark.executor.cores": "1",
-        "spark.executor.pyspark.memory": params.executor_memory,  # beyond it Python raises MemoryError
+        # Of addresses, beyond which Python raises MemoryError
+        "spark.executor.pyspark.memory": f"{_mebibytes(params.executor_memory) + LIBRARIES_MIB}m",
         # A machine that stops without a word is noticed after this time, and not after Spark's two minutes
         "spark.network.timeout": "60s",
         "spark.executor.heartbeatInterval": "5s",
@@ -84,6 +86,11 @@ def require_executors(spark: "SparkSession", params: Spark) -> Iterator[None]:
     finally:
         ended.set()
         watcher.join()
+
+
+def _mebibytes(memory: str) -> int:
+    """The number of a size such as 512m or 2g."""
+    return int(memory[:-1]) * (1024 if memory[-1] == "g" else 1)
 
 
 def _watch(spark: "SparkSession", ended: threading.Event, given_up: threading.Event) -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
@@ -27,6 +27,8 @@ def session(params: Spark) -> Iterator["SparkSession"]:
         raise UserError("engine = spark needs PySpark, which is not installed: `make spark`, or set engine: pandas")
     java.require()
     warnings.filterwarnings("ignore", module="pyspark")
+    from py4j.protocol import Py4JError
+
     spark = _start(params)
     spark.sparkContext.setLogLevel("OFF")  # a failure is raised, in words
     spark.sparkContext.environment.update(cluster.worker_environment())
@@ -34,7 +36,8 @@ def session(params: Spark) -> Iterator["SparkSession"]:
         with cluster.require_executors(spark, params) if _is_standalone(params) else nullcontext():
             yield spark
     finally:
-        spark.stop()
+        with suppress(Py4JError, OSError):  # its JVM has ended
+            spark.stop()
 
 
 def _start(params: Spark) -> "SparkSession":

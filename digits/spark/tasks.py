@@ -5,6 +5,7 @@ import pickle
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -79,7 +80,7 @@ def _mapper(
 
 def _watched(spark: "SparkSession", job: Callable[[], list], total: int, description: str) -> list:
     """The job's result, while the number of its tasks that are done is shown."""
-    from py4j.protocol import Py4JError
+    from py4j.protocol import Py4JError, Py4JNetworkError
     from pyspark.errors import PySparkException
 
     status = spark.sparkContext.statusTracker()
@@ -89,13 +90,19 @@ def _watched(spark: "SparkSession", job: Callable[[], list], total: int, descrip
             try:
                 started.exception(POLL_SECONDS)
             except TimeoutError:
-                stages = [status.getStageInfo(stage) for stage in status.getActiveStageIds()]
-                done = max([progress.n, *(stage.numCompletedTasks for stage in stages if stage)])
-                progress.n = min(done, total)
-                progress.refresh()
+                with suppress(Py4JError, OSError):  # the driver's JVM has ended: the job's error says so
+                    stages = [status.getStageInfo(stage) for stage in status.getActiveStageIds()]
+                    done = max([progress.n, *(stage.numCompletedTasks for stage in stages if stage)])
+                    progress.n = min(done, total)
+                    progress.refresh()
         progress.update(total - progress.n)
         try:
             return started.result()
+        except (Py4JNetworkError, OSError) as error:
+            raise UserError(
+                f"Spark's driver ended during {description} ({error}), as it does where memory is short: raise "
+                "spark.driver_memory in params.yaml"
+            ) from None
         except (PySparkException, Py4JError) as error:
             raise UserError(f"Spark could not finish {description}: {_cause(str(error))}") from None
 
@@ -104,6 +111,10 @@ def _cause(message: str) -> str:
     """What ended a job, by Spark's message: lost processes, the last error of a Python process, or its first line."""
     if "Python worker exited unexpectedly" in message:
         return f"an executor's Python was killed four times, as the system does where memory is short: {MORE_MEMORY}"
+    if re.search(
+        r"\bMemoryError|_ArrayMemoryError|failed to map segment|Cannot allocate memory|std::bad_alloc", message
+    ):
+        return f"an executor's Python has too little memory: {MORE_MEMORY}"
     if "OutOfMemoryError" in message or "ExecutorLostFailure" in message:
         found = re.search(r"Reason: .*|.*OutOfMemoryError.*", message)
         return f"executors ended ({found[0].strip() if found else 'no reason is known'}): {MORE_MEMORY}"

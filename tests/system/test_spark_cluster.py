@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pytest
 
@@ -67,9 +68,9 @@ def write(work: Work) -> shards.Shard:
 
 
 def write_then_allocate(work: Work) -> int:
-    """Write a shard; the last one needs a GiB more than an executor has."""
+    """Write a shard; the last one needs more memory than an executor has."""
     shards.write(work.destination, work.number, SCHEMA, [draw(work.number)])
-    return len(bytearray(2**30)) if work.number == SHARDS - 1 else 0
+    return len(bytearray(2**31)) if work.number == SHARDS - 1 else 0
 
 
 def directory_and_secret(_: int) -> tuple[str, str | None]:
@@ -80,7 +81,7 @@ def params_of(master: str) -> Spark:
     return Spark(master=master, storage=None, **PARAMS)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -160,6 +161,15 @@ def test_work_that_no_worker_has_the_memory_for_ends_with_an_error(running, monk
         tasks.run(started, len, ["shard"], "shards")
 
 
+def test_a_jvm_with_too_little_memory_to_start_is_an_error(running):
+    from digits.spark.session import session
+
+    params = params_of(running.address).model_copy(update={"executor_memory": "100m"})
+    words = r"^Spark did not start: Executor memory \d+ must be at least .*correct the section spark of params\.yaml"
+    with pytest.raises(UserError, match=words), session(params):
+        pass
+
+
 def test_executors_work_in_the_folder_of_the_project_with_its_credentials(spark, tmp_path, monkeypatch):
     from digits.spark import tasks
 
@@ -208,3 +218,22 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(spark, running, expected,
     assert written == [shards.Shard(shards.part_name(number), 2 * ROWS, "") for number in range(SHARDS)]
     shards.finish(Destination(tmp_path), written, SCHEMA)  # removes what the killed processes left
     assert bytes_of(tmp_path) == expected
+
+
+def test_a_driver_whose_jvm_ends_is_an_error_that_names_the_setting(spark, tmp_path):
+    from digits.spark import tasks
+
+    (jvm,) = [one for one in psutil.Process().children() if "pyspark-shell" in command(one)]
+
+    def kill_jvm() -> None:
+        wait_until(lambda: any(tmp_path.glob(".partial-*")))
+        jvm.kill()
+
+    work = [Work(number, Destination(tmp_path), seconds=1.5) for number in range(SHARDS)]
+    with (
+        ThreadPoolExecutor(1) as thread,
+        pytest.raises(UserError, match=r"Spark's driver ended .*spark\.driver_memory"),
+    ):
+        killed = thread.submit(kill_jvm)
+        tasks.run(spark, write, work, "shards")
+    killed.result()

@@ -65,8 +65,12 @@ def colleague(published, tmp_path_factory):
 
 def test_the_data_folder_has_lists_and_the_bucket_the_shards(published, bucket):
     for name in ("raw", "processed"):
-        assert list(folder_bytes(published.root / "data" / name / "train.parquet")) == [shards.LIST]
-    assert [key for key in bucket.keys if key.startswith("shards/raw/train/part-00001-")]
+        table = published.root / "data" / name / "train.parquet"
+        assert list(folder_bytes(table)) == [shards.LIST]
+        addresses = shards.files(table)
+        assert len(addresses) > 1
+        assert set(addresses) <= {f"s3://{BUCKET}/{key}" for key in bucket.keys}
+    assert [key for key in bucket.keys if ".partial" in key] == []
     assert partial_files(published) == []
 
 
@@ -85,7 +89,7 @@ def test_a_colleague_trains_on_the_shards_and_gets_the_model_of_the_engine_panda
 
 
 def test_a_shard_that_is_gone_is_named(colleague, bucket):
-    key = next(key for key in bucket.keys if key.startswith("shards/processed/train/part-00001-"))
+    key = shards.files(colleague.root / "data" / "processed" / "train.parquet")[1].removeprefix(f"s3://{BUCKET}/")
     store = object_storage.client(bucket.environment)
     content = store.get_object(Bucket=BUCKET, Key=key)["Body"].read()
     store.delete_object(Bucket=BUCKET, Key=key)

@@ -41,10 +41,11 @@ def test_the_executors_get_the_credentials_of_object_storage_and_no_other_variab
     assert cluster.worker_environment() == {"PYTHONPATH": str(ROOT), "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
-def test_an_executor_has_as_much_memory_for_python_as_for_its_jvm():
+@pytest.mark.parametrize(("memory", "python"), [("3g", "4096m"), ("512m", "1536m")])
+def test_an_executor_has_as_much_memory_for_python_as_for_its_jvm_besides_its_libraries(memory, python):
     params = Spark(
-        master="spark://host:7077", storage=None, pictures_per_shard=1, driver_memory="1g", executor_memory="3g"
+        master="spark://host:7077", storage=None, pictures_per_shard=1, driver_memory="1g", executor_memory=memory
     )
     settings = cluster.settings(params, "10.0.0.1")
-    assert settings["spark.executor.pyspark.memory"] == "3g"
+    assert settings["spark.executor.pyspark.memory"] == python
     assert (settings["spark.driver.host"], settings["spark.executor.cores"]) == ("10.0.0.1", "1")
