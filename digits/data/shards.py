@@ -160,9 +160,10 @@ def discard(destination: Destination) -> None:
     """Remove all shards in the folder and at the address, and the folder."""
     remove(destination.folder)
     if destination.storage:
-        system, path = _remote(destination.storage)
-        if system.exists(path):
-            system.rm(path, recursive=True)
+        with _storage_errors(destination.storage, CREATE):
+            system, path = _remote(destination.storage)
+            if system.exists(path):
+                system.rm(path, recursive=True)
 
 
 def part_name(number: int) -> str:
