@@ -98,10 +98,12 @@ def test_what_is_wrong_is_named_with_file_and_row(write, image, label, problem):
         read()
 
 
-def test_a_row_is_counted_from_the_files_beginning(write):
+@pytest.mark.parametrize("rows", [3, 1000])
+def test_a_row_is_counted_from_the_files_beginning(write, monkeypatch, rows):
+    monkeypatch.setattr(labelled_parquet, "ROWS_PER_BATCH", 2)
     write("a.parquet", [b"1"] * 9 + [None], [1] * 10, rows=3)
     with pytest.raises(UserError, match=r"a\.parquet: row 9: image has no bytes"):
-        read(rows=3)
+        read(rows=rows)
 
 
 def test_a_missing_column_is_named_with_those_that_are_there_before_a_picture_is_read(write):
