@@ -352,7 +352,7 @@ class Params(Section):
 
     def flat(self) -> dict[str, Any]:
         """The parameters of every stage as `{'train.epochs': 12, ...}`."""
-        return flatten(self.model_dump(by_alias=True, exclude={"presets", "serve", "tune"}))
+        return flatten(self.model_dump(by_alias=True, exclude={"engine", "spark", "presets", "serve", "tune"}))
 
     def preset(self, name: str) -> Train:
         """The train section as this preset changes it. Raises UserError where there is none, or a key is wrong."""

@@ -154,7 +154,8 @@ def log_inputs() -> None:
         labels = np.broadcast_to(np.int64(0), rows)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The specified dataset source can be interpreted in multiple ways")
-            logged = from_numpy(images, source=path.as_posix(), targets=labels, name=split, digest=dvc_files.hash_of(path))
+            md5 = dvc_files.hash_of(path)
+            logged = from_numpy(images, source=path.as_posix(), targets=labels, name=split, digest=md5)
         mlflow.log_input(logged, context=split)
     _log_environment()
 

@@ -69,10 +69,10 @@ EXEMPT = {
     "digits/tracking/live.py": "it logs a training, and cannot change an output",
 }
 TEMPLATES = list(ROOT.glob("digits/visualization/templates/*"))
-# Keys of params.yaml that a stage reads apart from its own: the model card's, and what runs the stage and divides tables
+# Keys of params.yaml that a stage reads apart from its own: the model card's, and what runs it and divides tables
 MORE_PARAMS = {
     "ingest": ["engine", "spark.pictures_per_shard", "spark.storage"],
-    "preprocess": ["engine", "spark.storage"],
+    **dict.fromkeys(("validate", "preprocess"), ["engine", "spark.storage"]),
     "evaluate": ["train"],
 }
 # Dependencies that no stage writes
