@@ -93,6 +93,7 @@ def _equal_messages(rows: pd.DataFrame) -> dict[str, pd.Series]:
 
 def _near_pictures(spark: "SparkSession", table: "DataFrame", equal: "DataFrame", max_distance: float) -> "DataFrame":
     """KEY and `near_duplicate_of` of the rows that have one; `equal` has the rows' `also_in_split`."""
+    from pyspark import StorageLevel
     from pyspark.sql import functions
 
     splits = functions.array(*map(functions.lit, SPLITS))
@@ -100,7 +101,7 @@ def _near_pictures(spark: "SparkSession", table: "DataFrame", equal: "DataFrame"
     prints = table.where(functions.col("thumbnail").isNotNull()).select(
         portion.alias("portion"), "row", functions.unhex("picture").alias("digest"), "thumbnail"
     )
-    grouped = group(spark, prints, max_distance).select("portion", "row", "group")
+    grouped = group(spark, prints, max_distance).select("portion", "row", "group").persist(StorageLevel.DISK_ONLY)
     across = grouped.groupBy("group").agg(
         functions.min("portion").alias("first"), functions.max("portion").alias("last")
     )

@@ -46,6 +46,15 @@ def statistics(mnist_digits) -> pd.DataFrame:
     return add_names(table)
 
 
+@pytest.fixture(autouse=True)
+def _few_tasks(spark):
+    """A few hundred rows are shuffled in two parts, not in 200."""
+    before = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.shuffle.partitions", 2)
+    yield
+    spark.conf.set("spark.sql.shuffle.partitions", before)
+
+
 @pytest.fixture(scope="module")
 def corrections(statistics) -> LabelCorrections:
     effects = [{"path": f"é\\n{n}.png", "old": "3", "new": "5", "label": "8", "effect": "conflict"} for n in (1, 2, 3)]
