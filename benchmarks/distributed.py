@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import numpy as np
 
 from benchmarks.processes import ROOT, run
 from digits.params import Train, load
+from digits.paths import NON_DIGITS, PAGE_CUTS, PROCESSED
 
 WAYS = {"1": "one process", "2": "two processes", "reversed": "one process, each batch in reverse order"}
 Result = dict[str, list]
@@ -59,7 +59,6 @@ def fit(way: str, params: Train, on_epoch: Callable[[int, dict[str, float], bool
 
 def reversed_batches(params: Train):
     """All training data as one part, with the rows of each batch in the reverse order."""
-    from digits.model import streaming
     from digits.model.parts import Part
 
     class Reversed(Part):
@@ -67,7 +66,7 @@ def reversed_batches(params: Train):
         def _own(self) -> np.ndarray:
             return super()._own.reshape(self.steps, -1)[:, ::-1].ravel()
 
-    return Reversed(streaming.load(params, processes=2)[0].tables, params, 0, 1)
+    return Reversed([PROCESSED / "train.parquet", NON_DIGITS, PAGE_CUTS], params, 0, 1)
 
 
 def table(found: dict[str, Result], pictures: int) -> list[str]:
@@ -137,4 +136,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
