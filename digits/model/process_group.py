@@ -16,7 +16,7 @@ from digits.processes import ctrl_c_blocked, exit_with_parent
 
 GRACE_SECONDS = 1.0  # after one process fails: of the others' errors, which it causes, the first cause is chosen
 
-HINTS = {
+HINTS: dict[int, str] = {
     signal.SIGKILL: ": is there enough memory?",
     signal.SIGABRT: ": did another process stop answering?",  # then JAX aborts the rest
 }
