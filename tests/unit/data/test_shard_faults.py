@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -12,7 +13,8 @@ from tests import object_storage
 from tests.object_storage import BUCKET
 
 SCHEMA = pa.schema({"image": pa.binary()})
-TABLE = pa.table({"image": [bytes([number]) * 800 for number in range(100)]}, schema=SCHEMA)
+# As PNGs, these can't be compressed: Parquet itself would not notice that a byte of them is another one
+TABLE = pa.table({"image": [np.random.default_rng(number).bytes(800) for number in range(100)]}, schema=SCHEMA)
 
 
 @pytest.fixture(scope="module")
