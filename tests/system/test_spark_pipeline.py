@@ -5,6 +5,7 @@ The tests run in their order: each continues where the one before it ended.
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from digits.data import shards
@@ -73,7 +74,9 @@ def test_nothing_has_to_be_done_again(project):
 def test_a_damaged_shard_is_named_and_earlier_data_are_kept(project, damage):
     shard = project.root / "data" / "raw" / "train.parquet" / "part-00001.parquet"
     before, whole = folder_bytes(project.root / "data" / "processed"), shard.read_bytes()
-    middle = len(whole) // 2
+    with pq.ParquetFile(shard) as file:
+        pictures = file.metadata.row_group(0).column(0)
+    middle = (pictures.dictionary_page_offset or pictures.data_page_offset) + pictures.total_compressed_size // 2
     altered = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
     shard.chmod(0o644)
     shard.write_bytes(altered if damage == "altered" else whole[:middle])
