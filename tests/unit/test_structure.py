@@ -72,7 +72,8 @@ TEMPLATES = list(ROOT.glob("digits/visualization/templates/*"))
 # Keys of params.yaml that a stage reads apart from its own: the model card's, and what runs it and divides tables
 MORE_PARAMS = {
     "ingest": ["engine", "spark.pictures_per_shard", "spark.storage"],
-    **dict.fromkeys(("validate", "preprocess"), ["engine", "spark.storage"]),
+    "validate": ["engine", "spark.storage"],
+    "preprocess": ["engine", "spark.storage"],
     "evaluate": ["train"],
 }
 # Dependencies that no stage writes
