@@ -67,7 +67,7 @@ def _start(params: Spark) -> "SparkSession":
 def _cause(error: Exception, log: IO[bytes]) -> str:
     """What the JVM raised, or wrote to standard error where there is none."""
     if thrown := getattr(error, "java_exception", None):
-        return str(thrown.getMessage())
+        return " ".join(str(thrown.getMessage()).split())
     log.seek(0)
     return " ".join(log.read().decode(errors="replace").split("\n")[-3:]).strip() or str(error)
 

@@ -165,7 +165,7 @@ def test_a_jvm_with_too_little_memory_to_start_is_an_error(running):
     from digits.spark.session import session
 
     params = params_of(running.address).model_copy(update={"executor_memory": "100m"})
-    words = r"^Spark did not start: Executor memory \d+ must be at least .*correct the section spark of params\.yaml"
+    words = r"^Spark did not start: .*Executor memory \d+ must be at least .*correct the section spark of params\.yaml"
     with pytest.raises(UserError, match=words), session(params):
         pass
 
