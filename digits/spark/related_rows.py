@@ -41,8 +41,7 @@ def find(
     row = functions.struct(*members.columns)
     firsts = members.groupBy(group, *kinds).agg(functions.min_by(row, "row").alias("first"))
     firsts = firsts.groupBy(group).agg(functions.collect_list("first").alias("firsts"))
-    types = {field.name: field.dataType.simpleString() for field in members.schema}
-    schema = ", ".join([f"{name} {types[name]}" for name in KEY] + [f"{name} string" for name in columns])
+    schema = ", ".join(["split string", "row long", *(f"{name} string" for name in columns)])
     together = members.join(firsts, group).select(row.alias("member"), "firsts")
     return together.mapInArrow(_finder(messages, columns), schema)
 
@@ -50,13 +49,16 @@ def find(
 def _finder(
     messages: Messages, columns: Sequence[str]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    texts = dict.fromkeys(columns, pa.string())  # also where a batch has no message
+    schema = pa.schema({"split": pa.string(), "row": pa.int64(), **texts})
+
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             members, firsts = _rows(batch["member"]).assign(wanted=True), _rows(batch["firsts"].flatten())
             rows = pd.concat([members, firsts.assign(wanted=False)]).drop_duplicates(KEY)  # keeps the wanted ones
             rows = rows.sort_values(KEY, key=in_order, ignore_index=True)
             found = pd.DataFrame({**rows[KEY], **messages(rows)})[rows["wanted"]].dropna(subset=columns, how="all")
-            yield from pa.Table.from_pandas(found, preserve_index=False).to_batches()
+            yield from pa.Table.from_pandas(found, schema, preserve_index=False).to_batches()
 
     return run
 

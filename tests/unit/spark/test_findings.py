@@ -1,4 +1,4 @@
-"""The findings on Spark are those on pandas, of real digits with faults of every kind."""
+"""The findings on Spark are those on pandas, of real digits with faults of every kind. It costs some 30 s of CPU."""
 
 import numpy as np
 import pandas as pd
@@ -47,12 +47,15 @@ def statistics(mnist_digits) -> pd.DataFrame:
 
 
 @pytest.fixture(autouse=True)
-def _few_tasks(spark):
-    """A few hundred rows are shuffled in two parts, not in 200."""
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", 2)
+def _few_tasks_and_small_batches(spark):
+    """A few hundred rows are shuffled in two parts, not in 200, and most batches have only some rows of a group."""
+    settings = {"spark.sql.shuffle.partitions": 2, "spark.sql.execution.arrow.maxRecordsPerBatch": 3}
+    before = {name: spark.conf.get(name) for name in settings}
+    for name, value in settings.items():
+        spark.conf.set(name, value)
     yield
-    spark.conf.set("spark.sql.shuffle.partitions", before)
+    for name, value in before.items():
+        spark.conf.set(name, value)
 
 
 @pytest.fixture(scope="module")
