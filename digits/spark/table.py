@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CATEGORIES = ["split", "source", "label", "format", "mode", "split_label"]
 NUMBERS = [name for name in (*FILE_COLUMNS, *PIXEL_COLUMNS) if name not in CATEGORIES]
 KEY = ["split", "row"]
+PARTITIONS_PER_CORE = 4
 
 
 class SparkTable:
@@ -75,11 +76,16 @@ class SparkTable:
     def with_findings(
         self, max_minority: float, max_distance: float, max_ratio: float, corrections: LabelCorrections
     ) -> "SparkTable":
-        """The rows with their findings are kept on the disks of the executors: some thirty passes read them."""
+        """The rows with their findings are kept on the disks of the executors: some thirty passes read them.
+
+        They are in a few partitions for each core, so that a pass over few pictures does not consist of empty tasks.
+        """
         from pyspark import StorageLevel
 
         found = add_findings(self._spark, self._statistics, max_minority, max_distance, max_ratio, corrections)
-        return SparkTable(self._spark, self._statistics, found.drop("thumbnail").persist(StorageLevel.DISK_ONLY))
+        partitions = PARTITIONS_PER_CORE * self._spark.sparkContext.defaultParallelism
+        kept = found.drop("thumbnail").coalesce(partitions).persist(StorageLevel.DISK_ONLY)
+        return SparkTable(self._spark, self._statistics, kept)
 
     def data(self, columns: Sequence[str]) -> Any:
         return self._frame.select(*columns)
