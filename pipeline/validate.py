@@ -71,7 +71,7 @@ def write_quarantine(quarantined: pd.DataFrame) -> None:
 def main() -> None:
     params, reference, split_rule = load(), drift.read_reference(), dataset.split_rule(paths.RAW)
     described = source_descriptions.read(
-        name for split in dataset.raw_splits() for name in dataset.read_sources(paths.RAW / f"{split}.parquet")
+        name for split in dataset.raw_splits() for name in dataset.count_by_source(paths.RAW / f"{split}.parquet")
     )
     with raw_table(params, split_rule) as table:
         check(table, params.validate_, reference, split_rule, described)

@@ -286,9 +286,19 @@ def read_sources(table: Path | Iterable[Source]) -> np.ndarray:
     return shards.read(table, ["source"])["source"].cast(pa.string()).to_numpy().astype(str)
 
 
+def count_by_source(path: Path) -> Counter[str]:
+    """How many rows of a split of raw or processed data, by its path, are of each source; one file is in memory."""
+    counts: Counter[str] = Counter()
+    for address in shards.files(path):
+        with shards.opened(address) as file:
+            found = file.read(["source"])["source"].unify_dictionaries().value_counts()
+        counts.update({one["values"]: one["counts"] for one in found.to_pylist()})
+    return counts
+
+
 def count_sources(folder: Path) -> dict[str, dict[str, int]]:
     """The pictures of each source, by name, in each split of raw or processed data."""
-    by_split = {split: Counter(read_sources(folder / f"{split}.parquet").tolist()) for split in SPLITS}
+    by_split = {split: count_by_source(folder / f"{split}.parquet") for split in SPLITS}
     return {
         name: {split: by_split[split][name] for split in SPLITS} for name in sorted(set().union(*by_split.values()))
     }
@@ -362,9 +372,13 @@ def non_digits_table(split: str, kind: str, images: np.ndarray) -> pa.Table:
 def read_non_digits(split: str, path: Path = paths.NON_DIGITS) -> NonDigits:
     """What is no digit, of the split "train" or "test"."""
     found = [NON_DIGITS_SCHEMA.empty_table()]
-    for address in shards.files(path):  # the rows of the other split, which may be many more, are not kept
+    column = NON_DIGITS_SCHEMA.get_field_index("split")
+    for address in shards.files(path):
         with shards.opened(address) as file:
             for group in range(file.metadata.num_row_groups):
+                known = file.metadata.row_group(group).column(column).statistics
+                if known and known.has_min_max and not known.min <= split <= known.max:
+                    continue  # the rows of the other split, which may be many more, are not read
                 table = file.read_row_group(group)
                 found.append(table.filter(pc.equal(table["split"], split)))
     table = pa.concat_tables(found)

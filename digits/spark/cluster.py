@@ -99,10 +99,9 @@ def _watch(spark: "SparkSession", ended: threading.Event, given_up: threading.Ev
         try:
             executors = context._jsc.sc().getExecutorMemoryStatus().size() - 1  # the driver is one of them
             waiting = executors == 0 and len(context.statusTracker().getActiveJobsIds()) > 0
-            waited = waited + POLL_SECONDS if waiting else 0.0
-            if waited >= EXECUTOR_SECONDS:
+            waited = waited + POLL_SECONDS if waiting or given_up.is_set() else 0.0
+            if waited >= EXECUTOR_SECONDS:  # again and again: Great Expectations goes on with the next metric
                 given_up.set()
                 context.cancelAllJobs()
-                return
         except Exception:  # the context was stopped: the work has failed by itself
             return

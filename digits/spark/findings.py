@@ -12,7 +12,7 @@ from digits.data.corrections import CONFLICT
 from digits.data.dataset import SPLITS
 from digits.spark import class_mismatch, related_rows
 from digits.spark.groups import group
-from digits.spark.related_rows import KEY
+from digits.spark.related_rows import KEY, rank_of_split
 from digits.validation import label_corrections
 from digits.validation.duplicates import also_in_split, duplicate_of, near_leaks
 from digits.validation.findings import corrected_share, find_in_rows
@@ -75,7 +75,7 @@ def _equal_pictures(table: "DataFrame") -> "DataFrame":
     from pyspark.sql import functions
 
     rows = table.where(functions.col("picture").isNotNull()).select(*KEY, "label", "name", "picture")
-    # Eight bytes a row are shuffled. Two pictures with one of these hashes are told apart by `picture` afterwards.
+    # Eight bytes a row are shuffled. Two pictures with one of these hashes are distinguished by `picture` afterwards.
     several = related_rows.materialize(
         rows.groupBy(functions.xxhash64("picture").alias("hash")).count().where("count > 1").drop("count")
     )
@@ -97,9 +97,8 @@ def _near_pictures(spark: "SparkSession", table: "DataFrame", equal: "DataFrame"
     from pyspark.sql import functions
 
     splits = functions.array(*map(functions.lit, SPLITS))
-    portion = (functions.array_position(splits, functions.col("split")) - 1).cast("int")
     prints = table.where(functions.col("thumbnail").isNotNull()).select(
-        portion.alias("portion"), "row", functions.unhex("picture").alias("digest"), "thumbnail"
+        rank_of_split().cast("int").alias("portion"), "row", functions.unhex("picture").alias("digest"), "thumbnail"
     )
     grouped = group(spark, prints, max_distance).select("portion", "row", "group").persist(StorageLevel.DISK_ONLY)
     across = grouped.groupBy("group").agg(
@@ -110,6 +109,7 @@ def _near_pictures(spark: "SparkSession", table: "DataFrame", equal: "DataFrame"
         splits[functions.col("portion")].alias("split"), "row", "group"
     )
     names = table.select(*KEY, "name").join(related_rows.materialize(rows), KEY)
+    grouped.unpersist()  # a row of each picture
     members = names.join(equal.select(*KEY, "also_in_split"), KEY, "left")
     return related_rows.find(members, "group", ["split"], _near_messages, ["near_duplicate_of"])
 

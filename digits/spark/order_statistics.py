@@ -2,6 +2,7 @@
 
 A float64 is mapped to the integer that has the same place among the others. A pass over the rows counts the values by
 the leading bits of their integers, and the next one, of the values that share them with a wanted one, by more bits.
+Few values are counted by all bits at once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ SHIFTS = (
     8,
     0,
 )  # bits that a pass leaves out; after the first, 256 bins are between a number and its double
-MAX_VALUES = 1_000_000  # of so few rows, the next pass counts each value, and is the last one
+MAX_VALUES = 1_000_000  # of so few, a pass counts each, and is the last one
 COUNTED = ["column", "bin", "rows", "lowest", "highest"]
 
 
@@ -40,7 +41,8 @@ def order_statistics(table: "DataFrame", ranks: Mapping[str, Sequence[int]]) -> 
     """Of each column the numbers at these ranks, float64, when those that are not null are sorted; 0 is the lowest."""
     wanted = [Wanted(column, rank, rank) for column, of in ranks.items() for rank in of]
     found: dict[tuple[str, int], float] = {}
-    shift, before, shifts = SHIFTS[0], 64, iter(SHIFTS[1:])
+    values = sum(max(of) + 1 for of in ranks.values())
+    shift, before, shifts = 0 if values <= MAX_VALUES else SHIFTS[0], 64, iter(SHIFTS[1:])
     while wanted:
         bins = _count(table, wanted, before, shift)
         placed = [_place(one, bins[one.column], shift if one.bin is None else before - shift) for one in wanted]

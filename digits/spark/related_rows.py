@@ -9,7 +9,7 @@ import pyarrow as pa
 from digits.data.dataset import SPLITS
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 KEY = ["split", "row"]
 MAX_BROADCAST_ROWS = 200_000  # of about 100 bytes: each executor gets all of them, so that no table is shuffled
@@ -65,6 +65,13 @@ def _finder(
 
 def _rows(structs: pa.StructArray) -> pd.DataFrame:
     return pa.Table.from_struct_array(structs).to_pandas()
+
+
+def rank_of_split() -> "Column":
+    """Of each row the place of its split in SPLITS, from 0."""
+    from pyspark.sql import functions
+
+    return functions.array_position(functions.array(*map(functions.lit, SPLITS)), functions.col("split")) - 1
 
 
 def in_order(column: pd.Series) -> pd.Series:

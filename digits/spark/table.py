@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from digits.data.dataset import SPLITS
 from digits.data.statistics import FILE_COLUMNS, PIXEL_COLUMNS
 from digits.spark.batches import joined
 from digits.spark.findings import add_findings
 from digits.spark.order_statistics import order_statistics
+from digits.spark.related_rows import KEY, rank_of_split
 from digits.validation.label_corrections import LabelCorrections
 from digits.validation.table import Condition, Summary, failing_columns
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 CATEGORIES = ["split", "source", "label", "format", "mode", "split_label"]
 NUMBERS = [name for name in (*FILE_COLUMNS, *PIXEL_COLUMNS) if name not in CATEGORIES]
-KEY = ["split", "row"]
-PARTITIONS_PER_CORE = 4
+PARTITIONS_PER_CORE = 2
 
 
 class SparkTable:
@@ -34,16 +33,19 @@ class SparkTable:
         self._frame = statistics.drop("thumbnail") if frame is None else frame
 
     def __len__(self) -> int:
-        return int(self._counts["count"].sum())
+        return int(self._groups["count"].sum())
 
     def seen(self) -> "SparkTable":
-        return SparkTable(self._spark, self._statistics, self._frame.filter("split != 'test'"))
+        part = SparkTable(self._spark, self._statistics, self._frame.filter("split != 'test'"))
+        part._groups = self._groups[self._groups["split"] != "test"]  # no pass of its own
+        return part
 
     def count_by(self, *columns: str) -> pd.Series:
-        return self._counts.groupby(columns[0] if len(columns) == 1 else list(columns))["count"].sum()
+        return self._groups.groupby(columns[0] if len(columns) == 1 else list(columns))["count"].sum()
 
     def summary(self, column: str) -> Summary:
-        return self._summaries[column]
+        known, lowest, highest = (self._groups[f"{how} {column}"] for how in ("count", "min", "max"))
+        return Summary(int(known.sum()), float(lowest.min()), float(highest.max()))
 
     def order_statistics(self, ranks: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
         return order_statistics(self._frame, ranks)
@@ -66,12 +68,21 @@ class SparkTable:
         return self._frame.filter(_fails_any(conditions)).count()
 
     def failing(self, conditions: Sequence[Condition], limit: int | None = None) -> pd.DataFrame:
-        rows = self._frame.filter(_fails_any(conditions)).orderBy(_rank_of_split(), "row")
+        rows = self._frame.filter(_fails_any(conditions)).orderBy(rank_of_split(), "row")
         return (rows if limit is None else rows.limit(limit)).select(*failing_columns(conditions)).toPandas()
 
     def passing(self, conditions: Sequence[Condition]) -> "SparkTable":
+        """The findings of this table are no longer kept.
+
+        The rows that fail are quarantined, hence few. Their keys go through the driver: a join with the rows themselves
+        would have the plan of all findings in that of the next ones.
+        """
+        from pyspark.sql import functions
+
         failed = self._frame.filter(_fails_any(conditions)).select(*KEY)
-        return SparkTable(self._spark, self._statistics.join(failed, KEY, "left_anti"))
+        keys = self._spark.createDataFrame(failed.toArrow(), failed.schema)
+        self._frame.unpersist()
+        return SparkTable(self._spark, self._statistics.join(functions.broadcast(keys), KEY, "left_anti"))
 
     def with_findings(
         self, max_minority: float, max_distance: float, max_ratio: float, corrections: LabelCorrections
@@ -91,35 +102,20 @@ class SparkTable:
         return self._frame.select(*columns)
 
     @cached_property
-    def _counts(self) -> pd.DataFrame:
-        """A row for each combination of CATEGORIES that occurs, with the `count` of the table's rows that have it."""
-        known = [name for name in CATEGORIES if name in self._frame.columns]
-        return self._frame.groupBy(*known).count().toPandas()
+    def _groups(self) -> pd.DataFrame:
+        """A row for each combination of CATEGORIES that occurs, of the table's rows that have it.
 
-    @cached_property
-    def _summaries(self) -> dict[str, Summary]:
+        The columns are the `count` of these rows, and of each number count, min and max, such as "min ink".
+        """
         from pyspark.sql import functions
 
+        known = [name for name in CATEGORIES if name in self._frame.columns]
         wanted = [
             getattr(functions, how)(functions.col(name).cast("double")).alias(f"{how} {name}")
             for name in ["label", *NUMBERS]
             for how in ("count", "min", "max")
         ]
-        (found,) = self._frame.agg(*wanted).collect()
-        return {
-            name: Summary(found[f"count {name}"], *(_number(found[f"{how} {name}"]) for how in ("min", "max")))
-            for name in ["label", *NUMBERS]
-        }
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value
-
-
-def _rank_of_split() -> "Column":
-    from pyspark.sql import functions
-
-    return functions.array_position(functions.array(*map(functions.lit, SPLITS)), functions.col("split"))
+        return self._frame.groupBy(*known).agg(functions.count("*").alias("count"), *wanted).toPandas()
 
 
 def _fails_any(conditions: Iterable[Condition]) -> "Column":

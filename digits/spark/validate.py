@@ -4,14 +4,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from digits.errors import UserError
 from digits.params import Spark
-from digits.spark import statistics
+from digits.spark import statistics, tasks
 from digits.spark.session import session
 from digits.spark.table import SparkTable
+from digits.validation.run import MetricError
 
 
 @contextmanager
 def raw_statistics(params: Spark, split_rule: Mapping[str, Any]) -> Iterator[SparkTable]:
     """Write data/interim/statistics.parquet; the statistics of all raw pictures, while the block runs."""
     with session(params) as spark, statistics.write(spark, params, split_rule) as rows:
-        yield SparkTable(spark, rows)
+        try:
+            yield SparkTable(spark, rows)
+        except MetricError as error:
+            raise UserError(f"Spark could not finish validate: {tasks._cause(str(error))}") from None

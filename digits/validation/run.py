@@ -25,6 +25,10 @@ FAILING_COLUMNS = [*ROW_COLUMNS, "name", "finding"]
 MAX_FINDINGS = 1000  # rows of an expectation with a message; `bad_rows` has one for every row of the critical ones
 
 
+class MetricError(Exception):
+    """An engine could not compute what an expectation is about; the text is the engine's."""
+
+
 @dataclass(frozen=True)
 class ExpectationResult:
     """The result of one expectation: `observed` is a figure, or the range of a column.
@@ -118,7 +122,7 @@ def check(
 ) -> list[ExpectationResult]:
     """Run the suite on a table with findings and on drift scores; render Data Docs to the folder `docs`.
 
-    A drift score may be above its bound by what is in `chances`.
+    A drift score may be above its bound by what is in `chances`. Raises MetricError where Spark fails.
     """
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -182,6 +186,9 @@ def _run_suite(
     (run,) = result.run_results.values()
     results = run.to_json_dict()["results"]  # not in the suite's order
     results.sort(key=lambda one: one["expectation_config"]["meta"]["position"])
+    failed = next(filter(None, map(_exception, results)), None)
+    if failed and table.engine == "spark":  # a lost executor or a full disk says nothing about the data
+        raise MetricError(failed)
     return [_expectation_result(one, table) for one in results]
 
 

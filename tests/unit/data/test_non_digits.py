@@ -1,6 +1,7 @@
 """Pictures of no digit: drawn the same each time, of every kind, and none that a person would read as a 1. 2 s."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from fontTools.ttLib import TTFont
 
@@ -63,7 +64,7 @@ def test_the_numbers_of_pictures_follow_the_parameters(mnist_digits):
     assert len({(one.kind, one.split, one.seeds) for one in found}) == len(found)
 
 
-def test_what_is_no_digit_is_read_as_it_was_written_split_by_split(tmp_path, mnist_digits):
+def test_what_is_no_digit_is_read_as_it_was_written_split_by_split(tmp_path, mnist_digits, monkeypatch):
     path = tmp_path / "non_digits.parquet"
     images = mnist_digits.images
     dataset.write_non_digits(
@@ -73,6 +74,10 @@ def test_what_is_no_digit_is_read_as_it_was_written_split_by_split(tmp_path, mni
     assert np.array_equal(train.images, images[:2])
     assert np.array_equal(test.images, images[2:5])
     assert (train.kinds.tolist(), test.kinds.tolist()) == (["signs"] * 2, ["signs"] * 3)
+    read, groups = pq.ParquetFile.read_row_group, []
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda file, group: groups.append(group) or read(file, group))
+    dataset.read_non_digits("test", path)
+    assert 0 not in groups and 1 in groups  # the other split's row groups stay on the disk
 
 
 def test_a_file_without_pictures_is_read_and_a_missing_one_is_named(workspace, capsys):

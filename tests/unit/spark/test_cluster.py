@@ -1,6 +1,9 @@
 """The address of the driver, and what the executors get of its environment."""
 
 import socket
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,3 +52,27 @@ def test_an_executor_has_as_much_memory_for_python_as_for_its_jvm_besides_its_li
     settings = cluster.settings(params, "10.0.0.1")
     assert settings["spark.executor.pyspark.memory"] == python
     assert (settings["spark.driver.host"], settings["spark.executor.cores"]) == ("10.0.0.1", "1")
+
+
+def test_work_without_executors_is_cancelled_until_it_ends(monkeypatch):
+    """Great Expectations catches the first error, and computes each metric anew."""
+    cancelled: list[float] = []
+    members = SimpleNamespace(size=lambda: 1)  # the driver
+    context = SimpleNamespace(
+        _jsc=SimpleNamespace(sc=lambda: SimpleNamespace(getExecutorMemoryStatus=lambda: members)),
+        statusTracker=lambda: SimpleNamespace(getActiveJobsIds=lambda: [1]),
+        cancelAllJobs=lambda: cancelled.append(time.monotonic()),
+    )
+    monkeypatch.setattr(cluster, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(cluster, "EXECUTOR_SECONDS", 0.02)
+    ended, given_up = threading.Event(), threading.Event()
+    watcher = threading.Thread(
+        target=cluster._watch, args=(SimpleNamespace(sparkContext=context), ended, given_up), daemon=True
+    )
+    watcher.start()
+    limit = time.monotonic() + 10
+    while len(cancelled) < 3 and time.monotonic() < limit:
+        time.sleep(0.01)
+    ended.set()
+    watcher.join(10)
+    assert given_up.is_set() and len(cancelled) >= 3 and not watcher.is_alive()

@@ -1,6 +1,7 @@
 """The table of statistics on Spark answers as the one of pandas, and Great Expectations finds the same. Some 25 s."""
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from digits.errors import UserError
 from digits.spark import order_statistics
+from digits.spark import validate as on_spark
 from digits.spark.table import NUMBERS, SparkTable
-from digits.validation import data_card, drift, label_corrections, report, run
+from digits.validation import drift, run
 from digits.validation.distributions import histograms, label_histograms, quantiles
 from digits.validation.drift import NUMERIC_COLUMNS, PROFILE_COLUMNS
 from digits.validation.run import ValidationRun
@@ -76,15 +79,27 @@ def test_the_bad_rows_and_the_other_rows_are_the_same(both, runs):
     assert [len(table.passing(conditions)) for table in both] == [200 - len(on_pandas)] * 2
 
 
-def test_the_metrics_the_text_and_the_card_are_the_same(runs, workspace, capsys):
-    written = []
-    for one in runs:
-        report.print_results(one, one.bad_rows())
-        data_card.write(one, one.bad_rows(), label_corrections.NONE, {}, {})
-        metrics = json.dumps(report.metrics(one, one.bad_rows(), label_corrections.NONE))
-        written.append((capsys.readouterr().out, metrics, data_card.paths.DATA_CARD.read_bytes()))
-    assert written[0] == written[1]
-    assert written[0][0].count("quarantined: picture") == 10
+def test_the_plan_grows_by_the_same_with_each_round_of_quarantine(both):
+    table, lengths = both[1], []
+    for row in range(4):
+        table = table.passing([Condition("row", lowest=row)])
+        lengths.append(len(table.data(["row"])._jdf.queryExecution().toString()))
+    assert len(table) == 197
+    growth = np.diff(lengths)
+    assert growth[-1] < 1.5 * growth[0]
+
+
+def test_a_failure_of_spark_is_an_error_and_no_verdict_on_the_data(both, spark, spark_params, tmp_path, monkeypatch):
+    from pyspark.sql.functions import lit, raise_error
+
+    failing = both[1].data(["*"]).withColumn("problem", raise_error(lit("No space left on device")))
+    monkeypatch.setattr(run, "PICTURE_EXPECTATIONS", run.PICTURE_EXPECTATIONS[:2])
+    monkeypatch.setattr(on_spark, "session", lambda params: nullcontext(spark))
+    monkeypatch.setattr(on_spark.statistics, "write", lambda spark, params, rule: nullcontext(failing))
+    words = "Spark could not finish validate: .*No space left on device"
+    with pytest.raises(UserError, match=words), on_spark.raw_statistics(spark_params, {}) as table:
+        run.check(table, SCORES, BOUNDS, tmp_path / "docs")
+    assert not (tmp_path / "docs").exists()
 
 
 def test_the_profile_and_the_histograms_are_the_same(both):
@@ -121,7 +136,7 @@ def numbers() -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("most", [order_statistics.MAX_VALUES, 50], ids=["two passes", "all passes"])
+@pytest.mark.parametrize("most", [order_statistics.MAX_VALUES, 5000, 50], ids=["one pass", "two", "all"])
 def test_quantiles_are_numpys_to_the_last_bit(spark, numbers, monkeypatch, most):
     monkeypatch.setattr(order_statistics, "MAX_VALUES", most)
     frame = spark.createDataFrame(numbers.astype(object).where(numbers.notna(), None), TYPES).repartition(3)
