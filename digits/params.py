@@ -1,11 +1,21 @@
 """The keys, types and ranges of params.yaml."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from digits.errors import UserError
 
@@ -36,7 +46,31 @@ Number = Annotated[float, BeforeValidator(_number)]
 Fraction = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_number)]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-MEMORY = r"^[1-9]\d*[mg]$"  # as the JVM takes it
+SMALLEST_JVM = 450  # MiB: Spark starts none that is smaller
+
+
+def _memory(value: str) -> str:
+    found = re.fullmatch(r"([1-9]\d*)([mg])", value)
+    if found is None or int(found[1]) * (1024 if found[2] == "g" else 1) < SMALLEST_JVM:
+        raise ValueError(f"{value!r} is no size such as 512m or 2g, of at least {SMALLEST_JVM}m")
+    return value
+
+
+def _master(value: str) -> str:
+    if not re.fullmatch(r"local(\[(\*|[1-9]\d*)\])?|spark://.+", value):
+        raise ValueError(f"{value!r} is no master: expected local[*], local[2] or an address such as spark://host:7077")
+    return value
+
+
+def _storage(value: str) -> str:
+    if not re.fullmatch(r"(s3|file)://.*[^/]", value):
+        raise ValueError(
+            f"{value!r} is no storage: expected an address without a final /, such as s3://bucket/folder, or nothing"
+        )
+    return value
+
+
+Memory = Annotated[str, AfterValidator(_memory)]
 
 
 class Section(BaseModel):
@@ -316,13 +350,13 @@ class Tune(Section):
 
 
 class Spark(Section):
-    """Where ingest, validate and preprocess run with `engine: spark`."""
+    """Where ingest, validate and preprocess run with `engine: spark`, and `digits predict --engine spark`."""
 
-    master: str = Field(pattern=r"^(local(\[.+\])?|spark://.+|yarn|k8s://.+)$")
-    storage: Annotated[str, Field(pattern=r"^\w+://.*[^/]$")] | None
+    master: Annotated[str, AfterValidator(_master)]
+    storage: Annotated[str, AfterValidator(_storage)] | None
     pictures_per_shard: int = Field(ge=1)
-    driver_memory: str = Field(pattern=MEMORY)
-    executor_memory: str = Field(pattern=MEMORY)
+    driver_memory: Memory
+    executor_memory: Memory
 
 
 class Params(Section):

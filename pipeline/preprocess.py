@@ -24,8 +24,6 @@ from digits.files import read_json
 from digits.params import Params, Preprocess, load
 from digits.processes import parallel_map
 from digits.reading import training_cuts
-from digits.spark import preprocess as on_spark
-from digits.spark.session import session
 from digits.visualization import figures
 
 DRAWN_FROM = 50  # digits of each label, for pictures of two digits
@@ -82,6 +80,9 @@ def write(params: Preprocess, selections: Sequence[Selection]) -> dict[str, int]
 
 def write_on_spark(params: Params, selections: Sequence[Selection]) -> dict[str, int]:
     """Write the same tables as shards, in Spark's tasks."""
+    from digits.spark import preprocess as on_spark
+    from digits.spark.session import session
+
     with session(params.spark) as spark:
         rows = on_spark.write_processed(spark, params.spark, selections, dataset.split_rule(paths.RAW))
         on_spark.write_non_digits(spark, params.spark, non_digit_orders(params.preprocess, rows["train"]))

@@ -40,7 +40,8 @@ MAX_SHOWN = 100  # pictures of a contact sheet
     type=click.Choice(["pandas", "spark"]),
     default="pandas",
     show_default=True,
-    help="spark: score in parallel, by the section spark of params.yaml; --out is then a folder.",
+    help="pandas: in this process. spark: in parallel, by the section spark of params.yaml; --out is then a folder, "
+    "and it needs `make spark` and Java 17.",
 )
 def predict(
     picture: tuple[str, ...], as_json: bool, out: Path | None, show: Path | None, min_probability: float, engine: str
@@ -96,7 +97,9 @@ def _check_spark(picture: tuple[str, ...], as_json: bool, out: Path | None, show
     if out is None:
         raise click.UsageError("--engine spark writes files: give a folder with --out")
     if as_json or show or STDIN in picture:
-        raise click.UsageError("--engine spark takes no --json, --show or standard input: leave out --engine")
+        raise click.UsageError(
+            "--engine spark takes no --json, --show or standard input: leave them out, or --engine spark"
+        )
 
 
 def _print(

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digits import errors, paths
+from digits import errors
 from digits.cli.champion import load
 from digits.errors import printable
 
@@ -20,8 +20,10 @@ def write_parts(listing: "Listing", champion: "Background", min_probability: flo
 
     Returns how many pictures can't be read.
     """
+    from digits.data import shards
+    from digits.data.shards import Destination
     from digits.files import digest
-    from digits.prediction import parts
+    from digits.prediction import files, parts
 
     params = _params()
     _, model = champion.result()
@@ -42,6 +44,8 @@ def write_parts(listing: "Listing", champion: "Background", min_probability: flo
             print(f"{printable(out)}: {complete}", file=sys.stderr)
         if written.missing:
             _score(params, [divided[number] for number in written.missing], model, min_probability, out)
+        if not divided:
+            shards.finish(Destination(out), [], files.SCHEMA)
     counts = parts.count(out)
     counted = ", ".join(f"{counts[name]:,} {name}" for name in ("read", "refused", "failed"))
     print(f"{listing.count:,} pictures: {counted}; see {printable(out)}")
@@ -60,11 +64,7 @@ def _score(params: "Spark", missing: list, model: Path, min_probability: float, 
 
 
 def _params() -> "Spark":
-    """The section `spark` of params.yaml; where there is no such file, this machine's cores."""
+    """The section `spark` of params.yaml."""
     from digits import params
 
-    if paths.PARAMS.exists():
-        return params.load().spark
-    return params.Spark(
-        master="local[*]", storage=None, pictures_per_shard=20_000, driver_memory="2g", executor_memory="2g"
-    )
+    return params.load().spark

@@ -162,10 +162,10 @@ def row_groups(folder: Path = paths.RAW) -> list[RowGroup]:
     found: list[RowGroup] = []
     for split in raw_splits(folder):
         first_row = 0
-        for address in shards.files(folder / f"{split}.parquet"):
-            with shards.opened(address) as file:
-                groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-            for number, group in enumerate(groups):
+        addresses = shards.files(folder / f"{split}.parquet")
+        for address, footer in zip(addresses, shards.footers(addresses), strict=True):
+            for number in range(footer.num_row_groups):
+                group = footer.row_group(number)
                 found.append(RowGroup(split, address, number, first_row, group.num_rows, group.total_byte_size))
                 first_row += group.num_rows
     return found
@@ -222,9 +222,9 @@ class FileRows(NamedTuple):
 def locate(path: Path, rows: np.ndarray) -> list[FileRows]:
     """Where (k,) ascending rows of a table are, file by file."""
     found, first = [], 0
-    for address in shards.files(path):
-        with shards.opened(address) as file:
-            end = first + file.metadata.num_rows
+    addresses = shards.files(path)
+    for address, footer in zip(addresses, shards.footers(addresses), strict=True):
+        end = first + footer.num_rows
         begin, stop = np.searchsorted(rows, [first, end])
         if stop > begin:
             found.append(FileRows(address, rows[begin:stop] - first))

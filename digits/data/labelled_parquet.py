@@ -156,7 +156,7 @@ def _errors(address: str) -> Iterator[None]:
     """Raise UserError, naming the file, for what an fsspec backend or Arrow raises: each has errors of its own."""
     try:
         yield
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except FileNotFoundError:
         raise UserError(f"{_shown(address)} does not exist; set ingest.parquet to where your files are") from None

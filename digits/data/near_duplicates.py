@@ -22,6 +22,7 @@ LARGE_BUCKET = 500  # pictures with one hash: above it not all pairs at once, an
 FRUITLESS_PIVOTS = 32  # one after the other, before the rest of a bucket is compared in blocks
 ROWS_PER_SLICE = 50_000  # vectors in memory at once
 PRODUCTS_PER_BLOCK = 2_000_000  # of pairs that are compared at once
+ROUNDING = 1e-12  # of a cosine: that of two equal vectors may be below 1
 
 
 def group(thumbnails: np.ndarray, max_distance: float) -> np.ndarray:
@@ -93,7 +94,7 @@ class _Groups:
 
     def bound(self, factor: float) -> float:
         """The cosine of two vectors of length 1 that are `factor` times `max_distance` apart."""
-        return 1 - (factor * self.max_distance) ** 2 / 2
+        return 1 - (factor * self.max_distance) ** 2 / 2 - ROUNDING
 
 
 def _bucket_pairs(found: _Groups, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,8 @@ folder has a list of them, and each name there contains the SHA-256 of its file,
 import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, NamedTuple
@@ -25,6 +26,9 @@ PATTERN = "part-*.parquet"
 PARTIAL = ".partial-"  # and a random name: several processes may write the same shard
 CREATE = "create the bucket, or correct spark.storage in params.yaml"
 CHECK = "check the network, AWS_ENDPOINT_URL and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+
+FOOTERS_AT_ONCE = 16  # of an object store each takes a while
+EXPECTED = "expected an address such as s3://bucket/folder; correct spark.storage in params.yaml"
 
 Source = str | IO[bytes]  # of a file: its path, its address, or the open file
 
@@ -48,13 +52,21 @@ class Destination(NamedTuple):
         return f"{self.storage or self.folder}/{shard.name}"
 
 
+def destination(storage: str | None, folder: Path, path: Path) -> Destination:
+    """Where the shards of the table `path` of the project are written.
+
+    That is to `folder`, until it is put in place, or to the address <storage>/<path>.
+    """
+    return Destination(folder.absolute(), f"{storage}/{path}" if storage else "")
+
+
 def files(path: Path) -> list[str]:
     """The addresses of a table's files, in the order of its rows. Raises FileNotFoundError where there is none."""
     if path.is_file():
         return [str(path)]
     if (path / LIST).is_file():
         return addresses(read_json(path / LIST))
-    found = sorted(map(str, path.glob(PATTERN)))
+    found = sorted(map(str, path.glob(PATTERN)), key=lambda name: (len(name), name))  # part-100000 after part-99999
     if not found:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     return found
@@ -77,11 +89,13 @@ def opened(source: Source) -> Iterator[pq.ParquetFile]:
         else:
             with _parquet(source) as file:
                 yield file
+    except MemoryError:  # pa.ArrowMemoryError is one
+        raise
     except (pa.ArrowException, OSError) as error:
         if getattr(error, "errno", None) is not None:  # of the system, not Arrow's
             raise
         name = redact(source) if isinstance(source, str) else getattr(source, "name", "a file")
-        cause = " ".join(str(error).split())
+        cause = " ".join(str(error).split()).rstrip(".")
         raise UserError(f"{name} is damaged: {cause}; {_restore(name)}") from None
 
 
@@ -102,22 +116,25 @@ def schema(path: Path) -> pa.Schema:
 
 def count_rows(path: Path) -> int:
     """Rows of a table, read from the footers of its files."""
-    total = 0
-    for address in files(path):
-        with opened(address) as file:
-            total += file.metadata.num_rows
-    return total
+    return sum(footer.num_rows for footer in footers(files(path)))
+
+
+def footers(sources: Sequence[Source]) -> list[pq.FileMetaData]:
+    """The metadata of Parquet files, in order, several of which are read at the same time."""
+    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
+        return list(pool.map(_footer, sources))
 
 
 def write(destination: Destination, number: int, schema: pa.Schema, tables: Iterable[pa.Table]) -> Shard:
     """Write one shard, each table as a row group, and put it in place at its end; nothing where there is no row.
 
-    The same content gives the same bytes at the same place, so that several processes may write it.
+    The same content gives the same bytes at the same place, so that several processes may write it. The folder that
+    contains the destination's must be there: a process that the driver has given up must not make it anew.
     """
-    with TemporaryDirectory() as temporary_folder:
-        remote, name = bool(destination.storage), part_name(number)
-        local = Path(temporary_folder) if remote else destination.folder
-        local.mkdir(parents=True, exist_ok=True)
+    remote, name = bool(destination.storage), part_name(number)
+    with TemporaryDirectory() if remote else nullcontext(destination.folder) as folder:
+        local = Path(folder)
+        local.mkdir(exist_ok=True)
         temporary = local / f"{PARTIAL}{uuid4().hex}"
         rows = 0
         try:
@@ -176,6 +193,11 @@ def is_remote(address: str) -> bool:
     return "://" in address
 
 
+def _footer(source: Source) -> pq.FileMetaData:
+    with opened(source) as file:
+        return file.metadata
+
+
 def _parquet(source: str | IO[bytes]) -> pq.ParquetFile:
     return pq.ParquetFile(source, page_checksum_verification=True)
 
@@ -185,7 +207,10 @@ def _remote(address: str) -> tuple[Any, str]:
     import fsspec
 
     options = {"auto_mkdir": True} if address.startswith("file://") else {}
-    return fsspec.url_to_fs(address, **options)
+    try:
+        return fsspec.url_to_fs(address, **options)
+    except (ValueError, ImportError) as error:  # a protocol that there is not, or whose package is not installed
+        raise UserError(redact(f"{address} can't be used: {error}; {EXPECTED}")) from None
 
 
 @contextmanager
@@ -204,7 +229,7 @@ def _storage_errors(address: str, hint: str) -> Iterator[None]:
 def _is_of_storage(error: Exception) -> bool:
     """Whether a file system raised it, and not who reads the file: each of fsspec's has errors of its own."""
     return isinstance(error, PermissionError | ConnectionError | TimeoutError) or type(error).__module__.startswith(
-        ("botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs", "azure", "google")
+        ("botocore", "aiobotocore", "aiohttp", "s3fs")
     )
 
 
@@ -214,4 +239,4 @@ def _restore(name: str) -> str:
             "restore it from a version that the bucket keeps, or write it again: `dvc repro --force --single-item` and "
             "the stage that wrote it"
         )
-    return "`dvc checkout` restores what DVC keeps, or remove it and run `dvc repro`"
+    return "`dvc checkout` restores what DVC keeps, or remove the file and run `dvc repro`"

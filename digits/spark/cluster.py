@@ -65,7 +65,8 @@ def worker_environment() -> dict[str, str]:
     It travels with each task, so that no secret is in a command line, a setting of Spark, or a log.
     """
     found = {name: os.environ[name] for name in CREDENTIALS if name in os.environ}
-    return {"PYTHONPATH": str(Path(__file__).parents[2]), **found}
+    # PySpark in an executor warns of each later pandas than it knows
+    return {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONWARNINGS": "ignore::FutureWarning", **found}
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def group(spark: "SparkSession", prints: "DataFrame", max_distance: float) -> "D
 
     pictures = _with_first_equal(prints)
     found = _near_pairs(pictures, max_distance)
-    pairs: Any = tasks._watched(spark, found.toArrow, int(spark.conf.get(PARTITIONS) or 1), "near duplicates")
+    pairs: Any = tasks.watched(spark, found.toArrow, int(spark.conf.get(PARTITIONS) or 1), "near duplicates")
     linked = spark.createDataFrame(_components(pairs["one"].to_numpy(), pairs["other"].to_numpy()), LINKED)
     joined = pictures.drop("thumbnail", "content", "number").join(linked, "first", "left")
     return joined.withColumn("group", functions.coalesce("linked", "first")).drop("first", "linked")

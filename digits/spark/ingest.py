@@ -7,7 +7,6 @@ dropped or corrected. Of a picture only its digest and thumbnail are shuffled, t
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,6 @@ from digits import paths
 from digits.data import dataset, shards, splits
 from digits.data.corrections import Correction, not_found
 from digits.data.ingested import DroppedPicture, Ingested, lists
-from digits.data.shards import Destination
 from digits.errors import printable
 from digits.files import atomic_write
 from digits.params import Params
@@ -45,7 +43,12 @@ def ingest_with(spark: "SparkSession", params: Params, given: dict[str, Correcti
         rule = splits.rule(params.ingest)
         with atomic_write(paths.RAW) as temporary:
             temporary.mkdir()
-            job = Job(given, rule, _raw_destinations(temporary, params.spark.storage or ""))
+            tables = {split: f"{split}.parquet" for split in dataset.SPLITS}
+            destinations = {
+                split: shards.destination(params.spark.storage, temporary / name, paths.RAW / name)
+                for split, name in tables.items()
+            }
+            job = Job(given, rule, destinations)
             written = tasks.run(spark, partial(raw_shards.write, job), assigned, "raw")
             dropped = _dropped(spark, staged, written)
             effects = [row for one in written for row in one.effects]
@@ -54,16 +57,6 @@ def ingest_with(spark: "SparkSession", params: Params, given: dict[str, Correcti
             for name, text in lists(dropped, effects).items():
                 (temporary / name).write_text(text, encoding="utf-8")
     return Ingested(rows, _by_source(written), np.sum([one.tally for one in written], axis=0), effects)
-
-
-def _raw_destinations(temporary: Path, storage: str) -> dict[str, Destination]:
-    """Where each split's shards are written, until the folder `temporary` is put in place."""
-    return {
-        split: Destination(
-            temporary.absolute() / f"{split}.parquet", f"{storage}/{paths.RAW}/{split}.parquet" if storage else ""
-        )
-        for split in dataset.SPLITS
-    }
 
 
 def _finish(job: Job, written: Sequence[WrittenShard]) -> dict[str, int]:

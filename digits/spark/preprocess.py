@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PAGES_PER_TASK = 10  # a second or two of work
+ORDERS_PER_SHARD = 200  # of what is no digit: 20,000 pictures
 
 
 class Conversion(NamedTuple):
@@ -55,13 +56,14 @@ def write_processed(
     Raises UserError naming a picture without a digit; nothing is then written.
     """
     schema = dataset.encode_rule(dataset.PROCESSED_SCHEMA, rule) if rule else dataset.PROCESSED_SCHEMA
-    with atomic_write(folder.absolute()) as temporary:
+    with atomic_write(folder) as temporary:
+        temporary.mkdir()
+        tables = {split: f"{split}.parquet" for split in dataset.SPLITS}
         destinations = {
-            split: _destination(params, temporary / f"{split}.parquet", f"processed/{split}")
-            for split in dataset.SPLITS
+            split: shards.destination(params.storage, temporary / name, folder / name) for split, name in tables.items()
         }
         work = [
-            Conversion(destinations[split], number, schema, [_absolute(one) for one in of_file])
+            Conversion(destinations[split], number, schema, of_file)
             for split in dataset.SPLITS
             for number, of_file in enumerate(_by_file(selections, split))
         ]
@@ -88,12 +90,11 @@ def write_non_digits(
     """Write what is no digit, in the order of `orders`."""
     if path.is_file():
         remove(path)  # of the other engine
-    with atomic_write(path.absolute()) as temporary:
-        destination = _destination(params, temporary, "non_digits")
-        each = max(1, params.pictures_per_shard // non_digits.ORDERED)
+    with atomic_write(path) as temporary:
+        destination = shards.destination(params.storage, temporary, path)
         work = [
-            Drawing(destination, number, list(orders[first : first + each]))
-            for number, first in enumerate(range(0, len(orders), each))
+            Drawing(destination, number, list(orders[first : first + ORDERS_PER_SHARD]))
+            for number, first in enumerate(range(0, len(orders), ORDERS_PER_SHARD))
         ]
         written = tasks.run(spark, draw_shard, work, "draw non-digits")
         shards.finish(destination, written, dataset.NON_DIGITS_SCHEMA)
@@ -119,7 +120,7 @@ def cut_pages(orders: Sequence[PageOrder]) -> list[Digits]:
 
 
 def _read_training_rows(spark: "SparkSession", rows: np.ndarray) -> Digits:
-    wanted = dataset.locate((paths.PROCESSED / "train.parquet").absolute(), rows)
+    wanted = dataset.locate(paths.PROCESSED / "train.parquet", rows)
     return dataset.concatenate(tasks.run(spark, dataset.read_file_rows, wanted, "read digits of pages"))
 
 
@@ -127,14 +128,3 @@ def _by_file(selections: Sequence[Selection], split: str) -> list[list[Selection
     """The selections of a split, by the file of their row groups, in order."""
     of_split = [one for one in selections if one.group.split == split]
     return [list(of_file) for _, of_file in groupby(of_split, key=lambda one: one.group.file)]
-
-
-def _destination(params: Spark, folder: Path, name: str) -> Destination:
-    return Destination(folder, f"{params.storage}/{name}" if params.storage else "")
-
-
-def _absolute(selection: Selection) -> Selection:
-    """With a path that holds in an executor's working directory, too."""
-    file = selection.group.file
-    path = file if shards.is_remote(file) else str(Path(file).absolute())
-    return selection._replace(group=selection.group._replace(file=path))

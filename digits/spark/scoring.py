@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from digits.data import shards
 from digits.data.shards import Destination
+from digits.errors import UserError, printable
 from digits.files import digest
 from digits.model.classifier import Classifier
 from digits.prediction import batches, files
@@ -18,6 +19,9 @@ from digits.spark import tasks
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+SHARED = "--out must be a folder that all machines of the cluster share"
 
 
 class Scoring(NamedTuple):
@@ -30,17 +34,24 @@ class Scoring(NamedTuple):
 
 
 def score(spark: "SparkSession", parts: Sequence[Part], model: Path, min_probability: float, folder: Path) -> None:
-    """Write the predictions of each part to a file in `folder`: one file, whole, at the end of the part's task."""
+    """Write the predictions of each part to a file in `folder`: one file, whole, at the end of the part's task.
+
+    Raises UserError where an executor has another folder of that path than this machine, or none.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         # Named by its content, since Spark keeps one file of a name
         copy = shutil.copy(model, Path(temporary, f"{digest(model, 'sha256')}.onnx"))
         spark.sparkContext.addFile(str(copy))
         work = [Scoring(part, folder.absolute(), Path(copy).name, min_probability) for part in parts]
         tasks.run(spark, score_part, work, "predict")
+    if lost := sum(not (folder / shards.part_name(part.number)).is_file() for part in parts):
+        raise UserError(f"{printable(folder)}: {lost:,} of {len(parts):,} parts were written elsewhere: {SHARED}")
 
 
 def score_part(work: Scoring) -> int:
     """In an executor: write a part's predictions; returns how many."""
+    if not work.folder.is_dir():
+        raise UserError(f"{work.folder} is not there on an executor's machine: {SHARED}")
     destination = Destination(work.folder)
     return shards.write(destination, work.part.number, files.SCHEMA, files.tables(_predictions(work))).rows
 

@@ -2,7 +2,9 @@
 
 import importlib.util
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -12,19 +14,25 @@ from typing import IO, TYPE_CHECKING
 from digits.errors import UserError
 from digits.params import Spark
 from digits.processes import suppress_native_stderr
-from digits.spark import cluster, java
+from digits.spark import cluster, failures, java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LOOPBACK = "127.0.0.1"
+SHUFFLED_ROWS = 10_000  # in a partition: with the thumbnails of near duplicates 30 MB
 
 
 @contextmanager
 def session(params: Spark) -> Iterator["SparkSession"]:
-    """A Spark session, stopped at the end. Raises UserError where PySpark or Java is missing, or no master answers."""
+    """A Spark session, stopped at the end. What Spark raises in the block is raised as UserError, in words.
+
+    Raises UserError where PySpark or Java is missing, or no master answers.
+    """
     if importlib.util.find_spec("pyspark") is None:
-        raise UserError("engine = spark needs PySpark, which is not installed: `make spark`, or set engine: pandas")
+        raise UserError(
+            "Spark needs PySpark, which is not installed: `make spark`, or leave Spark out (engine: pandas)"
+        )
     java.require()
     warnings.filterwarnings("ignore", module="pyspark")
     from py4j.protocol import Py4JError
@@ -33,11 +41,19 @@ def session(params: Spark) -> Iterator["SparkSession"]:
     spark.sparkContext.setLogLevel("OFF")  # a failure is raised, in words
     spark.sparkContext.environment.update(cluster.worker_environment())
     try:
-        with cluster.require_executors(spark, params) if _is_standalone(params) else nullcontext():
+        with (
+            cluster.require_executors(spark, params) if _is_standalone(params) else nullcontext(),
+            failures.in_words(spark),
+        ):
             yield spark
     finally:
         with suppress(Py4JError, OSError):  # its JVM has ended
             spark.stop()
+
+
+def divide_shuffles(spark: "SparkSession", rows: int) -> None:
+    """Divide what is shuffled of a table of so many rows into partitions that a task can hold, one a core at least."""
+    spark.conf.set("spark.sql.shuffle.partitions", max(spark.sparkContext.defaultParallelism, rows // SHUFFLED_ROWS))
 
 
 def _start(params: Spark) -> "SparkSession":
@@ -56,12 +72,23 @@ def _start(params: Spark) -> "SparkSession":
         builder = builder.config(name, value)
     with TemporaryFile() as log:  # the JVM writes warnings before it takes a level of them
         try:
-            with suppress_native_stderr(log):
+            with suppress_native_stderr(log), _same_interrupts():
                 return builder.getOrCreate()
         except (Py4JError, PySparkException) as error:
             raise UserError(
                 f"Spark did not start: {_cause(error, log)}; correct the section spark of params.yaml"
             ) from None
+
+
+@contextmanager
+def _same_interrupts() -> Iterator[None]:
+    """Keep what Ctrl-C does: a context of Spark sets a handler of its own."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 def _cause(error: Exception, log: IO[bytes]) -> str:
@@ -75,11 +102,14 @@ def _cause(error: Exception, log: IO[bytes]) -> str:
 def _settings(params: Spark) -> dict[str, str]:
     settings = {
         "spark.driver.memory": params.driver_memory,
+        "spark.driver.extraJavaOptions": "-XX:+ExitOnOutOfMemoryError",  # else a thread ends, and Python waits for it
         "spark.executor.memory": params.executor_memory,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
+        "spark.sql.execution.arrow.localRelationThreshold": "1g",  # below it `tasks.run` has a task for each item
+        "spark.sql.maxPlanStringLength": "10000",
     }
     if params.master.startswith("local"):
         # Without it Spark looks up this machine's name, which a machine without a network cannot resolve

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 FINGERPRINTS = {"digest": pa.binary(32), "thumbnail": pa.binary(THUMBNAIL_SIZE**2), "published": pa.int8()}
+BYTES_PER_SHARD = 256 << 20  # of encoded pictures: a shard of photographs has fewer of them
 SCHEMA = pa.unify_schemas([staging.SCHEMA, pa.schema(FINGERPRINTS)])
 
 
@@ -43,8 +44,10 @@ class _Item(NamedTuple):
 def destination(params: Spark) -> Iterator[Destination]:
     """A place that all executors see, empty, and removed at the end: next to data/raw, or in the storage."""
     name = f".partial-pictures-{uuid4().hex}"  # in the storage another project may ingest at the same time
-    place = Destination(paths.RAW.with_name(".partial-pictures").absolute(), _below(params.storage or "", name))
+    folder = paths.RAW.with_name(".partial-pictures")
+    place = shards.destination(params.storage, folder, paths.RAW.with_name(name))
     shards.discard(place._replace(storage=""))  # what a killed process left
+    folder.mkdir(parents=True)
     try:
         yield place
     finally:
@@ -53,7 +56,7 @@ def destination(params: Spark) -> Iterator[Destination]:
 
 def part_of(place: Destination, name: str) -> Destination:
     """A folder in a destination."""
-    return Destination(place.folder / name, _below(place.storage, name))
+    return Destination(place.folder / name, f"{place.storage}/{name}" if place.storage else "")
 
 
 def write(spark: "SparkSession", params: Params, place: Destination) -> list[Staged]:
@@ -83,10 +86,20 @@ def _write_portion(item: _Item) -> list[Staged]:
     found = []
     pictures = item.portion.pictures()
     for number, first in enumerate(pictures):
-        some = itertools.chain([first], itertools.islice(pictures, item.pictures_per_shard - 1))
+        some = _bounded(itertools.chain([first], pictures), item.pictures_per_shard)
         shard = shards.write(item.destination, number, SCHEMA, _tables(some))
         found.append(Staged(item.destination.address(shard), shard.rows, item.portion.source))
     return found
+
+
+def _bounded(pictures: Iterator[SourcePicture], most: int) -> Iterator[SourcePicture]:
+    """The next pictures, up to `most`, fewer where they have BYTES_PER_SHARD."""
+    size = 0
+    for picture in itertools.islice(pictures, most):
+        yield picture
+        size += len(picture.data)
+        if size >= BYTES_PER_SHARD:
+            return
 
 
 def _tables(pictures: Iterable[SourcePicture]) -> Iterator[pa.Table]:
@@ -97,7 +110,3 @@ def _tables(pictures: Iterable[SourcePicture]) -> Iterator[pa.Table]:
             rows = [row.tobytes() for row in values]
             table = table.append_column(name, pa.array(rows, FINGERPRINTS[name]))
         yield table.append_column("published", pa.array(staging.published_sides(batch)))
-
-
-def _below(storage: str, name: str) -> str:
-    return f"{storage}/{name}" if storage else ""

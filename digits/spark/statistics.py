@@ -25,6 +25,7 @@ from digits.data.statistics import (
 from digits.files import atomic_write
 from digits.params import Spark
 from digits.spark import tasks
+from digits.spark.session import divide_shuffles
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -56,22 +57,21 @@ def write(spark: "SparkSession", params: Spark, split_rule: Mapping[str, Any]) -
     The rows have a `name` and a `thumbnail`, too, which are in temporary shards until the block ends. A missing value
     is null; a number's type is that of the file, and a text is a string also where it is missing in all rows.
     """
-    storage = f"{params.storage}/interim" if params.storage else ""
-    temporary = Destination(
-        paths.STATISTICS.with_name(".partial-thumbnails.parquet").absolute(),
-        f"{storage}/.partial-{uuid4().hex}" if storage else "",
-    )
+    folder, name = paths.STATISTICS.with_name(".partial-thumbnails.parquet"), f".partial-{uuid4().hex}"
+    temporary = shards.destination(params.storage, folder, paths.STATISTICS.with_name(name))
     shards.discard(temporary)  # what a killed process left
+    folder.mkdir(parents=True)
     try:
         computed = _compute(spark, temporary)
         addresses = [temporary.address(shard) for shard, _ in computed]
         samples = [sample for _, sample in computed] or [pd.DataFrame(columns=[*ROW_COLUMNS, "source", *COLUMNS])]
         schema = stored(pd.concat(samples, ignore_index=True), split_rule).schema
         with atomic_write(paths.STATISTICS) as folder:
-            destination = Destination(folder.absolute(), f"{storage}/{paths.STATISTICS.name}" if storage else "")
+            destination = shards.destination(params.storage, folder, paths.STATISTICS)
             work = partial(_store, destination, schema)
             written = tasks.run(spark, work, list(enumerate(addresses)), "statistics: writing")
             shards.finish(destination, written, schema)
+        divide_shuffles(spark, sum(shard.rows for shard, _ in computed))
         rows = _rows(spark, addresses, _row_schema(schema))
         yield rows
         rows.unpersist()

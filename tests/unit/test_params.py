@@ -93,6 +93,12 @@ def test_the_shipped_file_is_valid():
             ["presets.quick: train.epochs = 0 is wrong", "greater than or equal to 1"],
         ),
         ("presets", {"quick": {"devices": 3}}, ["presets.quick: train: batch_size = 100 is not a multiple"]),
+        ("spark", {"master": "yarn"}, ["spark.master: 'yarn' is no master: expected local[*], local[2] or an address"]),
+        ("spark", {"master": "local[0]"}, ["spark.master: 'local[0]' is no master"]),
+        ("spark", {"storage": "s4://b/x"}, ["spark.storage: 's4://b/x' is no storage: expected an address without"]),
+        ("spark", {"storage": "s3://b/"}, ["spark.storage: 's3://b/' is no storage"]),
+        ("spark", {"driver_memory": "2gb"}, ["spark.driver_memory: '2gb' is no size such as 512m or 2g"]),
+        ("spark", {"executor_memory": "100m"}, ["spark.executor_memory: '100m' is no size", "of at least 450m"]),
         ("validate", {"on_bad_rows": "ignore"}, ["validate.on_bad_rows = 'ignore' is wrong", "'fail' or 'quarantine'"]),
         ("validate", {"max_quarantined": 5}, ["validate.max_quarantined = 5 is wrong: Input should be less than 1"]),
         (

@@ -124,3 +124,12 @@ def test_rows_of_the_largest_group_are_compared_with_those_outside_it():
     for one, other in near_duplicates._block_pairs(found, np.arange(3), np.array([3])):
         found.connect(one, other)
     assert len(set(found.groups.tolist())) == 1
+
+
+@pytest.mark.parametrize("large", [2, 500])
+def test_equal_thumbnails_are_in_one_group_at_distance_zero(mnist_digits, monkeypatch, large):
+    """The square of the root of 2 is above 2, and the cosine of two equal vectors may be below 1."""
+    monkeypatch.setattr(near_duplicates, "LARGE_BUCKET", large)
+    of = thumbnails(mnist_digits.images[::50])
+    groups = near_duplicates.group(np.concatenate([of, of, of]), 0.0)
+    assert partition(groups) == {frozenset({row, row + 100, row + 200}) for row in range(100)}

@@ -46,7 +46,7 @@ def test_a_table_that_does_not_exist_is_an_error(tmp_path):
 def test_a_damaged_shard_is_named(path):
     damaged = shards.files(path)[-1].removeprefix("file://")
     Path(damaged).write_bytes(Path(damaged).read_bytes()[:-5])
-    with pytest.raises(UserError, match=rf"{damaged} is damaged: .*`dvc checkout`"):
+    with pytest.raises(UserError, match=rf"{damaged} is damaged: .*(`dvc checkout`|a version that the bucket keeps)"):
         shards.read(path)
 
 
@@ -77,3 +77,28 @@ def test_shards_without_rows_are_left_out_but_a_table_without_rows_is_read(tmp_p
     assert shards.write(destination, 0, TABLE.schema, []) == Shard("part-00000.parquet", 0, "")
     assert shards.finish(destination, [Shard("part-00000.parquet", 0, "")], TABLE.schema) == 0
     assert shards.read(tmp_path / "table.parquet") == TABLE.slice(0, 0)
+
+
+def test_more_shards_than_their_names_have_digits_for_are_in_their_order(tmp_path):
+    for number in (100_000, 99_999, 0):
+        (tmp_path / shards.part_name(number)).touch()
+    names = ["part-00000.parquet", "part-99999.parquet", "part-100000.parquet"]
+    assert [Path(name).name for name in shards.files(tmp_path)] == names
+
+
+def test_too_little_memory_is_no_damage(path):
+    with pytest.raises(MemoryError), shards.opened(shards.files(path)[0]):
+        raise pa.ArrowMemoryError("malloc of size 9 failed")
+
+
+def test_a_task_that_is_given_up_writes_nothing(tmp_path):
+    """The driver has removed the folder of what is not complete."""
+    with pytest.raises(FileNotFoundError):
+        shards.write(Destination(tmp_path / "removed" / "train.parquet"), 0, TABLE.schema, [TABLE])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("address", ["s4://bucket/x", "gs://bucket/x"])
+def test_an_address_of_no_known_storage_is_named(tmp_path, address):
+    with pytest.raises(UserError, match=rf"^{address} can't be used: .*; expected an address such as s3://bucket"):
+        shards.discard(Destination(tmp_path / "none", address))

@@ -24,8 +24,12 @@ def spark(spark_params):
         pytest.skip("there is no Java")
     from digits.spark.session import session
 
-    with session(spark_params) as started:
-        yield started
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("digits.spark.session.SHUFFLED_ROWS", 10**9)  # two partitions for all
+        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # for a JVM that lives shortly
+        with session(spark_params) as started:
+            started.conf.set("spark.sql.shuffle.partitions", "2")
+            yield started
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,11 @@ def test_the_executors_get_the_credentials_of_object_storage_and_no_other_variab
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_SOMETHING_ELSE", "other")
-    assert cluster.worker_environment() == {"PYTHONPATH": str(ROOT), "AWS_SECRET_ACCESS_KEY": "secret"}
+    assert cluster.worker_environment() == {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore::FutureWarning",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+    }
 
 
 @pytest.mark.parametrize(("memory", "python"), [("3g", "4096m"), ("512m", "1536m")])

@@ -56,7 +56,6 @@ def on_pandas(prints: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 def test_groups_and_splits_are_those_of_pandas_in_any_order(spark, prints):
     from digits.spark import groups, splits
 
-    spark.conf.set(groups.PARTITIONS, "3")
     shuffled = spark.createDataFrame(prints.sample(frac=1, random_state=3), PRINTS).repartition(3)
     grouped = groups.group(spark, shuffled, DISTANCE)
     found = grouped.orderBy("portion", "row").toPandas()
@@ -69,7 +68,6 @@ def test_groups_and_splits_are_those_of_pandas_in_any_order(spark, prints):
     assert np.array_equal(found["group"], pd.Series(number).groupby(found["group"]).transform("min"))
 
     assigned = splits.assign(spark, grouped, PARAMS).orderBy("portion", "row").toPandas()
-    spark.conf.unset(groups.PARTITIONS)
     assert assigned[["portion", "row"]].equals(prints[["portion", "row"]])
     published = prints["published"].to_numpy()
     split = splits_on_pandas.assign(digests, published, expected, PARAMS)

@@ -10,6 +10,8 @@ from digits import paths
 from digits.data import dataset, shards
 from digits.errors import UserError
 from digits.params import load
+from digits.spark import preprocess as preprocess_on_spark
+from digits.spark import session
 from pipeline import preprocess
 from tests.raw import BLANK, SIZES, raw, set_params
 from tests.unit.pipeline.test_preprocess import validated
@@ -32,7 +34,7 @@ def on_spark(spark, monkeypatch):
     """The stage with `engine: spark`, in the session of all tests."""
     from contextlib import nullcontext
 
-    monkeypatch.setattr(preprocess, "session", lambda params: nullcontext(spark))
+    monkeypatch.setattr(session, "session", lambda params: nullcontext(spark))
     path = Path("params.yaml")
 
     def run() -> None:
@@ -51,7 +53,8 @@ def quarantined(workspace, mnist_digits):
     set_params("spark", pictures_per_shard=200)
 
 
-def test_both_engines_write_the_same_rows_in_the_same_order(quarantined, on_spark):
+def test_both_engines_write_the_same_rows_in_the_same_order(quarantined, on_spark, monkeypatch):
+    monkeypatch.setattr(preprocess_on_spark, "ORDERS_PER_SHARD", 2)
     preprocess.main()
     expected = {path: shards.read(path) for path in TABLES}
     rule = dataset.split_rule()
@@ -101,8 +104,7 @@ def test_shards_in_object_storage_are_listed_in_the_folder(workspace, mnist_digi
     raw(mnist_digits)
     validated()
     bucket = tmp_path / "bucket"
-    for name in ("processed/train", "processed/validation", "processed/test", "non_digits"):
-        (bucket / name).mkdir(parents=True)
+    bucket.mkdir()
     set_params("preprocess", page_digits=0.5, page_non_digits=0.3)
     set_params("spark", storage=f"file://{bucket}")
     on_spark()
@@ -111,5 +113,5 @@ def test_shards_in_object_storage_are_listed_in_the_folder(workspace, mnist_digi
     assert {split: dataset.count_rows(path) for split, path in zip(dataset.SPLITS, TABLES, strict=False)} == SIZES
     assert len(dataset.read_non_digits("train").images) > 10
     shutil.rmtree(bucket)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UserError, match="does not exist"):
         dataset.read_processed("train")

@@ -1,6 +1,5 @@
 """`digits predict --engine spark`: the same predictions, part by part, and only the missing parts are scored."""
 
-import json
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from click.testing import CliRunner
 from digits.cli import commands
 from digits.data import pictures, shards
 from digits.errors import UserError
-from digits.spark import session
+from digits.prediction.parts import Part
+from digits.spark import scoring, session
 from digits.tracking import registry
 from tests.linear_model import write
 from tests.raw import set_params
@@ -119,10 +119,30 @@ def test_a_folder_with_other_files_is_not_written_to(champion, tables, on_spark)
     assert [path.name for path in Path("out").iterdir()] == ["part-00000.parquet"]
 
 
-def test_without_params_yaml_this_machines_cores_score(champion, tables, spark, monkeypatch):
+def test_without_params_yaml_nothing_is_scored(champion, tables):
     Path("params.yaml").unlink()
-    asked = []
-    monkeypatch.setattr(session, "session", lambda params: asked.append(params) or nullcontext(spark))
-    assert predict("scans", "--engine", "spark", "--out", "out").exit_code == 0
-    assert [params.master for params in asked] == ["local[*]"]
-    assert json.loads(Path("out/origin.json").read_text())["spark.pictures_per_shard"] == 20_000
+    done = predict("scans", "--engine", "spark", "--out", "out")
+    assert str(done.exception) == "params.yaml does not exist: run from the project's root"
+    assert not Path("out").exists()
+
+
+def test_a_table_without_pictures_gives_one_without_rows(champion, tables, on_spark):
+    pq.write_table(pq.read_table("in.parquet").slice(0, 0), "none.parquet")
+    done = on_spark("none.parquet")
+    assert (done.exit_code, rows("out")) == (0, [])
+    assert done.stdout == "0 pictures: 0 read, 0 refused, 0 failed; see out\n"
+
+
+def test_a_folder_that_the_executors_do_not_share_is_an_error(champion, tables, on_spark, monkeypatch):
+    """As where each machine of a cluster has a folder of this path: what is written is not here."""
+    monkeypatch.setattr(scoring.tasks, "run", lambda spark, function, work, description: [10] * len(work))
+    done = on_spark("scans")
+    words = "out: 1 of 1 parts were written elsewhere: --out must be a folder that all machines of the cluster share"
+    assert str(done.exception) == words
+
+
+def test_a_folder_that_an_executor_does_not_have_is_an_error(tmp_path):
+    work = scoring.Scoring(Part(0, []), tmp_path / "out", "model.onnx", 0.5)
+    with pytest.raises(UserError, match=r"/out is not there on an executor's machine: --out must be a folder"):
+        scoring.score_part(work)
+    assert not list(tmp_path.iterdir())

@@ -20,6 +20,7 @@ def write_raw(encoded: list[bytes], shard_rows: int, group_rows: int = 4) -> Non
         split: [Example(split, data, f"{row}\n.png", row % 10, b"x" * 32, "mnist") for row, data in enumerate(chosen)]
         for split, chosen in (("train", encoded[len(encoded) // 4 :]), ("test", encoded[: len(encoded) // 4]))
     }
+    paths.RAW.mkdir(parents=True, exist_ok=True)
     schema = dataset.encode_rule(dataset.RAW_SCHEMA, RULE)
     for split, rows in examples.items():
         destination = shards.Destination(paths.RAW / f"{split}.parquet")
