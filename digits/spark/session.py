@@ -1,6 +1,7 @@
 """The connection to Spark, by the section `spark` of params.yaml."""
 
 import importlib.util
+import logging
 import os
 import signal
 import sys
@@ -8,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
@@ -35,6 +37,8 @@ def session(params: Spark) -> Iterator["SparkSession"]:
         )
     java.require()
     warnings.filterwarnings("ignore", module="pyspark")
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # what it logs it raises, too
+    logging.getLogger().addFilter(_is_not_of_py4j)
     from py4j.protocol import Py4JError
 
     spark = _start(params)
@@ -49,6 +53,11 @@ def session(params: Spark) -> Iterator["SparkSession"]:
     finally:
         with suppress(Py4JError, OSError):  # its JVM has ended
             spark.stop()
+
+
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    """An interrupted call is logged by the root logger, with its traceback."""
+    return Path(record.pathname).parent.name != "py4j"
 
 
 def divide_shuffles(spark: "SparkSession", rows: int) -> None:
