@@ -14,19 +14,20 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.processes import ROOT, run
+from digits.model.training_data import TABLES
 from digits.params import Train, load
-from digits.paths import NON_DIGITS, PAGE_CUTS, PROCESSED
 
-WAYS = {"1": "one process", "2": "two processes", "reversed": "one process, each batch in reverse order"}
+VARIANTS = {"1": "one process", "2": "two processes", "reversed": "one process, each batch in reverse order"}
 Result = dict[str, list]
 
 
-def train(way: str, params: Train) -> Result:
+def train(variant: str, params: Train) -> Result:
     """Train once; returns each epoch's metrics, and when it ended and the CPU seconds of all processes until then."""
     ended: list[tuple[dict[str, float], float]] = []
 
@@ -34,60 +35,64 @@ def train(way: str, params: Train) -> Result:
         ended.append((metrics, time.perf_counter()))
 
     with tempfile.TemporaryDirectory() as folder:
-        fit(way, params, on_epoch, Path(folder) / "checkpoint.npz")
+        fit(variant, params, on_epoch, Path(folder) / "checkpoint.npz")
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(one.ru_utime + one.ru_stime for one in used)
     metrics, times = zip(*ended, strict=True)
     return {"history": list(metrics), "ended": list(times), "cpu": [cpu]}
 
 
-def fit(way: str, params: Train, on_epoch: Callable[[int, dict[str, float], bool], None], checkpoint: Path) -> None:
+def fit(variant: str, params: Train, on_epoch: Callable[[int, dict[str, float], bool], None], checkpoint: Path) -> None:
     from digits.model import backend
 
     backend.select("jax")
     from digits.model import group_training, network, streaming, training
 
+    if params.processes > 1:
+        group_training.fit(params, lambda size: None, on_epoch, checkpoint)
+        return
     with training.reproducible(params):
-        if params.processes > 1:
-            group_training.fit(params, lambda size: None, on_epoch, checkpoint)
-            return
         found, validation = streaming.load(params)
-        if way == "reversed":
+        if variant == "reversed":
             found = reversed_batches(params)
         training.fit(network.build(params, found.images), found, validation, params, on_epoch, checkpoint)
 
 
 def reversed_batches(params: Train):
-    """All training data as one part, with the rows of each batch in the reverse order."""
-    from digits.model.parts import Part
+    """All training data as one share, with the rows of each batch in the reverse order."""
+    from digits.model.process_share import ProcessShare
 
-    class Reversed(Part):
-        @property
-        def _own(self) -> np.ndarray:
-            return super()._own.reshape(self.steps, -1)[:, ::-1].ravel()
+    class Reversed(ProcessShare):
+        @contextmanager
+        def epoch(self, epoch: int):
+            def reverse(rows: np.ndarray) -> np.ndarray:
+                return rows.reshape(self.steps, self.batch, *rows.shape[1:])[:, ::-1].reshape(rows.shape)
 
-    return Reversed([PROCESSED / "train.parquet", NON_DIGITS, PAGE_CUTS], params, 0, 1)
+            with super().epoch(epoch) as arguments:
+                yield {**arguments, "x": [*map(reverse, arguments["x"])], "y": reverse(arguments["y"])}
+
+    return Reversed(TABLES, params, 0, 1)
 
 
 def table(found: dict[str, Result], pictures: int) -> list[str]:
     """Markdown: the losses by epoch, how far they are from those of one process, and the speed."""
     epochs = range(len(found["1"]["history"]))
-    lines = [f"| epoch | {' | '.join(WAYS.values())} |", "|---|" + "---|" * len(WAYS)]
+    lines = [f"| epoch | {' | '.join(VARIANTS.values())} |", "|---|" + "---|" * len(VARIANTS)]
     for epoch in epochs:
-        losses = (found[way]["history"][epoch]["loss"] for way in WAYS)
+        losses = (found[variant]["history"][epoch]["loss"] for variant in VARIANTS)
         lines.append(f"| {epoch + 1} | {' | '.join(f'{loss:.5f}' for loss in losses)} |")
     lines += ["", "| | largest difference of the loss | of the validation loss | pictures/s | CPU seconds |"]
     lines.append("|---|---|---|---|---|")
-    for way, name in WAYS.items():
-        apart = [max(abs(difference(found, way, key))) for key in ("loss", "val_loss")]
-        times = found[way]["ended"]
+    for variant, name in VARIANTS.items():
+        apart = [max(abs(difference(found, variant, key))) for key in ("loss", "val_loss")]
+        times = found[variant]["ended"]
         speed = pictures * (len(times) - 1) / (times[-1] - times[0])  # the first epoch also compiles
-        lines.append(f"| {name} | {apart[0]:.5f} | {apart[1]:.5f} | {speed:,.0f} | {found[way]['cpu'][0]:.0f} |")
+        lines.append(f"| {name} | {apart[0]:.5f} | {apart[1]:.5f} | {speed:,.0f} | {found[variant]['cpu'][0]:.0f} |")
     return lines
 
 
-def difference(found: dict[str, Result], way: str, key: str) -> np.ndarray:
-    one, other = ([epoch[key] for epoch in found[each]["history"]] for each in ("1", way))
+def difference(found: dict[str, Result], variant: str, key: str) -> np.ndarray:
+    one, other = ([epoch[key] for epoch in found[each]["history"]] for each in ("1", variant))
     return np.subtract(other, one)
 
 
@@ -101,9 +106,11 @@ def draw(found: dict[str, Result], path: Path) -> None:
     for axes, (key, title) in zip(
         figure.subplots(1, 2), {"loss": "training loss", "val_loss": "validation loss"}.items(), strict=True
     ):
-        for way, (colour, line, width) in styles.items():
-            values = [epoch[key] for epoch in found[way]["history"]]
-            axes.plot(np.arange(1, len(values) + 1), values, line, color=colour, linewidth=width, label=WAYS[way])
+        for variant, (colour, line, width) in styles.items():
+            values = [epoch[key] for epoch in found[variant]["history"]]
+            axes.plot(
+                np.arange(1, len(values) + 1), values, line, color=colour, linewidth=width, label=VARIANTS[variant]
+            )
         axes.set(title=f"{title}, nats", xlabel="epoch")
         axes.grid(color=GRID)
         axes.spines[["top", "right"]].set_visible(False)
@@ -117,7 +124,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=default.epochs)
     parser.add_argument("--batch-size", type=int, default=default.batch_size)
     parser.add_argument("--figure", type=Path)
-    parser.add_argument("--only", choices=WAYS, help="train this way, and print the result as JSON")
+    parser.add_argument("--only", choices=VARIANTS, help="train this variant, and print the result as JSON")
     chosen = parser.parse_args()
     os.chdir(ROOT)
     if chosen.only:
@@ -126,7 +133,7 @@ def main() -> None:
         print(json.dumps(train(chosen.only, params)))
         return
     options = "--epochs", str(chosen.epochs), "--batch-size", str(chosen.batch_size)
-    found = {way: run("benchmarks.distributed", "--only", way, *options) for way in WAYS}
+    found = {variant: run("benchmarks.distributed", "--only", variant, *options) for variant in VARIANTS}
     if chosen.figure:
         draw(found, chosen.figure)
     from digits.data import dataset

@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +30,16 @@ from digits.prediction import parts
 from digits.prediction.inputs import Listing
 from digits.spark import scoring, session
 
-FIRST = 2000  # pictures of the first run: processes start, libraries are imported
-ROW_GROUP = 1000
-PER_PART = 5000
-ANSWER = "logits array<float>, probabilities array<float>, score float, accepted boolean"
+WARM_UP_PICTURES = 2000  # in the first run: processes start, libraries are imported
+ROWS_PER_GROUP = 1000
+PICTURES_PER_PART = 5000
+RESULT_TYPE = "logits array<float>, probabilities array<float>, score float, accepted boolean"
 
 
 def write_pictures(images: np.ndarray, path: Path) -> Path:
     """PNG pictures in a Parquet file, as ingest writes them."""
     data = [{"bytes": pictures.encode_png(image), "path": None} for image in images]
-    pq.write_table(pa.table({"image": data}), path, row_group_size=ROW_GROUP)
+    pq.write_table(pa.table({"image": data}), path, row_group_size=ROWS_PER_GROUP)
     return path
 
 
@@ -53,14 +54,14 @@ def with_spark_udf(spark, model: Path, source: Path, out: Path) -> None:
     """By the model as MLflow has it, which Spark's own reader and writer feed."""
     import mlflow
 
-    predict = mlflow.pyfunc.spark_udf(spark, str(model), result_type=ANSWER, env_manager="local")
+    predict = mlflow.pyfunc.spark_udf(spark, str(model), result_type=RESULT_TYPE, env_manager="local")
     table = spark.read.parquet(str(source)).selectExpr("image.bytes as data").mapInPandas(decode, "digit array<short>")
     table.select(predict(table["digit"]).alias("answer")).select("answer.*").write.parquet(str(out))
 
 
 def with_onnx_sessions(spark, model: Path, source: Path, out: Path) -> None:
     """By `digits predict --engine spark`."""
-    scoring.score(spark, parts.divide(Listing([str(source)]), PER_PART), model, 0.0, out)
+    scoring.score(spark, parts.divide(Listing([str(source)]), PICTURES_PER_PART), model, 0.0, out)
 
 
 def save(onnx_file: Path, folder: Path) -> Path:
@@ -107,23 +108,25 @@ def main() -> None:
     params = Spark(
         master=f"local[{arguments.cores}]",
         storage=None,
-        pictures_per_shard=PER_PART,
+        pictures_per_shard=PICTURES_PER_PART,
         driver_memory="1g",
         executor_memory="1g",
     )
     images = mnist.idx(arguments.mnist, "train").images[: arguments.digits]
     with tempfile.TemporaryDirectory() as temporary, session.session(params) as spark:
         folder = Path(temporary)
-        few, all_of_them = (write_pictures(images[:n], folder / f"{n}.parquet") for n in (FIRST, len(images)))
-        ways = {
+        few, all_of_them = (
+            write_pictures(images[:n], folder / f"{n}.parquet") for n in (WARM_UP_PICTURES, len(images))
+        )
+        functions = {
             "spark_udf": (with_spark_udf, save(arguments.model, folder / "model")),
             "ONNX sessions": (with_onnx_sessions, arguments.model),
         }
-        seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+        seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
         for turn in range(arguments.rounds + 1):
-            for name, (way, model) in ways.items():
+            for name, (function, model) in functions.items():
                 source, out = all_of_them if turn else few, folder / f"{name} {turn}"
-                taken = measure(lambda way=way, model=model, source=source, out=out: way(spark, model, source, out))
+                taken = measure(partial(function, spark, model, source, out))
                 print(f"{name}, round {turn}: {taken[0]:.1f} s, CPU {taken[1]:.1f} s", flush=True)
                 if turn:
                     seconds[name].append(taken)
@@ -135,12 +138,12 @@ def main() -> None:
 
 
 def check(folder: Path, turn: int) -> None:
-    """Both have predicted the same labels of as many pictures."""
+    """Both have predicted the same label of each picture."""
     ours = shards.read(folder / f"ONNX sessions {turn}")["label"].to_numpy(zero_copy_only=False)
     theirs = pq.read_table(folder / f"spark_udf {turn}")["probabilities"].to_pylist()
-    counts = [np.bincount(labels.astype(int), minlength=10).tolist() for labels in (ours, np.argmax(theirs, axis=1))]
-    if counts[0] != counts[1]:
-        raise SystemExit(f"the labels differ: {counts[0]} and {counts[1]}")
+    differing = np.flatnonzero(ours.astype(int) != np.argmax(theirs, axis=1))
+    if len(differing):
+        raise SystemExit(f"{len(differing)} labels differ, the first of them of picture {differing[0]}")
 
 
 if __name__ == "__main__":

@@ -148,8 +148,8 @@ def mebibytes(pictures: int) -> float:
     from digits.model import streaming
 
     batch = load(mnist.ROOT / "params.yaml").train.batch_size
-    taken = streaming.READING + streaming.AHEAD * batch * streaming.IN_BATCH
-    return (taken + pictures * streaming.IN_BUFFER + 1) / 2**20
+    taken = streaming.READING_BYTES + streaming.BATCHES_AHEAD * batch * streaming.BYTES_IN_BATCH
+    return (taken + pictures * streaming.BYTES_IN_BUFFER + 1) / 2**20
 
 
 def compare_memory(digits: Digits, sizes: list[int], memory: float, steps: int, folder: Path) -> None:

@@ -42,7 +42,8 @@ class Split(NamedTuple):
 def choose_acceptance(params: Evaluate) -> Choice:
     """Write models/digits.onnx, with what it accepts."""
     validation, hashes = dataset.read_processed("validation"), dataset.read_picture_hashes("validation")
-    training = dataset.read_processed("train").images
+    path = paths.PROCESSED / "train.parquet"
+    training = dataset.read_digit_rows(path, choice.training_rows(dataset.count_rows(path))).images
     return choice.choose(paths.NETWORK, validation, hashes, training, params, paths.ONNX)
 
 

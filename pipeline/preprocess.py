@@ -55,9 +55,7 @@ def draw_non_digits(orders: Sequence[non_digits.Order]) -> Iterator[tuple[str, s
 
 def read_training_rows(rows: np.ndarray) -> Digits:
     """The processed training digits at (k,) ascending rows."""
-    return dataset.concatenate(
-        [dataset.read_file_rows(one) for one in dataset.locate(paths.PROCESSED / "train.parquet", rows)]
-    )
+    return dataset.read_digit_rows(paths.PROCESSED / "train.parquet", rows)
 
 
 def cut_pages(params: Preprocess, digits: int, read: training_cuts.Read = read_training_rows) -> Iterator[Digits]:

@@ -59,9 +59,13 @@ def fit_and_export(params: Train, on_epoch: Callable[[int, Metrics, bool], None]
         pictures = streaming.description(train)
         print(f"training {size:,} parameters on {pictures}, with Keras on {place}", flush=True)
 
+    if params.processes > 1:  # they use the devices, of which this process then needs one
+        weights, history = group_training.fit(params, on_start, on_epoch, CHECKPOINT)
+        params = params.model_copy(update={"devices": 1})
     with training.reproducible(params):
         if params.processes > 1:
-            model, history = group_training.fit(params, on_start, on_epoch, CHECKPOINT)
+            model = network.inference(params)
+            model.set_weights(weights)
         else:
             net = network.build(params, train.images)
             model = net.inference

@@ -32,10 +32,14 @@ def one_fails(member: Member, how: str) -> None:
     time.sleep(600)
 
 
-def consequence(member: Member) -> None:
+def consequence(member: Member, folder: Path) -> None:
     """Process 1 is killed after process 0, which depends on it, has noticed and reported that."""
+    started = folder / "started"
     if member.number == 0:
+        while not started.exists():
+            time.sleep(0.05)
         raise UserError("connection closed by peer")
+    started.touch()
     time.sleep(0.3)
     os.kill(os.getpid(), signal.SIGKILL)
 

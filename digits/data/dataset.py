@@ -10,6 +10,7 @@ struct of the encoded `bytes` and a `path`, `label` an integer. Of a processed d
 
 import json
 import math
+from binascii import hexlify
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -246,6 +247,11 @@ def read_file_rows(wanted: FileRows) -> Digits:
     return concatenate(found)
 
 
+def read_digit_rows(path: Path, rows: np.ndarray) -> Digits:
+    """The digits at (k,) ascending rows of a processed split, holding one row group more at a time; at least one."""
+    return concatenate([read_file_rows(one) for one in locate(path, rows)])
+
+
 def concatenate(parts: Sequence[Digits]) -> Digits:
     """One part after the other, at least one."""
     return Digits(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -329,7 +335,12 @@ def read_hashes(table: Path | Iterable[Source]) -> np.ndarray:
     if not found.column_names:
         name = table if isinstance(table, Path) else "the table"
         raise UserError(f"{name} has no hashes of its pictures, as version 0.2 wrote it: `dvc repro` writes it anew")
-    return np.array([digest.hex() for digest in found["sha256"].to_pylist()], "S64")
+    hashes, first = np.empty(len(found), "S64"), 0
+    for chunk in found["sha256"].chunks:  # a Python object for each would take three times the memory
+        values = chunk.buffers()[1][chunk.offset * 32 : (chunk.offset + len(chunk)) * 32]
+        hashes[first : first + len(chunk)] = np.frombuffer(hexlify(values), "S64")
+        first += len(chunk)
+    return hashes
 
 
 def processed_groups(path: Path) -> Iterator[Digits]:

@@ -28,20 +28,24 @@ def chunks(tables: Iterable[Path], rows: int) -> list[Chunk]:
 
     Raises FileNotFoundError where there is no such table, UserError where a file is damaged.
     """
-    return [chunk for table in tables for file in shards.files(table) for chunk in _of_file(file, rows)]
+    return joined([chunk for table in tables for file in shards.files(table) for chunk in _row_groups_of(file)], rows)
 
 
-def _of_file(address: str, most: int) -> Iterator[Chunk]:
+def joined(chunks: Iterable[Chunk], rows: int) -> list[Chunk]:
+    """Chunks with neighbours in the same file joined up to so many rows."""
+    found: list[Chunk] = []
+    for chunk in chunks:
+        if found and found[-1].file == chunk.file and found[-1].rows + chunk.rows <= rows:
+            found[-1] = found[-1]._replace(last=chunk.last, rows=found[-1].rows + chunk.rows)
+        else:
+            found.append(chunk)
+    return found
+
+
+def _row_groups_of(address: str) -> list[Chunk]:
     with shards.opened(address) as file:
         counts = dataset.count_training_rows(file)
-    first, rows = 0, 0
-    for group, count in enumerate(counts):
-        if rows and rows + count > most:
-            yield Chunk(address, first, group, rows)
-            first, rows = group, 0
-        rows += count
-    if rows:
-        yield Chunk(address, first, len(counts), rows)
+    return [Chunk(address, group, group + 1, count) for group, count in enumerate(counts) if count]
 
 
 def read(wanted: Iterable[Chunk]) -> Iterator[Digits]:
@@ -72,14 +76,10 @@ def blocks(table: Path, rows: int) -> Iterator[Digits]:
     for digits in dataset.processed_groups(table):
         pending.append(digits)
         if sum(len(one.labels) for one in pending) >= rows:
-            yield _joined(pending)
+            yield dataset.concatenate(pending)
             pending = []
     if pending:
-        yield _joined(pending)
-
-
-def _joined(parts: Sequence[Digits]) -> Digits:
-    return Digits(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        yield dataset.concatenate(pending)
 
 
 def content_hash(table: Path) -> str:

@@ -26,13 +26,19 @@ class Choice(NamedTuple):
     certificate: Certificate
 
 
+def training_rows(count: int) -> np.ndarray:
+    """Which of so many training digits are used, ascending: all, or a random sample."""
+    return np.sort(np.random.default_rng(0).permutation(count)[:MAX_TRAINING_DIGITS])
+
+
 def choose(
     network: Path, validation: Digits, hashes: np.ndarray, training: np.ndarray, params: Evaluate, path: Path
 ) -> Choice:
     """Write the model file `path`: `network` with a temperature, a bound of the outlier score and a threshold.
 
-    Takes the validation split, its (n,) 'S64' hashes, and (t, 28, 28) uint8 training digits, of which the thresholds
-    that are tried come. Raises UserError where a part of the validation split has too few digits.
+    Takes the validation split, its (n,) 'S64' hashes, and (t, 28, 28) uint8 training digits, those at `training_rows`,
+    of which the thresholds that are tried come. Raises UserError where a part of the validation split has too few
+    digits.
     """
     rows = parts.divide(hashes)
     smallest = min(int(of_part.sum()) for of_part in rows.values())
@@ -49,8 +55,7 @@ def choose(
     with atomic_write(path) as temporary:
         acceptance.apply(network, chosen, temporary)
         classifier = Classifier(temporary)  # as it will be used: the threshold is for its probabilities
-        sample = np.random.default_rng(0).permutation(len(training))[:MAX_TRAINING_DIGITS]
-        confidences = classifier.predict(training[np.sort(sample)]).probabilities.max(axis=1)
+        confidences = classifier.predict(training).probabilities.max(axis=1)
         found = classifier.predict(validation.images[tested])
         asked = params.max_error_when_accepted, params.certificate_confidence
         claims = certificate.claims(confidences, int(tested.sum()), *asked)

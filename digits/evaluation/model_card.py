@@ -10,6 +10,7 @@ from digits.evaluation.slices import MIN_PICTURES
 from digits.evaluation.summary import without_intervals
 from digits.files import digest
 from digits.model import model_file
+from digits.model.training_data import NO_EFFECT
 from digits.params import Train
 from digits.visualization import markdown
 from digits.visualization.formats import metric, share, words
@@ -18,7 +19,7 @@ MAX_ROWS = 4  # of a table, the worst: MLflow's databases have 5,000 characters 
 MAX_NAMED = 3  # of what the limits name
 OWN_TABLES = ("class", "source")  # slices
 # Parameters of `train` that change no accuracy, or are stated elsewhere on the card
-NOT_LISTED = {"convolutions", "steps_per_execution", "devices", "threads", "max_memory_mib", "max_logit_difference"}
+NOT_LISTED = {"convolutions", "steps_per_execution", "devices", "processes", "threads", *NO_EFFECT}
 
 
 class Table(NamedTuple):

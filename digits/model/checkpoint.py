@@ -12,23 +12,23 @@ from digits.data.dataset import Digits
 from digits.files import atomic_write
 from digits.model.keras_backend import BACKEND, keras
 from digits.model.network import Network
-from digits.model.parts import Part
+from digits.model.process_share import ProcessShare
 from digits.model.streaming import Stream
+from digits.model.training_data import NO_EFFECT
 from digits.params import Train
 
 Metrics = dict[str, float]
 
 
-def key(train: Digits | Stream | Part, validation: Digits | Path, params: Train) -> str:
+def key(train: Digits | Stream | ProcessShare, validation: Digits | Path, params: Train) -> str:
     """A hash of all that determines the result: only a training with the same key may be resumed."""
-    # Bounds that change no weight, but for the size of the buffer of a stream, which is in its own key
-    values = params.model_dump(exclude={"max_logit_difference", "max_memory_mib"})
+    values = params.model_dump(exclude=NO_EFFECT)  # the size of a stream's buffer is in its own key
     settings = [json.dumps(values), BACKEND, *(version(name) for name in ("keras", BACKEND, "numpy"))]
     hashed = hashlib.sha256("\n".join(settings).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         hashed.update(path.read_bytes())
     for digits in (train, validation):
-        if isinstance(digits, Stream | Part):
+        if isinstance(digits, Stream | ProcessShare):
             hashed.update(digits.key().encode())
         elif isinstance(digits, Path):
             hashed.update(stream.content_hash(digits).encode())

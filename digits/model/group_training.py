@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,17 +12,14 @@ from digits.model import distribution, process_group
 from digits.model.process_group import LostProcessError, Member
 from digits.params import Train
 
-if TYPE_CHECKING:
-    from digits.model.keras_backend import keras
-
 INDENT = " " * len("error: ")  # of a message's second line
 Metrics = dict[str, float]
 
 
 def fit(
     params: Train, on_start: Callable[[int], None], on_epoch: Callable[[int, Metrics, bool], None], checkpoint: Path
-) -> tuple["keras.Model", list[Metrics]]:
-    """Train in `train.processes` new processes; returns the network for inference, here, and the metrics by epoch.
+) -> tuple[list[np.ndarray], list[Metrics]]:
+    """Train in `train.processes` new processes; returns the network's weights, and the metrics by epoch.
 
     `on_start` is called with the count of the network's parameters; `on_epoch`, `checkpoint` and the metrics are those
     of `training.fit`. The batches are those of one process, so the results differ by the order of sums only. The same
@@ -47,11 +44,7 @@ def fit(
     except LostProcessError as error:
         then = f"resumes after epoch {finished} of {params.epochs}" if finished else "begins again"
         raise LostProcessError(f"training: {error}\n{INDENT}the others were ended; the same command {then}") from error
-    from digits.model import network
-
-    model = network.inference(params)
-    model.set_weights(weights)
-    return model, history
+    return weights, history
 
 
 def _fit_part(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from digits.errors import UserError
 from digits.processes import ctrl_c_blocked, exit_with_parent
 
-GRACE_SECONDS = 1.0  # after one process fails: of the others' errors, which it causes, the first cause is chosen
+GRACE_SECONDS = 5.0  # after a process fails: another one's failure, seen later on a busy machine, may be the cause
 
 HINTS: dict[int, str] = {
     signal.SIGKILL: ": is there enough memory?",
@@ -109,7 +109,8 @@ def _collect(workers: list[_Worker], on_message: Callable[[Any], None]) -> Any:
         failed = [worker for worker in workers if worker.failed()]
         if failed and deadline is None:
             deadline = monotonic() + GRACE_SECONDS
-        if failed and (not ready or len(failed) == len(workers)):
+        killed = any(worker.process.exitcode == -signal.SIGKILL for worker in failed)
+        if failed and (killed or not ready or len(failed) == len(workers)):
             raise _cause(failed, len(workers))
     return result
 

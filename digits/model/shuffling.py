@@ -62,7 +62,7 @@ def shuffled(
     """Whole batches of the chunks' rows in a random order, several in each result: some `at_once` rows.
 
     `part` selects the rows of each batch that are yielded. Each row is in at most one batch: the rows that fill no
-    batch at the end are dropped. The buffer has room for a batch and a chunk at least.
+    batch at the end are dropped. The buffer holds a batch and a chunk at least.
     """
 
     def take(batches: int) -> Digits:

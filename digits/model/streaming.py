@@ -9,22 +9,24 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.addresses import redact
-from digits.data import dataset, shards, stream
+from digits.data import dataset, stream
 from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
+from digits.model import training_data
 from digits.model.augmentation import AUGMENTATION_PARAMETERS, sample_augmentation
-from digits.model.parts import Part
+from digits.model.distribution import whole_batches
+from digits.model.process_share import ProcessShare
 from digits.model.shuffling import ShuffleBuffer, shuffled, spread
+from digits.model.training_data import TABLES, VALIDATION
 from digits.params import Train
-from digits.paths import NON_DIGITS, PAGE_CUTS, PROCESSED
 
-# Bytes of a picture: when all are in memory, with what belongs to it (measured: 1,900), in the buffer, and in a batch
-IN_MEMORY, IN_BUFFER = 2500, DIGIT_SIZE**2 + 8
-IN_BATCH = DIGIT_SIZE**2 + 4 * (AUGMENTATION_PARAMETERS + NO_DIGIT + 1)
-READING = 4 * 2**20  # bytes: of a chunk, while it is decompressed and converted
-AHEAD = 8  # batches that are made before they are needed
-CHUNKS = 32  # in the buffer, where row groups are small enough: fewer mix badly what is sorted by its label
+# Bytes of a picture, in the buffer and in a batch
+BYTES_IN_BUFFER = DIGIT_SIZE**2 + 8
+BYTES_IN_BATCH = DIGIT_SIZE**2 + 4 * (AUGMENTATION_PARAMETERS + NO_DIGIT + 1)
+READING_BYTES = 4 * 2**20  # bytes: of a chunk, while it is decompressed and converted
+BATCHES_AHEAD = 8  # batches that are made before they are needed
+MIN_CHUNKS_IN_BUFFER = 32  # where row groups are small enough: fewer mix badly what is sorted by its label
 
 
 class Batch(NamedTuple):
@@ -49,19 +51,18 @@ class Stream:
 
     def __init__(self, tables: Sequence[Path], params: Train, process: int = 0, processes: int = 1) -> None:
         self.tables, self.params, self.process, self.processes = tables, params, process, processes
-        room = _room(params)
-        self.chunks = stream.chunks(tables, min(ROWS_PER_GROUP, room // CHUNKS))
-        self.rows = sum(chunk.rows for chunk in self.chunks)
-        shared_by = params.devices * processes
-        self.batch = min(params.batch_size, self.rows) // shared_by * shared_by
-        self.steps = self.rows // self.batch  # an incomplete last batch is dropped
-        self.capacity = min(self.rows, room)  # of the buffer, in pictures
+        row_groups = stream.chunks(tables, rows=0)
+        self.rows = sum(group.rows for group in row_groups)
+        self.batch, self.steps = whole_batches(self.rows, params, processes)
+        self.capacity = min(self.rows, _max_capacity(params))  # of the buffer, in pictures
+        self.chunks = stream.joined(row_groups, min(ROWS_PER_GROUP, self.capacity // MIN_CHUNKS_IN_BUFFER))
         if self.capacity < self.rows:
-            _check_room(room, self.chunks, self.batch, params)
+            _check_capacity(self.capacity, self.chunks, self.batch, params)
 
     def key(self) -> str:
-        """What determines the batches, apart from the parameters: the files and the size of the buffer."""
-        return json.dumps([self.capacity, *map(stream.content_hash, self.tables)])
+        """What determines the batches, apart from the parameters: the files, their chunks and the buffer's size."""
+        chunks = [chunk[1:] for chunk in self.chunks]  # without addresses
+        return json.dumps([self.capacity, chunks, *map(stream.content_hash, self.tables)])
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """This process's part of each batch of an epoch, `steps` of them."""
@@ -78,42 +79,43 @@ class Stream:
                 step += 1
 
 
-def _room(params: Train) -> int:
-    """The pictures for which the buffer has room; below 0 where not even the batches have."""
-    return int((params.max_memory_mib * 2**20 - READING - AHEAD * params.batch_size * IN_BATCH) // IN_BUFFER)
+def _max_capacity(params: Train) -> int:
+    """The pictures that the buffer may hold; below 0 where the batches alone need more memory."""
+    return int(
+        (params.max_memory_mib * 2**20 - READING_BYTES - BATCHES_AHEAD * params.batch_size * BYTES_IN_BATCH)
+        // BYTES_IN_BUFFER
+    )
 
 
-def _check_room(room: int, chunks: Sequence[stream.Chunk], batch: int, params: Train) -> None:
+def _check_capacity(capacity: int, chunks: Sequence[stream.Chunk], batch: int, params: Train) -> None:
     largest = max(chunks, key=lambda chunk: chunk.rows)
-    missing = largest.rows + batch - room
+    missing = largest.rows + batch - capacity
     if missing > 0:
         raise UserError(
             f"train.max_memory_mib = {params.max_memory_mib:g} is too little for batches of {batch:,} pictures and "
             f"{largest.rows:,} that {redact(largest.file)} has in one row group: set it to "
-            f"{math.ceil(params.max_memory_mib + missing * IN_BUFFER / 2**20)} or more in params.yaml"
+            f"{math.ceil(params.max_memory_mib + missing * BYTES_IN_BUFFER / 2**20)} or more in params.yaml"
         )
 
 
-def load(params: Train, process: int = 0, processes: int = 1) -> tuple[Digits | Stream | Part, Digits | Path]:
+def load(params: Train, process: int = 0, processes: int = 1) -> tuple[Digits | Stream | ProcessShare, Digits | Path]:
     """What the pipeline trains on and its validation split: in memory, or streamed where they need more of it.
 
-    A validation split that is streamed is given by its path, as it also is to several processes, which get their part
-    of what is trained on.
+    A validation split that is streamed is given by its path, as it also is to several processes, which get their share
+    of what is trained on. The bound `train.max_memory_mib` is for each process, so that the batches are those of one.
     """
-    tables, validation = [PROCESSED / "train.parquet", NON_DIGITS, PAGE_CUTS], PROCESSED / "validation.parquet"
-    rows = sum(map(shards.count_rows, [*tables, validation]))
-    if rows * IN_MEMORY <= params.max_memory_mib * 2**20:
-        if processes > 1:
-            return Part(tables, params, process, processes), validation
-        return dataset.read_training(), dataset.read_processed("validation")
-    return Stream(tables, params, process, processes), validation
+    if not training_data.fits_in_memory(params):
+        return Stream(TABLES, params, process, processes), VALIDATION
+    if processes > 1:
+        return ProcessShare(TABLES, params, process, processes), VALIDATION
+    return dataset.read_training(), dataset.read_processed("validation")
 
 
-def description(train: Digits | Stream | Part) -> str:
+def description(train: Digits | Stream | ProcessShare) -> str:
     """What is trained on, as text."""
     if isinstance(train, Stream):
         return f"{train.rows:,} pictures, streamed with {train.capacity:,} in memory"
-    if isinstance(train, Part):
+    if isinstance(train, ProcessShare):
         return f"{train.rows:,} pictures"
     digits = np.count_nonzero(train.labels != NO_DIGIT)
     return f"{digits:,} digits and {len(train.labels) - digits:,} pictures of no digit"

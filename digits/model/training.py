@@ -14,11 +14,11 @@ from digits.files import atomic_write
 from digits.model import checkpoint as checkpoints
 from digits.model import distribution
 from digits.model.checkpoint import Metrics
-from digits.model.feeding import InMemory, Streamed
+from digits.model.input_batches import InMemory, Streamed
 from digits.model.keras_backend import BACKEND, keras
 from digits.model.network import Network, inference
 from digits.model.optimization import optimizer
-from digits.model.parts import Part
+from digits.model.process_share import ProcessShare
 from digits.model.streaming import Stream
 from digits.params import Train
 from digits.processes import suppress_native_stderr
@@ -77,7 +77,7 @@ def _choose(devices: list[str], params: Train, processes: int = 1) -> list[str]:
 
 def fit(
     network: Network,
-    train: Digits | Stream | Part,
+    train: Digits | Stream | ProcessShare,
     validation: Digits | Path,
     params: Train,
     on_epoch: Callable[[int, Metrics, bool], None],
@@ -115,8 +115,8 @@ def fit(
     return history
 
 
-def _feed(train: Digits | Stream | Part, params: Train) -> InMemory | Streamed | Part:
-    if isinstance(train, Part):
+def _feed(train: Digits | Stream | ProcessShare, params: Train) -> InMemory | Streamed | ProcessShare:
+    if isinstance(train, ProcessShare):
         return train
     return Streamed(train) if isinstance(train, Stream) else InMemory(train, params)
 

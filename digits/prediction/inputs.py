@@ -82,11 +82,11 @@ class Listing:
         for name, path in self._files():
             if any(path.name == one.name and path.resolve() == one.resolve() for one in outputs):
                 raise UserError(f"{printable(path)} would be read and written; name another file to write")
-            size, time = _size_and_time(path)
+            size, times = _size_and_times(path)
             pictures = _parquet_rows(path) if _is_parquet(path) else 1
             self.count += pictures
             self.workload += max(pictures, size // BYTES_PER_SMALL_PICTURE)
-            found.update(repr((name, size, time)).encode())
+            found.update(repr((name, size, times)).encode())
         self.digest = found.hexdigest()
 
     def batches(self) -> Iterator[list[PictureInput]]:
@@ -190,6 +190,14 @@ def _is_parquet(path: Path) -> bool:
     return path.suffix.lower() == ".parquet"
 
 
+def _size_and_times(path: Path) -> tuple[int, list[int]]:
+    """The bytes of a file, or of a table's shards or list of shards, and the time of the last change of each."""
+    listed = path / shards.LIST
+    files = [listed] if listed.is_file() else sorted(path.glob(shards.PATTERN)) if path.is_dir() else [path]
+    sizes, times = zip(*map(_size_and_time, files), strict=True) if files else ((), ())
+    return sum(sizes), list(times)
+
+
 def _size_and_time(path: Path) -> tuple[int, int]:
     """A file's size in bytes, and the time of its last change in ns; zeros where there is no such file."""
     try:
@@ -206,17 +214,11 @@ def encoded_size(content: Path | bytes | np.ndarray | None) -> int:
 
 def _parquet_rows(path: Path) -> int:
     rows = 0
-    for file in _parquet_files(path):
-        _picture_column(path, file.schema_arrow)
-        rows += file.metadata.num_rows
-    return rows
-
-
-def _parquet_files(path: Path) -> Iterator[pq.ParquetFile]:
-    """The Parquet file, or the shards of a table, each closed when the next one is taken."""
     for source in shards.files(path):
         with _opened(source) as file:
-            yield file
+            _picture_column(path, file.schema_arrow)
+            rows += file.metadata.num_rows
+    return rows
 
 
 @contextmanager
@@ -227,7 +229,7 @@ def _opened(source: str) -> Iterator[pq.ParquetFile]:
         return
     path = Path(source)
     try:
-        with pq.ParquetFile(path, buffer_size=BUFFER_BYTES) as file:
+        with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, page_checksum_verification=True) as file:
             yield file
     except OSError as error:
         raise UserError(f"{printable(path)} can't be read: {error.strerror or error}") from None
@@ -238,11 +240,11 @@ def _opened(source: str) -> Iterator[pq.ParquetFile]:
 def _parquet_pictures(path: Path) -> Iterator[PictureInput]:
     """The pictures of a Parquet file, in the order of its rows, which are counted from 0."""
     row = 0
-    for file in _parquet_files(path):
-        column = _picture_column(path, file.schema_arrow)
-        for data in _pictures(file, column):
-            yield PictureInput(f"{text(path)}#{row}", data)
-            row += 1
+    for source in shards.files(path):
+        with _opened(source) as file:
+            for data in _pictures(file, _picture_column(path, file.schema_arrow)):
+                yield PictureInput(f"{text(path)}#{row}", data)
+                row += 1
 
 
 def _row_groups(path: Path) -> Iterator[RowGroup]:

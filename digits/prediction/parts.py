@@ -58,7 +58,7 @@ class PartFiles:
     folder has other files, or another process writes to it.
 
     `missing` are the numbers of the parts to write; `changed` are the keys of `origin` that differ, so that none was
-    kept. `close` unlocks the folder.
+    kept. `close` removes what killed processes left, and unlocks the folder.
     """
 
     def __init__(self, folder: Path, origin: dict[str, Any], parts: int) -> None:
@@ -69,8 +69,8 @@ class PartFiles:
         self._lock = _lock(folder)
         before = read_json(known) if known.is_file() else None
         self.changed = [key for key in origin if before is not None and before.get(key) != origin[key]]
-        for path in folder.glob(".partial-*"):
-            remove(path)
+        self._folder = folder
+        self._remove_incomplete()
         if before is None or self.changed:
             for path in folder.glob(shards.PATTERN):
                 path.unlink()
@@ -80,7 +80,12 @@ class PartFiles:
 
     def close(self) -> None:
         """Let another process write to the folder."""
+        self._remove_incomplete()
         os.close(self._lock)
+
+    def _remove_incomplete(self) -> None:
+        for path in self._folder.glob(f"{shards.PARTIAL}*"):
+            remove(path)
 
 
 def count(folder: Path) -> Counter[str]:

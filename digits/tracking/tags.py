@@ -9,6 +9,7 @@ import yaml
 from digits import paths
 from digits.errors import printable
 from digits.files import digest, read_json
+from digits.model import training_data
 from digits.params import Params, flatten
 from digits.tracking import naming
 from digits.vcs import dvc_files, experiments, revisions
@@ -90,5 +91,4 @@ def _task(params: Params) -> str:
     """A hash of data, parameters, code and backend: an interrupted run with the same one is resumed."""
     data = [dvc_files.hash_of(paths.PROCESSED / f"{split}.parquet") for split in TRAINED_ON]
     code = [digest(path, "md5") for path in sorted((Path(__file__).parents[1] / "model").glob("*.py"))]
-    settings = params.train.model_dump(exclude={"max_logit_difference"})  # a bound that changes no weight
-    return hashlib.sha256(json.dumps([settings, data, code]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([training_data.settings(params.train), data, code]).encode()).hexdigest()

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from digits import paths
 from digits.errors import Interrupted, UserError
 from digits.files import digest
+from digits.model import training_data
 from digits.params import Params, Range, Train
 from digits.processes import ctrl_c_blocked
 from digits.tracking import runs, store, tags
@@ -125,8 +126,8 @@ class Search:
 
     def _settings(self) -> dict[str, str]:
         """What a trial's result depends on, apart from the searched values."""
-        fixed = {key: str(value) for key, value in self.params.flat().items() if key.startswith("train.")}
-        del fixed["train.max_logit_difference"]  # a bound that changes no result
+        settings = training_data.settings(self.params.train)
+        fixed = {f"train.{key}": str(value) for key, value in settings.items() if key != "processes"}
         data = [paths.PROCESSED / f"{split}.parquet" for split in tags.TRAINED_ON]
         return {
             **self._space(),
@@ -175,7 +176,8 @@ class Search:
         asked = self.study.ask()
         searched = {key: suggest(asked, f"train.{key}", one) for key, one in self.params.tune.ranges.items()}
         try:
-            train = Train.model_validate({**self.params.train.model_dump(), **searched})
+            # A trial is one process, whatever trains the model: --jobs are several of them
+            train = Train.model_validate({**self.params.train.model_dump(), "processes": 1, **searched})
         except ValueError as error:
             self.study.tell(asked, state=TrialState.FAIL)
             raise UserError(f"params.yaml: tune.ranges: {error}") from None

@@ -16,10 +16,17 @@ from tests.tracking_store import client_of, runs_of
 
 TRAIN = (sys.executable, "-m", "pipeline.train")
 # Of few and small steps the losses differ by the order of float sums only; many steps multiply such a difference.
-SLOW = {"backend": "jax", "epochs": 4, "learning_rate": 0.002, "adam_learning_rate": 0.002}
+SLOW = {"backend": "jax", "epochs": 30, "learning_rate": 0.002, "adam_learning_rate": 0.002}
 TOLERANCE = 1e-5  # nats: they differ by 3e-7; norms over half a batch each would change the losses by 1e-3 and more
 OUTPUTS = ("models/network.onnx", "models/digits.weights.h5", "metrics/train.json", "reports/plots/history.csv")
 END_SECONDS = 60  # from the kill to the end of the command; it takes one, and more on a busy machine
+
+
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory) -> dict[str, str]:
+    """The environment in which all commands have one cache of what JAX compiles."""
+    folder = str(tmp_path_factory.mktemp("compiled"))
+    return {"JAX_COMPILATION_CACHE_DIR": folder, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 
 def project_with(template: Path, folder: Path, processes: int) -> Project:
@@ -31,22 +38,22 @@ def project_with(template: Path, folder: Path, processes: int) -> Project:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, prepared_template) -> dict[int, Project]:
+def trained(tmp_path_factory, prepared_template, cached) -> dict[int, Project]:
     """The same training in one and in two processes."""
     found = {}
     for processes in (1, 2):
         found[processes] = project_with(prepared_template, tmp_path_factory.mktemp("trained"), processes)
-        (found[processes].root / "printed").write_text(found[processes].run(*TRAIN))
+        (found[processes].root / "printed").write_text(found[processes].run(*TRAIN, env=cached))
     return found
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory, prepared_template) -> Project:
+def killed(tmp_path_factory, prepared_template, cached) -> Project:
     """A training in two processes of which one was killed after an epoch; what it printed is in `printed`."""
     project = project_with(prepared_template, tmp_path_factory.mktemp("killed"), 2)
-    with project.start(*TRAIN) as command:
+    with project.start(*TRAIN, env=cached) as command:
         printed = ""
-        while "epoch   1/4" not in printed:
+        while "epoch   1/30" not in printed:
             line = command.stdout.readline()
             assert line, printed
             printed += line
@@ -72,7 +79,7 @@ def history(project: Project) -> pd.DataFrame:
 def test_two_processes_have_the_losses_of_one(trained):
     one, two = (history(trained[processes]) for processes in (1, 2))
     assert list(one.columns) == list(two.columns)
-    assert len(one) == len(two) == 4
+    assert len(one) == len(two) == 30
     for name in ("loss", "val_loss"):
         np.testing.assert_allclose(two[name], one[name], rtol=0, atol=TOLERANCE)
     assert one["loss"].iloc[-1] < one["loss"].iloc[0]
@@ -84,7 +91,7 @@ def test_one_process_writes_the_record(trained):
     assert [run.info.status for run in runs] == ["FINISHED"]
     assert runs[0].data.params["train.processes"] == "2"
     printed = (trained[2].root / "printed").read_text()
-    assert printed.count("epoch   1/4") == 1
+    assert printed.count("epoch   1/30") == 1
     assert "with Keras on jax in 2 processes" in printed
     assert "Gloo" not in printed
 
@@ -99,8 +106,8 @@ def test_killed_process_ends_the_training_with_a_clear_error(killed):
     assert not [output for output in OUTPUTS if (killed.root / output).exists()]
 
 
-def test_next_run_resumes_and_ends_with_the_same_bytes(killed, trained):
-    printed = killed.run(*TRAIN)
+def test_next_run_resumes_and_ends_with_the_same_bytes(killed, trained, cached):
+    printed = killed.run(*TRAIN, env=cached)
     assert "restored from" in printed
     for output in OUTPUTS[:2]:
         assert digest(killed.root / output, "md5") == digest(trained[2].root / output, "md5")

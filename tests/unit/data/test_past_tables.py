@@ -59,6 +59,18 @@ def test_the_hash_of_a_table_is_that_of_dvc(project):
     assert dvc_files.hash_of(PATH) == dvc_files.hash_at(PATH, None, "check") == locked["HEAD"]
 
 
+def test_the_hash_of_a_missing_table_is_an_error(project):
+    with pytest.raises(FileNotFoundError):
+        dvc_files.hash_of(Path("data/no.parquet"))
+    with pytest.raises(UserError, match="no such file"):
+        dvc_files.hash_at(Path("data/no.parquet"), "HEAD", "check")
+
+
+def test_the_hash_of_a_table_at_a_revision_reads_no_file(project, monkeypatch):
+    monkeypatch.setattr(dvc_files, "opened", None)
+    assert dvc_files.hash_at(PATH, "HEAD", "check") == dvc_files.hash_of(PATH)
+
+
 def test_a_revision_without_the_table_is_named(project):
     with pytest.raises(UserError, match=r"data/no\.parquet of HEAD~1 cannot be read"):
         list(past_tables.at_revision(Path("data/no.parquet"), "HEAD~1"))

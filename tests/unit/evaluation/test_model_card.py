@@ -43,6 +43,7 @@ def test_the_figures_are_those_of_the_evaluation(evaluated):
     assert digest(paths.ONNX, "sha256") in card
     assert f"{28 * 28 * 11 + 11:,} weights" in card
     assert "epochs 11" in card and "rotation 12, " in card and "seed 0" in card
+    assert "processes" not in card and "memory" not in card
     assert "stroke 0" not in card  # a parameter that is 0
     assert "don't edit" in card.splitlines()[2]
 

@@ -28,6 +28,11 @@ class TestSampling:
         assert not np.array_equal(sample(1, 2, 5), sample(1, 3, 5))
         assert not np.array_equal(sample(1, 2, 5), sample(2, 2, 5))
 
+    def test_those_of_chosen_digits_are_those_of_all(self, augmentation, monkeypatch):
+        whole, chosen = augmentation.sample_augmentation(1, 2, 25), np.arange(25) % 3 == 1
+        monkeypatch.setattr(augmentation, "DIGITS_AT_ONCE", 10)
+        assert np.array_equal(augmentation.sample_augmentation(1, 2, 25, chosen=chosen), whole[chosen])
+
     def test_the_affine_ones_are_uniform_and_the_elastic_ones_normal(self, augmentation):
         sampled = augmentation.sample_augmentation(0, 0, 20_000)
         affine, elastic, appearance = np.split(sampled, [augmentation.AFFINE, augmentation.WARP], axis=1)

@@ -9,14 +9,18 @@ from digits import paths
 from digits.data import dataset
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
-from digits.model import streaming
+from digits.model import streaming, training_data
 from digits.params import load
 from tests.imports import ROOT
 from tests.unit.data.test_stream import into_shards, numbered, numbers, write_table
 
-ROOM = 200  # pictures in the buffer
+CAPACITY = 200  # pictures in the buffer
 BATCH = 20
-MEMORY = (streaming.READING + streaming.AHEAD * BATCH * streaming.IN_BATCH + ROOM * streaming.IN_BUFFER) / 2**20
+MEMORY = (
+    streaming.READING_BYTES
+    + streaming.BATCHES_AHEAD * BATCH * streaming.BYTES_IN_BATCH
+    + CAPACITY * streaming.BYTES_IN_BUFFER
+) / 2**20
 PARAMS = load(ROOT / "params.yaml").train.model_copy(update={"batch_size": BATCH, "max_memory_mib": MEMORY})
 
 
@@ -36,7 +40,7 @@ def drawn(stream: streaming.Stream, epoch: int = 0) -> list[int]:
 
 def test_an_epoch_has_every_picture_once_but_for_the_incomplete_batch(tables):
     stream = streaming.Stream(tables, PARAMS)
-    assert (stream.rows, stream.steps, stream.capacity) == (1110, 55, ROOM)
+    assert (stream.rows, stream.steps, stream.capacity) == (1110, 55, CAPACITY)
     batches = [*stream.batches(0)]
     assert len(batches) == 55
     assert {(batch.images.shape, batch.images.dtype) for batch in batches} == {((20, 28, 28), np.dtype("uint8"))}
@@ -78,8 +82,8 @@ def test_shards_hold_the_same_pictures(tables):
 
 
 def test_the_buffer_holds_what_memory_allows(tables):
-    half = PARAMS.model_copy(update={"max_memory_mib": MEMORY - 100 * streaming.IN_BUFFER / 2**20})
-    assert streaming.Stream(tables, half).capacity == ROOM - 100
+    half = PARAMS.model_copy(update={"max_memory_mib": MEMORY - 100 * streaming.BYTES_IN_BUFFER / 2**20})
+    assert streaming.Stream(tables, half).capacity == CAPACITY - 100
     ample = PARAMS.model_copy(update={"max_memory_mib": 4000})
     assert streaming.Stream(tables, ample).capacity == 1110
 
@@ -93,12 +97,20 @@ def test_too_little_memory_is_refused_with_the_memory_that_is_enough(tables):
     assert streaming.Stream(tables, PARAMS.model_copy(update={"max_memory_mib": enough})).steps == 55
 
 
+def test_fewer_pictures_than_share_a_batch_are_refused(tables):
+    params = PARAMS.model_copy(update={"devices": 64})
+    with pytest.raises(UserError, match=r"there are 60 pictures .* train\.devices x train\.processes = 64"):
+        streaming.Stream(tables[2:], params)
+
+
 def test_the_key_is_that_of_the_files_and_the_buffer(tables):
     key = streaming.Stream(tables, PARAMS).key()
     assert streaming.Stream(tables, PARAMS, 1, 2).key() == key
-    assert streaming.Stream(tables, PARAMS.model_copy(update={"max_memory_mib": MEMORY + 1})).key() != key
-    ample = [PARAMS.model_copy(update={"max_memory_mib": memory}) for memory in (3000, 4000)]
-    assert len({streaming.Stream(tables, params).key() for params in ample}) == 1
+    assert streaming.Stream(tables, PARAMS.model_copy(update={"max_memory_mib": MEMORY + 0.1})).key() != key
+    ample = [PARAMS.model_copy(update={"max_memory_mib": memory}) for memory in (MEMORY + 1, MEMORY + 8, 4000)]
+    streams = [streaming.Stream(tables, params) for params in ample]
+    assert len({stream.key() for stream in streams}) == 1
+    assert drawn(streams[0]) == drawn(streams[1]) == drawn(streams[2])
     dataset.write_page_cuts([numbered(30, first=1050), numbered(30, first=1081)], tables[2])
     assert streaming.Stream(tables, PARAMS).key() != key
 
@@ -109,14 +121,14 @@ def test_the_pipelines_data_is_streamed_where_memory_does_not_hold_it(tmp_path, 
     dataset.write_non_digits([("train", "noise", numbered(50).images), ("test", "noise", numbered(50).images)])
     dataset.write_page_cuts([numbered(30)])
     rows = 500 + 100 + 30 + 0  # of all files; the validation split has none
-    memory = rows * streaming.IN_MEMORY / 2**20
+    memory = rows * training_data.BYTES_IN_MEMORY / 2**20
     train, validation = streaming.load(PARAMS.model_copy(update={"max_memory_mib": memory}))
     assert isinstance(train, Digits) and isinstance(validation, Digits)
     assert streaming.description(train) == "530 digits and 50 pictures of no digit"
     less = PARAMS.model_copy(update={"max_memory_mib": memory * 0.999, "batch_size": 1})
     with pytest.raises(UserError, match=r"train\.max_memory_mib"):
         streaming.load(less)
-    monkeypatch.setattr(streaming, "READING", 2**20)
+    monkeypatch.setattr(streaming, "READING_BYTES", 2**20)
     train, validation = streaming.load(less)
     assert streaming.description(train) == "580 pictures, streamed with 580 in memory"
     assert validation == paths.PROCESSED / "validation.parquet"

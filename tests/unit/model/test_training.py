@@ -12,7 +12,7 @@ import pytest
 
 from digits.files import digest
 from digits.model.classifier import Classifier
-from digits.model.streaming import AHEAD, IN_BATCH, IN_BUFFER, READING
+from digits.model.streaming import BATCHES_AHEAD, BYTES_IN_BATCH, BYTES_IN_BUFFER, READING_BYTES
 from digits.params import load
 from tests.imports import ROOT
 
@@ -91,7 +91,7 @@ class Training(NamedTuple):
 
 
 # Room for 100 of the digits, apart from what streaming takes itself
-STREAMED = {"max_memory_mib": (READING + AHEAD * 50 * IN_BATCH + 100 * IN_BUFFER) / 2**20}
+STREAMED = {"max_memory_mib": (READING_BYTES + BATCHES_AHEAD * 50 * BYTES_IN_BATCH + 100 * BYTES_IN_BUFFER) / 2**20}
 PLAIN = [
     Training("plain", {}),
     Training("streamed", STREAMED),

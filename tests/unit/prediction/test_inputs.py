@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from digits.data import dataset, pictures
+from digits.data import dataset, pictures, shards
 from digits.data.dataset import Digits
 from digits.errors import UserError
 from digits.prediction import inputs
@@ -19,6 +19,7 @@ from digits.prediction.inputs import Listing
 from tests.raw import RULE, block
 
 PICTURE = pictures.encode_png(np.eye(28, dtype=np.uint8) * 255)
+ENCODED = pa.table({"bytes": [PICTURE]})
 NAMES = ["b.png", "A.JPG", "sub/c.heic", "sub/deep/d.gif"]
 
 
@@ -158,3 +159,27 @@ def test_the_digest_changes_with_each_file_and_not_by_reading(folder):
     (folder / "in/b.png").rename(folder / "in/c.png")
     found.add(Listing(["in"]).digest)
     assert len(found) == 4
+
+
+def test_the_digest_changes_with_a_shard_that_is_written_in_place(folder):
+    table = folder / "table.parquet"
+    table.mkdir()
+    for number in range(2):
+        shards.write(shards.Destination(table), number, ENCODED.schema, [ENCODED])
+    before = Listing([str(table)]).digest
+    assert Listing([str(table)]).digest == before
+    with (table / shards.part_name(1)).open("r+b") as file:
+        file.write(b"PAR1")
+    os.utime(table / shards.part_name(1), (1, 1))
+    assert Listing([str(table)]).digest != before
+
+
+def test_a_picture_with_a_changed_bit_is_not_read(folder):
+    encoded = [np.random.default_rng(number).bytes(300) for number in range(20)]  # which no compression changes
+    shards.write(shards.Destination(folder), 0, ENCODED.schema, [pa.table({"bytes": encoded})])
+    path = folder / shards.part_name(0)
+    content = bytearray(path.read_bytes())
+    content[content.index(encoded[10]) + 50] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"part-00000\.parquet can't be read"):
+        list(Listing([str(path)]))

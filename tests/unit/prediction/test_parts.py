@@ -58,7 +58,9 @@ def test_only_parts_of_the_same_origin_are_kept(workspace):
         shards.write(shards.Destination(out), number, files.SCHEMA, files.tables(iter([Prediction("a")])))
     with pytest.raises(UserError, match="another process writes out now; wait for it, or name another"):
         parts.PartFiles(out, ORIGIN, 3)
+    (out / ".partial-0").touch()  # of an executor that was killed
     begun.close()
+    assert not (out / ".partial-0").exists()
     again = parts.PartFiles(out, ORIGIN, 3)
     again.close()
     assert (again.missing, again.changed) == ([1], [])

@@ -92,11 +92,14 @@ def test_an_interrupted_run_of_the_same_task_is_resumed(project, client):
         raise KeyboardInterrupt
     with live.training_run(changed(project, seed=1)) as other:
         pass
-    with live.training_run(project) as again:
+    with live.training_run(changed(project, max_memory_mib=5000)) as again:  # all digits fit into both
         again.log_epoch(1, METRICS)
         again.log_epoch(2, {"loss": 0.25, "val_loss": 0.25})
         again.network = {tags.NETWORK: "a" * 64}
     assert again.run_id == first.run_id != other.run_id
+    with live.training_run(changed(project, max_memory_mib=0.02)) as streamed:  # in another order
+        pass
+    assert streamed.run_id not in (first.run_id, other.run_id)
     history = client.get_metric_history(again.run_id, "val_loss")
     assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.25)]
     with live.training_run(project) as next_run:

@@ -74,6 +74,13 @@ def test_an_invalid_proposal_is_an_error(params):
     assert found.study.trials[0].state == TrialState.FAIL
 
 
+def test_processes_and_a_bound_of_memory_are_no_settings_of_a_search(params):
+    found = create(params)
+    with_two = {"processes": 2, "backend": "jax", "max_memory_mib": 5000.0}
+    other = create(params.model_copy(update={"train": params.train.model_copy(update=with_two)}), "other")
+    assert found._settings() | {"train.backend": "jax"} == other._settings()
+
+
 def test_other_data_are_refused_once_a_trial_has_ended(params):
     found = create(params)
     digits = dataset.Digits(np.ones((20, 28, 28), np.uint8), np.arange(20) % 10)

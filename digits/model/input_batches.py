@@ -10,8 +10,9 @@ from digits.data.dataset import NO_DIGIT, Digits
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
 from digits.model.augmentation import AUGMENTATION_PARAMETERS, sample_augmentation
+from digits.model.distribution import whole_batches
 from digits.model.keras_backend import BACKEND
-from digits.model.streaming import AHEAD, Stream
+from digits.model.streaming import BATCHES_AHEAD, Stream
 from digits.params import Train
 from digits.processes import prefetch
 
@@ -21,8 +22,7 @@ class InMemory:
 
     def __init__(self, digits: Digits, params: Train) -> None:
         self.params, self.rows = params, len(digits.labels)
-        self.batch = min(params.batch_size, self.rows) // params.devices * params.devices
-        self.steps = self.rows // self.batch  # an incomplete last batch is dropped
+        self.batch, self.steps = whole_batches(self.rows, params)
         self.one_hot = np.eye(NO_DIGIT + 1, dtype=np.float32)[digits.labels]
 
     @contextmanager
@@ -61,7 +61,7 @@ class Streamed:
             if BACKEND == "tensorflow":
                 yield {"x": self._dataset(batches)}
             else:
-                yield {"x": prefetch(batches(), AHEAD), "steps_per_epoch": self.steps}
+                yield {"x": prefetch(batches(), BATCHES_AHEAD), "steps_per_epoch": self.steps}
         except Exception:
             if error is not None:
                 raise error from None
@@ -77,7 +77,7 @@ class Streamed:
         )
         signature = (inputs, tf.TensorSpec((size, NO_DIGIT + 1), tf.float32))
         made = tf.data.Dataset.from_generator(batches, output_signature=signature)
-        return _untuned(made.apply(tf.data.experimental.assert_cardinality(self.steps)).prefetch(AHEAD))
+        return _untuned(made.apply(tf.data.experimental.assert_cardinality(self.steps)).prefetch(BATCHES_AHEAD))
 
 
 def _untuned(batches: Any) -> Any:

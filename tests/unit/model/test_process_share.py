@@ -5,9 +5,9 @@ import pytest
 
 from digits.data import dataset
 from digits.data.dataset import NO_DIGIT, Digits
-from digits.model import feeding
-from digits.model.feeding import InMemory
-from digits.model.parts import Part
+from digits.model import input_batches
+from digits.model.input_batches import InMemory
+from digits.model.process_share import ProcessShare
 from digits.params import load
 from tests.imports import ROOT
 from tests.unit.data.test_stream import numbered, write_table
@@ -36,13 +36,13 @@ def tables(request, tmp_path):
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_parts_of_the_batches_together_are_those_of_one_process(tables, processes, monkeypatch):
     paths, digits = tables
-    monkeypatch.setattr(feeding, "BACKEND", "jax")
+    monkeypatch.setattr(input_batches, "BACKEND", "jax")
     with InMemory(digits, PARAMS).epoch(3) as whole:
         rows, augmentation = whole["x"]
         wanted = digits.images[rows], augmentation, whole["y"]
     found = []
     for process in range(processes):
-        with Part(paths, PARAMS, process, processes).epoch(3) as part:
+        with ProcessShare(paths, PARAMS, process, processes).epoch(3) as part:
             assert part["batch_size"] == 12 // processes
             found.append((*part["x"], part["y"]))
     assert len(rows) == 96
@@ -52,14 +52,14 @@ def test_parts_of_the_batches_together_are_those_of_one_process(tables, processe
 
 
 def test_a_process_holds_its_rows_of_the_epoch_only(tmp_path):
-    part = Part([write_table(tmp_path, numbered(ROWS), 20)], PARAMS, 1, 3)
+    part = ProcessShare([write_table(tmp_path, numbered(ROWS), 20)], PARAMS, 1, 3)
     assert part.steps == 8
     with part.epoch(0) as batches:
         assert [len(each) for each in batches["x"]] == [32, 32]
 
 
 def test_another_epoch_has_another_order_and_the_same_one_the_same(tmp_path):
-    part = Part([write_table(tmp_path, numbered(ROWS), 20)], PARAMS, 0, 2)
+    part = ProcessShare([write_table(tmp_path, numbered(ROWS), 20)], PARAMS, 0, 2)
 
     def images(epoch):
         with part.epoch(epoch) as batches:

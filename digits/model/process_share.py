@@ -1,4 +1,4 @@
-"""The part that one of several processes has of training data which fits in memory."""
+"""One process's share of training data which fits in memory, where several processes train together."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,15 @@ from digits.data import stream
 from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.augmentation import sample_augmentation
+from digits.model.distribution import whole_batches
 from digits.params import Train
 
 
-class Part:
+class ProcessShare:
     """A process's rows of each batch, in the batches that one process makes of the same data.
 
     Each epoch's order is that of all rows, so that any process can need any row: before each epoch the files are read
-    through, and only the rows that this process needs in it are kept, one of `processes` parts.
+    through, and only the rows that this process needs in it are kept, with their augmentation.
     """
 
     images = None  # on the device
@@ -28,9 +29,7 @@ class Part:
         self.tables, self.params, self.process, self.processes = tables, params, process, processes
         self.chunks = stream.chunks(tables, ROWS_PER_GROUP)
         self.rows = sum(chunk.rows for chunk in self.chunks)
-        shared_by = params.devices * processes
-        self.batch = min(params.batch_size, self.rows) // shared_by * shared_by
-        self.steps = self.rows // self.batch  # an incomplete last batch is dropped
+        self.batch, self.steps = whole_batches(self.rows, params, processes)
 
     def key(self) -> str:
         """What determines the batches, apart from the parameters: the files."""
@@ -39,17 +38,13 @@ class Part:
     @contextmanager
     def epoch(self, epoch: int) -> Iterator[dict[str, Any]]:
         """This process's rows of an epoch's batches, as arguments of `keras.Model.fit`."""
+        size = self.batch // self.processes
+        own = np.arange(self.steps * self.batch, dtype=np.int32) // size % self.processes == self.process
         order = np.random.default_rng((self.params.seed, epoch, 1)).permutation(self.rows)
-        augmentation = sample_augmentation(self.params.seed, epoch, self.steps * self.batch)[self._own]
-        digits = self._read(order[: self.steps * self.batch][self._own])
+        digits = self._read(order[: len(own)][own])
+        augmentation = sample_augmentation(self.params.seed, epoch, len(own), chosen=own)
         one_hot = np.eye(NO_DIGIT + 1, dtype=np.float32)[digits.labels]
-        yield {"x": [digits.images, augmentation], "y": one_hot, "batch_size": self.batch // self.processes}
-
-    @property
-    def _own(self) -> np.ndarray:
-        """The places of this process's rows in an epoch's order."""
-        places = np.arange(self.steps * self.batch)
-        return places.reshape(self.steps, self.processes, -1)[:, self.process].ravel()
+        yield {"x": [digits.images, augmentation], "y": one_hot, "batch_size": size}
 
     def _read(self, rows: np.ndarray) -> Digits:
         """The digits at these rows of the tables, in this order, holding one chunk more than these at a time."""
