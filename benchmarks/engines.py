@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 import yaml
 from tabulate import tabulate
 
+from benchmarks import mnist
 from benchmarks.data import SIDE, originals
 from benchmarks.processes import measure
 
@@ -107,17 +108,30 @@ def stages(clone: Path, engine: str, count: int) -> list[Row]:
 
 
 def same(folders: dict[str, Path]) -> str:
-    """Whether both engines wrote the same rows and the same verdict."""
+    """Whether both engines wrote the same: every table below data/, every text there, and the verdict."""
+    one, other = folders.values()
+    names = sorted(_outputs(one) | _outputs(other))
+    wrong = [name for name in names if not _same_output(one / name, other / name)]
+    return f"differ: {', '.join(wrong)}" if wrong else f"the same content of {len(names)} tables and texts"
+
+
+def _outputs(folder: Path) -> set[str]:
+    """The tables, and the other files, that the stages wrote; a table may be a folder."""
+    data = (folder / "data" / name for name in ("raw", "interim", "processed"))
+    found = [path.relative_to(folder) for one in data for path in one.rglob("*")]
+    inside = {path for path in found if any(parent.suffix == ".parquet" for parent in path.parents)}
+    kept = {path for path in set(found) - inside if path.suffix == ".parquet" or (folder / path).is_file()}
+    return {path.as_posix() for path in kept} | {"metrics/validate.json"}
+
+
+def _same_output(one: Path, other: Path) -> bool:
     from digits.data import shards
 
-    wrong = []
-    for table in ("raw/train", "raw/validation", "raw/test", "processed/train", "processed/test", "interim/statistics"):
-        one, other = (shards.files(folder / "data" / f"{table}.parquet") for folder in folders.values())
-        if not _equal(one, other):
-            wrong.append(table)
-    verdicts = {(folder / "metrics" / "validate.json").read_text() for folder in folders.values()}
-    wrong += ["metrics/validate.json"] if len(verdicts) > 1 else []
-    return f"differ: {', '.join(wrong)}" if wrong else "the same rows and the same metrics/validate.json"
+    if not (one.exists() and other.exists()):
+        return False
+    if one.suffix == ".parquet":
+        return _equal(shards.files(one), shards.files(other))
+    return one.read_bytes() == other.read_bytes()
 
 
 def _equal(one: list[str], other: list[str]) -> bool:
@@ -126,7 +140,7 @@ def _equal(one: list[str], other: list[str]) -> bool:
     return all(a is not None and b is not None and a.equals(b) for a, b in zip_longest(*both))
 
 
-def _batches(files: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(files: list[str]) -> Iterator[pa.Table]:
     """The rows in batches of one size, whatever their files."""
     rest: list[pa.Table] = []
     for file in files:
@@ -184,9 +198,8 @@ def report(rows: list[Row], equal: dict[int, str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist")
     parser.add_argument("--sizes", type=int, nargs="+", default=[70_000, 500_000, 2_000_000], help="pictures")
-    parser.add_argument("--mnist", type=Path, default=Path(default), help="folder of the four original MNIST files")
+    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
     parser.add_argument("--folder", help="where to make the temporary folder; default: the system's")
     options = parser.parse_args()
     images, labels = originals(options.mnist)
