@@ -93,7 +93,7 @@ def _count_partition(
         for rows in joined(batches)
         for name, of in bins.items()
     ]
-    if counted:
+    if any(map(len, counted)):  # of a text column without a row, pandas makes what Arrow does not take
         yield pd.concat(counted).groupby(["column", "bin"], as_index=False).agg(AGGREGATED)
 
 

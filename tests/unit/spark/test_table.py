@@ -146,6 +146,11 @@ def test_quantiles_are_numpys_to_the_last_bit(spark, numbers, monkeypatch, most)
         assert found[name].tolist() == np.sort(numbers[name].dropna().to_numpy(float))[ranks].tolist()
 
 
+def test_a_partition_without_a_wanted_number_is_no_error(spark):
+    frame = spark.createDataFrame([(None,), (1.0,), (1.0 + 2**-50,)], "near double").repartitionByRange(3, "near")
+    assert order_statistics.order_statistics(frame, {"near": [0, 1]})["near"].tolist() == [1.0, 1.0 + 2**-50]
+
+
 TYPES = "even double, near double, far double, tied double, signs double, whole long, null double"
 
 
