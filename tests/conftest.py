@@ -16,13 +16,15 @@ for name in (*digits.OF_A_STAGE, "DVC_STAGE", "MLFLOW_TRACKING_URI"):
     os.environ.pop(name, None)
 
 SYSTEM = "tests/system/"
+ON_SPARK = "tests/unit/spark/"  # one worker runs them all, in one session of Spark
 ONE_PIPELINE = "test_default_pipeline.py"  # the only test of a whole system in the fast tier
 
 # The longest files of each tier start first, so that all workers end at about the same time. The slow tier's second one
 # needs no trained model, so its worker does not wait until the first one has trained it.
 FIRST = [
-    *(ONE_PIPELINE, "test_training.py", "test_bad_inputs.py", "test_promotion.py", "test_certificate.py"),
-    *("test_whole_pipeline.py", "test_sources.py", "test_tuning.py", "test_outages.py", "test_remote.py"),
+    *(ON_SPARK, ONE_PIPELINE, "test_training.py", "test_bad_inputs.py", "test_promotion.py", "test_certificate.py"),
+    *("test_whole_pipeline.py", "test_training_processes.py", "test_spark_cluster.py", "test_spark_pipeline.py"),
+    *("test_spark_storage.py", "test_sources.py", "test_tuning.py", "test_outages.py", "test_remote.py"),
     *("test_circle.py", "test_service.py", "test_killed.py", "test_experiments.py", "test_server.py", "test_git.py"),
     *("test_page.py", "test_page_feedback.py", "test_service_faults.py", "test_balancer.py", "test_environment.py"),
     *("test_labels.py", "test_shadow.py", "test_scraping.py", "test_drift_alerts.py", "test_labelling.py"),
@@ -35,7 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(SYSTEM) and item.path.name != ONE_PIPELINE:
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    name = ON_SPARK if item.nodeid.startswith(ON_SPARK) else item.path.name
+    return FIRST.index(name) if name in FIRST else len(FIRST)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -43,8 +50,12 @@ def pytest_xdist_make_scheduler(config, log):
     """Give each file to one worker: its tests share what fixtures make, and those of a system continue each other."""
     from xdist.scheduler import LoadFileScheduling
 
+    class OneSessionOfSpark(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return ON_SPARK if nodeid.startswith(ON_SPARK) else super()._split_scope(nodeid)
+
     config.option.loadscopereorder = False
-    return LoadFileScheduling(config, log)
+    return OneSessionOfSpark(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,13 @@ def set_params(section: str, **changes) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
+def set_engine(engine: str) -> None:
+    """Choose what runs the stages of the workspace: pandas or spark."""
+    path = Path("params.yaml")
+    content = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**content, "engine": engine}, sort_keys=False))
+
+
 def read_raw(split: str, folder: Path = paths.RAW) -> Iterator[Example]:
     """Yield a split's examples in the order of their rows."""
     for group in dataset.row_groups(folder):

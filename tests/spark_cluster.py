@@ -2,10 +2,9 @@
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,9 @@ import psutil
 import pytest
 import yaml
 
+from digits.data import shards
+from digits.errors import UserError
+from digits.spark import java
 from tests.loopback import free_port, wait_for
 from tests.scratch import Project
 
@@ -21,9 +23,19 @@ DEPLOY = "org.apache.spark.deploy"
 START_SECONDS = 180
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # a JVM that starts in half the time, as JDK_JAVA_OPTIONS
 
-skip_without_spark = pytest.mark.skipif(
-    importlib.util.find_spec("pyspark") is None or shutil.which("java") is None, reason="PySpark or Java is missing"
-)
+
+def missing() -> str:
+    """Why nothing can run on Spark here; empty where it can."""
+    if importlib.util.find_spec("pyspark") is None:
+        return "PySpark is not installed: `make spark`"
+    try:
+        java.require()
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+skip_without_spark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 PARAMS = {"driver_memory": "512m", "executor_memory": "512m", "pictures_per_shard": 40}  # a JVM needs 450 MB
 
@@ -79,6 +91,14 @@ def on_spark(project: Project, **changes: object) -> Project:
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     project.set_params(spark={**PARAMS, **changes})
     return project
+
+
+def assert_same_tables(project: Project, template: Path, tables: Iterable[str]) -> None:
+    """The project's tables have the rows, the types and the metadata that those of the template have."""
+    for table in tables:
+        found, expected = (shards.read(root / table) for root in (project.root, template))
+        assert found.cast(expected.schema).equals(expected), table
+        assert found.schema.equals(expected.schema, check_metadata=True), table
 
 
 def partial_files(project: Project) -> list[Path]:

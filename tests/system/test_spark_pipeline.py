@@ -8,10 +8,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from digits.data import shards
 from digits.data.dataset import SPLITS
 from tests.scratch import copy
-from tests.spark_cluster import SHORT_LIVED, on_spark, partial_files, skip_without_spark
+from tests.spark_cluster import SHORT_LIVED, assert_same_tables, on_spark, partial_files, skip_without_spark
 
 TABLES = [
     *(f"data/{folder}/{split}.parquet" for folder in ("raw", "processed") for split in SPLITS),
@@ -41,17 +40,14 @@ def project(tmp_path_factory, untrained_template):
     """A project of 200 digits whose pipeline ran with `engine: spark`."""
     made = on_spark(copy(untrained_template, tmp_path_factory.mktemp("spark") / "digits"), master="local[2]")
     made.set_params(train={"epochs": 15})
-    printed = made.run("dvc", "repro")
+    printed = made.run("dvc", "repro", "evaluate")
     assert "Traceback" not in printed
     made.commit()
     return made
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_every_table_has_the_rows_of_the_engine_pandas(project, trained_template, table):
-    found, expected = (shards.read(root / table) for root in (project.root, trained_template))
-    assert found.cast(expected.schema).equals(expected)
-    assert found.schema.equals(expected.schema, check_metadata=True)
+def test_every_table_has_the_rows_of_the_engine_pandas(project, trained_template):
+    assert_same_tables(project, trained_template, TABLES)
 
 
 def test_large_tables_are_folders_of_shards(project):
@@ -60,9 +56,9 @@ def test_large_tables_are_folders_of_shards(project):
         assert sorted(path.name for path in table.iterdir())[:2] == ["part-00000.parquet", "part-00001.parquet"]
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_every_verdict_and_model_has_the_bytes_of_the_engine_pandas(project, trained_template, file):
-    assert (project.root / file).read_bytes() == (trained_template / file).read_bytes()
+def test_every_verdict_and_model_has_the_bytes_of_the_engine_pandas(project, trained_template):
+    for file in FILES:
+        assert (project.root / file).read_bytes() == (trained_template / file).read_bytes(), file
 
 
 def test_nothing_has_to_be_done_again(project):
@@ -70,16 +66,14 @@ def test_nothing_has_to_be_done_again(project):
     assert partial_files(project) == []
 
 
-@pytest.mark.parametrize("damage", ["altered", "truncated"])
-def test_a_damaged_shard_is_named_and_earlier_data_are_kept(project, damage):
+def test_a_shard_with_a_changed_bit_is_named_and_earlier_data_are_kept(project):
     shard = project.root / "data" / "raw" / "train.parquet" / "part-00001.parquet"
     before, whole = folder_bytes(project.root / "data" / "processed"), shard.read_bytes()
     with pq.ParquetFile(shard) as file:
         pictures = file.metadata.row_group(0).column(0)
     middle = (pictures.dictionary_page_offset or pictures.data_page_offset) + pictures.total_compressed_size // 2
-    altered = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
     shard.chmod(0o644)
-    shard.write_bytes(altered if damage == "altered" else whole[:middle])
+    shard.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     printed = project.run("python", "-m", "pipeline.preprocess", fails=True)
     assert "Traceback" not in printed
     assert "data/raw/train.parquet/part-00001.parquet is damaged: " in printed

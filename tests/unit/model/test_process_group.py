@@ -24,11 +24,11 @@ def own_children() -> list[psutil.Process]:
 
 
 def failure(how: str) -> Exception:
-    """What a group of three raises when its process 1 ends so; the others are ended, too."""
+    """What a group of two raises when its process 1 ends so; the others are ended, too."""
     began = time.monotonic()
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Exception) as caught:
         patch.setattr(process_group, "GRACE_SECONDS", 0.5)
-        run(group_members.one_fails, (how,), 3, print)
+        run(group_members.one_fails, (how,), 2, print)
     assert time.monotonic() - began < BOUND
     assert not own_children()
     return caught.value
@@ -57,7 +57,7 @@ def test_bug_of_a_process_keeps_its_traceback():
 def test_process_that_ends_without_a_result_is_named():
     error = failure("exit")
     assert isinstance(error, LostProcessError)
-    assert str(error).startswith("process 1 of 3 (")
+    assert str(error).startswith("process 1 of 2 (")
     assert str(error).endswith("ended with exit status 3")
 
 

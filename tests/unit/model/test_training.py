@@ -103,9 +103,7 @@ PLAIN = [
 ]
 AGAIN = [
     Training("again", {}),
-    Training("streamed again", STREAMED),
     Training("stream resumed", STREAMED, resumes="stream interrupted"),
-    Training("larger buffer", {"max_memory_mib": STREAMED["max_memory_mib"] + 0.05}, resumes="stream interrupted"),
     Training("resumed", {}, resumes="killed"),
     Training("complete", {}, resumes="plain"),
     Training("other parameters", {}, resumes="interrupted"),
@@ -113,7 +111,7 @@ AGAIN = [
 # Float sums in another order differ by some 1e-7; norms over half a batch each would differ by 1e-3 and more.
 FEW_STEPS = {"epochs": 3, "batch_size": 20, "learning_rate": 0.002}
 DEVICES = [Training(f"{devices} devices", {**FEW_STEPS, "devices": devices}) for devices in (1, 2, 5)]
-# In another process: two distributed trainings in one process mix up TensorFlow's collectives
+# In another process than those in memory, and on one backend only, as it costs some seconds
 STREAMED_DEVICES = [
     Training(f"{devices} devices, streamed", {**FEW_STEPS, **STREAMED, "devices": devices}) for devices in (1, 2)
 ]
@@ -233,21 +231,11 @@ def test_a_stream_learns_as_much_as_the_digits_in_memory(trained):
     assert streamed != plain
 
 
-def test_the_same_stream_gives_the_same_bytes(trained):
-    assert trained.again().hashes("streamed again") == trained.hashes("streamed") != trained.hashes("plain")
-
-
 def test_an_interrupted_stream_is_resumed_and_ends_with_the_same_bytes(trained):
     trained.again()
     assert [restored for _, _, restored in trained.epochs("stream resumed")] == [True, True, False, False]
     assert trained.history("stream resumed") == trained.history("streamed")
-    assert trained.hashes("stream resumed") == trained.hashes("streamed")
-
-
-def test_a_stream_with_another_buffer_starts_at_the_first_epoch(trained):
-    trained.again()
-    assert not any(restored for _, _, restored in trained.epochs("larger buffer"))
-    assert trained.hashes("larger buffer") != trained.hashes("streamed")
+    assert trained.hashes("stream resumed") == trained.hashes("streamed") != trained.hashes("plain")
 
 
 def test_two_devices_have_the_losses_of_one(trained):
@@ -255,7 +243,8 @@ def test_two_devices_have_the_losses_of_one(trained):
     assert_same_losses(trained.history("1 devices"), trained.history("2 devices"))
 
 
-def test_two_devices_have_the_losses_of_one_on_a_stream(trained):
+def test_two_devices_have_the_losses_of_one_on_a_stream(backends):
+    trained = backends["jax"]
     trained.run(STREAMED_DEVICES)
     assert_same_losses(trained.history("1 devices, streamed"), trained.history("2 devices, streamed"))
 

@@ -1,12 +1,12 @@
 """A Spark session of this machine for all tests of a process."""
 
 import importlib.util
-import shutil
 import sys
 
 import pytest
 
 from digits.params import Spark
+from tests.spark_cluster import missing
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +18,8 @@ def spark_params() -> Spark:
 @pytest.fixture(scope="session")
 def spark(spark_params):
     """The session; its start takes some 5 s."""
-    if importlib.util.find_spec("pyspark") is None:
-        pytest.skip("PySpark is not installed: `make spark`")
-    if shutil.which("java") is None:
-        pytest.skip("there is no Java")
+    if reason := missing():
+        pytest.skip(reason)
     from digits.spark.session import session
 
     with pytest.MonkeyPatch.context() as patch:

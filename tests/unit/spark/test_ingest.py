@@ -1,6 +1,10 @@
 """Ingest on Spark writes what ingest on pandas writes: rows, order, splits, lists and printed lines."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from digits import paths
@@ -18,10 +22,10 @@ LISTS = (paths.DROPPED, paths.CORRECTION_EFFECTS)
 
 @pytest.fixture
 def given(workspace, mnist_digits, monkeypatch) -> None:
-    """Two sources with near and exact duplicates, of each other too, a published test side, and corrections.
+    """Sources with near and exact duplicates, of each other too, a published test side, and corrections.
 
     The folder has 200 pictures, 40 of them dimmed or enlarged copies, and one that can't be decoded; `published` has
-    160, of which 30 are its test side.
+    160, of which 30 are its test side, and `parquet` 100, in two files.
     """
     encode = pictures.encode_png
     own, others = mnist_digits.images[::28], mnist_digits.images[14::28]
@@ -39,7 +43,9 @@ def given(workspace, mnist_digits, monkeypatch) -> None:
     published += [SourcePicture(encode(own[3]), "the folder's", 3, "train")]
     monkeypatch.setitem(sources.SOURCES, "published", lambda params: iter(published))
     write(3, "published", published[150].data)
-    set_params("ingest", sources=["folder", "published"])
+    for number, size in enumerate((30, 7)):
+        write_parquet(f"{number}.parquet", mnist_digits, slice(number, None, 100), size)
+    set_params("ingest", sources=["folder", "published", "parquet"])
     hashes = [pictures.pixel_digest(encode(own[number])).hex() for number in (100, 101, 102, 103)]
     label = str(mnist_digits.labels[28 * 100])
     corrections.write(
@@ -57,6 +63,15 @@ def write(label: int, name: str, data: bytes) -> None:
     folder = paths.EXTERNAL / str(label)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.png").write_bytes(data)
+
+
+def write_parquet(name: str, digits: dataset.Digits, chosen: slice, group_rows: int) -> Path:
+    """Write a file for the source `parquet`, in row groups of so many rows."""
+    images = [{"bytes": pictures.encode_png(image), "path": None} for image in digits.images[chosen]]
+    path = paths.EXTERNAL / "parquet" / name
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.table({"image": images, "label": digits.labels[chosen]}), path, row_group_size=group_rows)
+    return path
 
 
 @pytest.fixture
@@ -89,47 +104,10 @@ def test_everything_is_as_on_pandas_to_the_byte(spark, params, capsys):
     assert [path.name for path in paths.RAW.parent.glob(".partial*")] == []
 
 
-def test_parquet_files_give_the_same_on_both_engines(spark, params, mnist_digits):
-    """Row groups of 30 and 7 rows, in shards of 60."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    folder = paths.EXTERNAL / "parquet"
-    folder.mkdir()
-    for number, size in enumerate((30, 7)):
-        images = [{"bytes": pictures.encode_png(image), "path": None} for image in mnist_digits.images[number::50]]
-        table = pa.table({"image": images, "label": mnist_digits.labels[number::50]})
-        pq.write_table(table, folder / f"{number}.parquet", row_group_size=size)
-    set_params("ingest", sources=["parquet"])
-    params = params.model_copy(update={"ingest": load().ingest})
-    ingest.ingest(params.ingest, {})
-    expected = written()
-    assert sum(len(expected[0][split][0]) for split in dataset.SPLITS) == 200
-    on_spark.ingest_with(spark, params, {})
-    assert written() == expected
-
-
-def test_an_error_of_a_source_is_the_users_and_the_last_data_stay(spark, params):
+def test_a_damaged_row_group_is_found_in_an_executor_and_the_last_data_stay(spark, params, mnist_digits):
     ingest.ingest(params.ingest, {})
     before = written()
-    set_params("ingest", sources=["published", "parquet"])
-    (paths.EXTERNAL / "parquet").mkdir()
-    (paths.EXTERNAL / "parquet" / "a.parquet").write_bytes(b"PAR1 and no more PAR1")
-    params = params.model_copy(update={"ingest": load().ingest})
-    with pytest.raises(UserError, match=r"data/external/parquet/a\.parquet can't be read as Parquet: "):
-        on_spark.ingest_with(spark, params, {})
-    assert written() == before
-    assert [path.name for path in paths.RAW.parent.glob(".partial*")] == []
-
-
-def test_a_damaged_row_group_is_found_in_an_executor_and_nothing_is_left(spark, params, mnist_digits):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    (paths.EXTERNAL / "parquet").mkdir()
-    path = paths.EXTERNAL / "parquet" / "a.parquet"
-    images = [pictures.encode_png(image) for image in mnist_digits.images[::50]]
-    pq.write_table(pa.table({"image": images, "label": mnist_digits.labels[::50]}), path, row_group_size=50)
+    path = write_parquet("a.parquet", mnist_digits, slice(None, None, 50), 50)
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)  # the footer is whole
     path.write_bytes(data)
@@ -137,12 +115,5 @@ def test_a_damaged_row_group_is_found_in_an_executor_and_nothing_is_left(spark, 
     params = params.model_copy(update={"ingest": load().ingest})
     with pytest.raises(UserError, match=r"^data/external/parquet/a\.parquet"):
         on_spark.ingest_with(spark, params, {})
-    assert not paths.RAW.exists()
+    assert written() == before
     assert [path.name for path in paths.RAW.parent.glob(".partial*")] == []
-
-
-def test_a_source_without_pictures_is_named(spark, params, monkeypatch):
-    monkeypatch.setitem(sources.SOURCES, "empty", lambda params: iter(()))
-    set_params("ingest", sources=["published", "empty"])
-    with pytest.raises(UserError, match=r"^the source empty has no pictures$"):
-        on_spark.ingest_with(spark, params.model_copy(update={"ingest": load().ingest}), {})

@@ -1,7 +1,4 @@
-"""The preprocess stage on Spark writes the rows that it writes on pandas, as shards. The file costs 35 s of CPU."""
-
-import shutil
-from pathlib import Path
+"""The preprocess stage on Spark writes the rows that it writes on pandas, as shards. The file costs 20 s of CPU."""
 
 import pyarrow.parquet as pq
 import pytest
@@ -9,11 +6,10 @@ import pytest
 from digits import paths
 from digits.data import dataset, shards
 from digits.errors import UserError
-from digits.params import load
 from digits.spark import preprocess as preprocess_on_spark
 from digits.spark import session
 from pipeline import preprocess
-from tests.raw import BLANK, SIZES, raw, set_params
+from tests.raw import BLANK, SIZES, raw, set_engine, set_params
 from tests.unit.pipeline.test_preprocess import validated
 
 TABLES = [*(paths.PROCESSED / f"{split}.parquet" for split in dataset.SPLITS), paths.NON_DIGITS, paths.PAGE_CUTS]
@@ -35,10 +31,9 @@ def on_spark(spark, monkeypatch):
     from contextlib import nullcontext
 
     monkeypatch.setattr(session, "session", lambda params: nullcontext(spark))
-    path = Path("params.yaml")
 
     def run() -> None:
-        path.write_text(path.read_text().replace("engine: pandas", "engine: spark"))
+        set_engine("spark")
         preprocess.main()
 
     return run
@@ -73,19 +68,9 @@ def test_both_engines_write_the_same_rows_in_the_same_order(quarantined, on_spar
     assert names[3][:2] == parts[:2]
     assert paths.PAGE_CUTS.is_file() and paths.SAMPLES.is_file()
 
-
-def test_an_engine_replaces_the_tables_of_the_other(workspace, mnist_digits, on_spark):
-    raw(mnist_digits)
-    validated()
-    set_params("preprocess", page_digits=0, page_non_digits=0)
-    on_spark()
-    assert [path.is_dir() for path in TABLES] == [True, True, True, True, False]
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("engine: spark", "engine: pandas"))
-    preprocess.main()
+    set_engine("pandas")
+    preprocess.main()  # replaces the folders
     assert [path.is_file() for path in TABLES] == [True] * 5
-    on_spark()
-    assert paths.NON_DIGITS.is_dir()
 
 
 def test_a_picture_without_a_digit_is_named_and_what_was_there_stays(workspace, mnist_digits, on_spark):
@@ -97,21 +82,3 @@ def test_a_picture_without_a_digit_is_named_and_what_was_there_stays(workspace, 
         on_spark()
     assert [path.name for path in paths.PROCESSED.iterdir()] == ["before"]
     assert not list(paths.PROCESSED.parent.glob(".partial-*"))
-
-
-def test_shards_in_object_storage_are_listed_in_the_folder(workspace, mnist_digits, on_spark, tmp_path):
-    """With fsspec's file system for local files in the place of a bucket."""
-    raw(mnist_digits)
-    validated()
-    bucket = tmp_path / "bucket"
-    bucket.mkdir()
-    set_params("preprocess", page_digits=0.5, page_non_digits=0.3)
-    set_params("spark", storage=f"file://{bucket}")
-    on_spark()
-    assert load().spark.storage
-    assert [[file.name for file in path.iterdir()] for path in TABLES[:4]] == [[shards.LIST]] * 4
-    assert {split: dataset.count_rows(path) for split, path in zip(dataset.SPLITS, TABLES, strict=False)} == SIZES
-    assert len(dataset.read_non_digits("train").images) > 10
-    shutil.rmtree(bucket)
-    with pytest.raises(UserError, match="does not exist"):
-        dataset.read_processed("train")

@@ -8,7 +8,7 @@ from digits import paths
 from digits.data import pictures, shards
 from digits.spark import validate as on_spark
 from pipeline import validate
-from tests.raw import BLANK, raw, set_params
+from tests.raw import BLANK, raw, set_engine, set_params
 
 FILES = [paths.PROFILE, paths.QUARANTINE, paths.VALIDATION, paths.VALIDATION_REPORT, paths.DATA_CARD]
 
@@ -35,8 +35,7 @@ def test_the_files_and_the_text_are_those_of_pandas(workspace, mnist_digits, spa
     written = []
     for engine in ("pandas", "spark"):
         set_params("validate", on_bad_rows="quarantine", max_quarantined=0.1)
-        text = paths.PARAMS.read_text().replace("engine: pandas", f"engine: {engine}")
-        paths.PARAMS.write_text(text)
+        set_engine(engine)
         validate.main()
         table = shards.read(paths.STATISTICS)
         written.append((capsys.readouterr().out, {path: path.read_bytes() for path in FILES}, table))
