@@ -13,7 +13,7 @@ from digits.vcs import dvc_files
 
 PICTURE_SUFFIXES = {f".{suffix}" for suffixes in SUFFIXES.values() for suffix in suffixes}
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}  # left by file managers; ignored, as is every name that begins with a dot
-TABLES = {CORRECTIONS.name, PROVENANCE.name}  # beside the labels' folders
+TABLES = {CORRECTIONS.name, PROVENANCE.name}  # files next to the labels' folders
 PARQUET_FOLDER = "parquet"  # likewise: of the source parquet
 MAX_PRINTED_ERRORS = 10
 

@@ -1,4 +1,4 @@
-"""Pictures in Parquet files: which layouts are read, in which order, and what each wrong file is told."""
+"""Pictures in Parquet files: which layouts are read, in which order, and the error of each wrong file."""
 
 import numpy as np
 import pyarrow as pa
