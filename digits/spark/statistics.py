@@ -82,9 +82,8 @@ def write(spark: "SparkSession", params: Spark, split_rule: Mapping[str, Any]) -
 def _compute(spark: "SparkSession", temporary: Destination) -> list[tuple[Shard, pd.DataFrame]]:
     """The temporary shards that have rows, in their order, each with a `_sample` of it."""
     # Absolute addresses, since an executor has a folder of its own
-    by_shard = [
-        list(groups) for _, groups in groupby(dataset.row_groups(paths.RAW.absolute()), key=lambda group: group.file)
-    ]
+    row_groups = (group for group in dataset.row_groups(paths.RAW.absolute()) if group.rows)  # not of an empty split
+    by_shard = [list(groups) for _, groups in groupby(row_groups, key=lambda group: group.file)]
     done = tasks.run(spark, partial(_compute_shard, temporary), list(enumerate(by_shard)), "statistics")
     return [(shard, sample) for shard, sample in done if shard.rows]
 

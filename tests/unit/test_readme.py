@@ -80,7 +80,7 @@ def test_ci_runs_the_readmes_own_test_command_and_then_the_slow_tests():
     assert commands[0] in SHELL
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-2:] == commands
     (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"].values()
-    assert [step["run"] for step in job["steps"] if step.get("run", "").startswith("make")] == commands
+    assert [step["run"] for step in job["steps"] if step.get("run", "").startswith("make")] == ["make spark", *commands]
 
 
 def test_the_pip_commands_are_those_of_the_makefile():

@@ -1,6 +1,5 @@
 """The preprocess stage on Spark writes the rows that it writes on pandas, as shards. The file costs 20 s of CPU."""
 
-import pyarrow.parquet as pq
 import pytest
 
 from digits import paths
@@ -10,19 +9,10 @@ from digits.spark import preprocess as preprocess_on_spark
 from digits.spark import session
 from pipeline import preprocess
 from tests.raw import BLANK, SIZES, raw, set_engine, set_params
+from tests.sharded import shard
 from tests.unit.pipeline.test_preprocess import validated
 
 TABLES = [*(paths.PROCESSED / f"{split}.parquet" for split in dataset.SPLITS), paths.NON_DIGITS, paths.PAGE_CUTS]
-
-
-def divide(split: str, rows: int) -> None:
-    """Make a raw split a folder of shards, of so many rows, in row groups of 15."""
-    path = paths.RAW / f"{split}.parquet"
-    table = pq.read_table(path)
-    path.unlink()
-    path.mkdir()
-    for number, first in enumerate(range(0, len(table), rows)):
-        pq.write_table(table.slice(first, rows), path / shards.part_name(number), row_group_size=15)
 
 
 @pytest.fixture
@@ -54,7 +44,7 @@ def test_both_engines_write_the_same_rows_in_the_same_order(quarantined, on_spar
     expected = {path: shards.read(path) for path in TABLES}
     rule = dataset.split_rule()
     for split, rows in (("train", 60), ("test", 15)):
-        divide(split, rows)
+        shard(paths.RAW / f"{split}.parquet", rows, group_rows=15)
     on_spark()
     assert dataset.split_rule() == rule
     for path, table in expected.items():

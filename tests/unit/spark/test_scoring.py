@@ -1,5 +1,6 @@
 """`digits predict --engine spark`: the same predictions, part by part, and only the missing parts are scored."""
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 
