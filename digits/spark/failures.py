@@ -45,10 +45,10 @@ def in_words(spark: "SparkSession", description: str = "the work") -> Iterator[N
         if found := USER_ERROR.search(message):
             raise UserError(found[1]) from None
         local = str(spark.sparkContext.master).startswith("local")
-        raise UserError(f"Spark could not finish {description}: {_cause(message, local)}") from None
+        raise UserError(f"Spark could not finish {description}: {cause(message, local)}") from None
 
 
-def _cause(message: str, local: bool) -> str:
+def cause(message: str, local: bool) -> str:
     """What ended a job, by Spark's message: lost processes, the last error of a Python process, or its first line."""
     more = ON_THIS_MACHINE if local else ON_A_CLUSTER
     if "Python worker exited unexpectedly" in message:

@@ -6,7 +6,7 @@ from typing import Any
 
 from digits.errors import UserError
 from digits.params import Spark
-from digits.spark import statistics, tasks
+from digits.spark import failures, statistics
 from digits.spark.session import session
 from digits.spark.table import SparkTable
 from digits.validation.run import MetricError
@@ -19,4 +19,6 @@ def raw_statistics(params: Spark, split_rule: Mapping[str, Any]) -> Iterator[Spa
         try:
             yield SparkTable(spark, rows)
         except MetricError as error:
-            raise UserError(f"Spark could not finish validate: {tasks._cause(str(error))}") from None
+            raise UserError(
+                f"Spark could not finish validate: {failures.cause(str(error), params.master.startswith('local'))}"
+            ) from None

@@ -1,6 +1,5 @@
 """`digits predict --engine spark`: the same predictions, part by part, and only the missing parts are scored."""
 
-import json
 from contextlib import nullcontext
 from pathlib import Path
 

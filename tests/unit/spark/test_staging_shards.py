@@ -20,4 +20,4 @@ def test_a_shard_has_no_more_pictures_and_hardly_more_bytes_than_it_may(tmp_path
     written = staging_shards._write_portion(item)
     assert [one.rows for one in written] == [2, 2, 1, 3, 1]
     read = [shards.read([one.address])["path"].to_pylist() for one in written]
-    assert sum(read, []) == [str(row) for row in range(9)]
+    assert [row for rows in read for row in rows] == [str(row) for row in range(9)]
