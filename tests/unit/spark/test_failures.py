@@ -2,7 +2,7 @@
 
 import pytest
 
-from digits.spark.failures import _cause
+from digits.spark.failures import cause
 
 LOST = "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times, most recent failure: Lost task 0.3"
 PYTHON = "An exception was thrown from the Python worker. Please see the stack trace below.\nTraceback:\n"
@@ -23,7 +23,7 @@ PYTHON = "An exception was thrown from the Python worker. Please see the stack t
     ],
 )
 def test_what_memory_was_short_for_is_named_with_the_parameter(message, words):
-    on_a_cluster, here = _cause(message, local=False), _cause(message, local=True)
+    on_a_cluster, here = cause(message, local=False), cause(message, local=True)
     assert words in on_a_cluster and "raise spark.executor_memory in params.yaml" in on_a_cluster
     assert "spark.executor_memory" not in here
 
@@ -31,12 +31,11 @@ def test_what_memory_was_short_for_is_named_with_the_parameter(message, words):
 def test_another_error_of_python_is_its_last_line():
     trace = '  File "x.py", line 1, in f\n    raise MemoryError if full else ValueError\n'
     assert (
-        _cause(f"{PYTHON}{trace}ValueError: no picture\n\tat org.apache.spark.X", local=True)
-        == "ValueError: no picture"
+        cause(f"{PYTHON}{trace}ValueError: no picture\n\tat org.apache.spark.X", local=True) == "ValueError: no picture"
     )
 
 
 def test_an_error_of_spark_is_its_first_line():
-    assert _cause("\n[DIVIDE_BY_ZERO] Division by zero.\n\tat org.apache.spark.X", local=False) == (
+    assert cause("\n[DIVIDE_BY_ZERO] Division by zero.\n\tat org.apache.spark.X", local=False) == (
         "[DIVIDE_BY_ZERO] Division by zero."
     )
