@@ -1,7 +1,6 @@
 """Predictions for any number of pictures, in Spark's tasks: an ONNX session in each Python process, used again."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,11 +24,10 @@ SHARED = "--out must be a folder that all machines of the cluster share"
 
 
 class Scoring(NamedTuple):
-    """A part to score with the ONNX file `model`, which Spark has copied to the executors; see `batches.classify`."""
+    """A part to score with the ONNX file `model`, in the folder that the predictions go to; see `batches.classify`."""
 
     part: Part
-    folder: Path
-    model: str
+    model: Path
     min_probability: float
 
 
@@ -38,21 +36,23 @@ def score(spark: "SparkSession", parts: Sequence[Part], model: Path, min_probabi
 
     Raises UserError where an executor has another folder of that path than this machine, or none.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        # Named by its content, since Spark keeps one file of a name
-        copy = shutil.copy(model, Path(temporary, f"{digest(model, 'sha256')}.onnx"))
-        spark.sparkContext.addFile(str(copy))
-        work = [Scoring(part, folder.absolute(), Path(copy).name, min_probability) for part in parts]
-        tasks.run(spark, score_part, work, "predict")
+    # Where all machines see it; named by its content, since a process keeps its session
+    copy = folder.absolute() / f".partial-{digest(model, 'sha256')}.onnx"
+    shutil.copy(model, copy)
+    try:
+        tasks.run(spark, score_part, [Scoring(part, copy, min_probability) for part in parts], "predict")
+    finally:
+        copy.unlink(missing_ok=True)
     if lost := sum(not (folder / shards.part_name(part.number)).is_file() for part in parts):
         raise UserError(f"{printable(folder)}: {lost:,} of {len(parts):,} parts were written elsewhere: {SHARED}")
 
 
 def score_part(work: Scoring) -> int:
     """In an executor: write a part's predictions; returns how many."""
-    if not work.folder.is_dir():
-        raise UserError(f"{work.folder} is not there on an executor's machine: {SHARED}")
-    destination = Destination(work.folder)
+    folder = work.model.parent
+    if not work.model.is_file():
+        raise UserError(f"{folder} is not there on an executor's machine: {SHARED}")
+    destination = Destination(folder)
     return shards.write(destination, work.part.number, files.SCHEMA, files.tables(_predictions(work))).rows
 
 
@@ -63,8 +63,6 @@ def _predictions(work: Scoring) -> Iterator[Prediction]:
 
 
 @cache
-def _classifier(name: str) -> Classifier:
+def _classifier(model: Path) -> Classifier:
     """The model's session in this process: one thread, since there is a process for each core."""
-    from pyspark import SparkFiles
-
-    return Classifier(Path(SparkFiles.get(name)), threads=1)
+    return Classifier(model, threads=1)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,6 +125,8 @@ def check(
 
     A drift score may be above its bound by what is in `chances`. Raises MetricError where Spark fails.
     """
+    # Great Expectations imports PySpark where that is installed, also for pandas
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 

@@ -44,7 +44,9 @@ def given(workspace, mnist_digits, monkeypatch) -> None:
     monkeypatch.setitem(sources.SOURCES, "published", lambda params: iter(published))
     write(3, "published", published[150].data)
     for number, size in enumerate((30, 7)):
-        write_parquet(f"{number}.parquet", mnist_digits, slice(number, None, 100), size)
+        write_parquet(
+            f"{number}.parquet", mnist_digits, slice(7 + 2 * number, None, 100), size
+        )  # others than the folder has
     set_params("ingest", sources=["folder", "published", "parquet"])
     hashes = [pictures.pixel_digest(encode(own[number])).hex() for number in (100, 101, 102, 103)]
     label = str(mnist_digits.labels[28 * 100])

@@ -142,7 +142,7 @@ def test_a_folder_that_the_executors_do_not_share_is_an_error(champion, tables, 
 
 
 def test_a_folder_that_an_executor_does_not_have_is_an_error(tmp_path):
-    work = scoring.Scoring(Part(0, []), tmp_path / "out", "model.onnx", 0.5)
+    work = scoring.Scoring(Part(0, []), tmp_path / "out" / "model.onnx", 0.5)
     with pytest.raises(UserError, match=r"/out is not there on an executor's machine: --out must be a folder"):
         scoring.score_part(work)
     assert not list(tmp_path.iterdir())

@@ -76,9 +76,13 @@ def test_too_little_memory_is_an_error_with_what_helps_on_this_machine(spark):
 def test_a_signal_ends_the_tasks(spark):
     """A task of 60 s, interrupted after some seconds; and Ctrl-C does what it did before the session."""
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    timer = threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        tasks.run(spark, sleep, [60], "sleep")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            tasks.run(spark, sleep, [60], "sleep")
+    finally:
+        timer.cancel()
     assert time.monotonic() - started < 40
     assert not spark.sparkContext.statusTracker().getActiveJobsIds()
