@@ -10,7 +10,6 @@ ops = keras.ops
 
 # Columns of the sampled parameters, each uniform in -1 to 1
 STROKE, BRIGHTNESS, CONTRAST, BLUR, HOLE_ACROSS, HOLE_DOWN, HOLE, LINE, LINE_OFFSET, LINE_START, LINE_TURN = range(11)
-APPEARANCE = 11
 REACH = DIGIT_SIZE / 2 - 4  # pixels from the middle: the ink's box of 20 pixels ends there
 BLUR_SIDE = 5  # pixels of the square that is averaged
 LINE_LENGTH = 10  # pixels: what cleaning leaves of a line is a short piece

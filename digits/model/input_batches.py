@@ -9,7 +9,7 @@ import numpy as np
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
-from digits.model.augmentation import AUGMENTATION_PARAMETERS, sample_augmentation
+from digits.model.augmentation_values import AUGMENTATION_PARAMETERS, sample_augmentation
 from digits.model.distribution import whole_batches
 from digits.model.keras_backend import BACKEND
 from digits.model.streaming import BATCHES_AHEAD, Stream

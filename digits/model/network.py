@@ -7,7 +7,8 @@ import numpy as np
 from digits.data.dataset import NO_DIGIT
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.appearance import Appearance
-from digits.model.augmentation import AUGMENTATION_PARAMETERS, WARP, Warp
+from digits.model.augmentation import Warp
+from digits.model.augmentation_values import AUGMENTATION_PARAMETERS, WARP
 from digits.model.keras_backend import BACKEND, keras
 from digits.params import Train
 

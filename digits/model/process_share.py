@@ -11,7 +11,7 @@ import numpy as np
 from digits.data import stream
 from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
 from digits.data.stacks import DIGIT_SIZE
-from digits.model.augmentation import sample_augmentation
+from digits.model.augmentation_values import sample_augmentation
 from digits.model.distribution import whole_batches
 from digits.params import Train
 

@@ -14,7 +14,7 @@ from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
 from digits.model import training_data
-from digits.model.augmentation import AUGMENTATION_PARAMETERS, sample_augmentation
+from digits.model.augmentation_values import AUGMENTATION_PARAMETERS, sample_augmentation
 from digits.model.distribution import whole_batches
 from digits.model.process_share import ProcessShare
 from digits.model.shuffling import ShuffleBuffer, shuffled, spread

@@ -59,7 +59,7 @@ def class_mismatch(table: pd.DataFrame, max_ratio: float) -> pd.Series:
 
 def halves(pictures: pd.Series) -> pd.Series:
     """0 or 1: the half of the pictures that each belongs to, by its hash."""
-    return pictures.str[-1].map(lambda digit: int(digit, 16) % 2).astype("int64")
+    return pictures.astype(object).str[-1].map(lambda digit: int(digit, 16) % 2).astype("int64")
 
 
 def compared_classes(sizes: Mapping[tuple[int, int], int]) -> list[tuple[int, int]]:

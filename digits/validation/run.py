@@ -2,8 +2,10 @@
 
 import logging
 import math
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -125,9 +127,8 @@ def check(
 
     A drift score may be above its bound by what is in `chances`. Raises MetricError where Spark fails.
     """
-    # Great Expectations imports PySpark where that is installed, also for pandas
-    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-    import great_expectations as gx
+    with _pyspark_importable():
+        import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -145,6 +146,24 @@ def check(
             ),
             *_run_suite(context, "drift", DRIFT_EXPECTATIONS, PandasTable(pd.DataFrame([scores])), bounds, chances),
         ]
+
+
+@contextmanager
+def _pyspark_importable() -> Iterator[None]:
+    """Great Expectations imports PySpark where that is installed, also for pandas.
+
+    PySpark ends a process whose main program has no file, as that of a notebook, and warns of pandas 3.
+    """
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    main = sys.modules["__main__"]
+    without_file = not hasattr(main, "__file__")
+    if without_file:
+        main.__file__ = ""
+    try:
+        yield
+    finally:
+        if without_file:
+            del main.__file__
 
 
 def _explained(expectation: Expectation, split_rule: Mapping[str, Any]) -> Expectation:

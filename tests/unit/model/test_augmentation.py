@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from digits.model import augmentation_values
 from digits.params import load
 from tests.imports import ROOT
 
@@ -22,20 +23,20 @@ def images(mnist_digits):
 
 
 class TestSampling:
-    def test_an_epoch_has_the_same_parameters_again_and_another_has_others(self, augmentation):
-        sample = augmentation.sample_augmentation
+    def test_an_epoch_has_the_same_parameters_again_and_another_has_others(self):
+        sample = augmentation_values.sample_augmentation
         assert np.array_equal(sample(1, 2, 5), sample(1, 2, 5))
         assert not np.array_equal(sample(1, 2, 5), sample(1, 3, 5))
         assert not np.array_equal(sample(1, 2, 5), sample(2, 2, 5))
 
-    def test_those_of_chosen_digits_are_those_of_all(self, augmentation, monkeypatch):
-        whole, chosen = augmentation.sample_augmentation(1, 2, 25), np.arange(25) % 3 == 1
-        monkeypatch.setattr(augmentation, "DIGITS_AT_ONCE", 10)
-        assert np.array_equal(augmentation.sample_augmentation(1, 2, 25, chosen=chosen), whole[chosen])
+    def test_those_of_chosen_digits_are_those_of_all(self, monkeypatch):
+        whole, chosen = augmentation_values.sample_augmentation(1, 2, 25), np.arange(25) % 3 == 1
+        monkeypatch.setattr(augmentation_values, "DIGITS_AT_ONCE", 10)
+        assert np.array_equal(augmentation_values.sample_augmentation(1, 2, 25, chosen=chosen), whole[chosen])
 
-    def test_the_affine_ones_are_uniform_and_the_elastic_ones_normal(self, augmentation):
-        sampled = augmentation.sample_augmentation(0, 0, 20_000)
-        affine, elastic, appearance = np.split(sampled, [augmentation.AFFINE, augmentation.WARP], axis=1)
+    def test_the_affine_ones_are_uniform_and_the_elastic_ones_normal(self):
+        sampled = augmentation_values.sample_augmentation(0, 0, 20_000)
+        affine, elastic, appearance = np.split(sampled, [augmentation_values.AFFINE, augmentation_values.WARP], axis=1)
         assert sampled.dtype == np.float32
         for uniform in (affine, appearance):
             assert np.abs(uniform).max() <= 1
@@ -51,7 +52,7 @@ class TestWarp:
 
         def warp(images, parameters=None, **bounds):
             none = {"rotation": 0, "zoom": 0, "shear": 0, "shift": 0, "elastic": 0}
-            sampled = augmentation.sample_augmentation(0, 0, len(images))[:, : augmentation.WARP]
+            sampled = augmentation_values.sample_augmentation(0, 0, len(images))[:, : augmentation_values.WARP]
             if parameters is not None:
                 sampled[:] = 0
                 for position, value in parameters.items():

@@ -18,7 +18,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def sample():
-    from digits.model.augmentation import sample_augmentation
+    from digits.model.augmentation_values import sample_augmentation
 
     return sample_augmentation
 
