@@ -47,7 +47,7 @@ def test_what_is_no_digit_gets_a_higher_score_than_digits(workspace, mnist_digit
 def test_data_for_which_memory_is_too_small_is_streamed(workspace, mnist_digits):
     training, other = (Digits(*(values[start::step] for values in mnist_digits)) for start, step in ((0, 8), (1, 50)))
     parts = [Digits(*(values[first : first + 25] for values in training)) for first in range(0, 625, 25)]
-    blocks = [*(block("train", part) for part in parts), block("validation", other)]
+    blocks = [*(block("train", part) for part in parts * 4), block("validation", other)]
     dataset.write_processed(blocks, RULE)
     dataset.write_non_digits([("train", "scribbles", training.images[:50] // 2)])
     dataset.write_page_cuts([parts[0]])
@@ -59,7 +59,7 @@ def test_data_for_which_memory_is_too_small_is_streamed(workspace, mnist_digits)
     printed = subprocess.check_output(
         [sys.executable, "-c", FIT], text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
-    assert re.search(r"on 675 pictures, streamed with 4\d\d in memory", printed)
+    assert re.search(r"on 2,575 pictures, streamed with 4\d\d in memory", printed)
     epochs, difference = printed.splitlines()[-1].split()
     assert epochs == "1" and float(difference) < 1e-4
 
