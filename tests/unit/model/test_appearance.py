@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from digits.model.augmentation_values import APPEARANCE
 from digits.params import load
 from tests.imports import ROOT
 
@@ -27,7 +28,7 @@ def draw(appearance):
     """A function that applies the layer: bounds, all others 0, and the parameters that are not 0, by their column."""
 
     def draw(images, parameters=None, **bounds):
-        sampled = np.zeros((len(images), appearance.APPEARANCE), np.float32)
+        sampled = np.zeros((len(images), APPEARANCE), np.float32)
         sampled[:, [appearance.BRIGHTNESS, appearance.BLUR, appearance.HOLE, appearance.LINE]] = -1
         for column, value in (parameters or {}).items():
             sampled[:, getattr(appearance, column)] = value
