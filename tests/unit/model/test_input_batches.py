@@ -5,7 +5,7 @@ import re
 import pytest
 
 from digits.errors import UserError
-from digits.model import input_batches, streaming
+from digits.model import streaming
 from digits.params import load
 from tests.imports import ROOT
 from tests.unit.data.test_stream import numbered, write_table
@@ -28,6 +28,8 @@ def damaged(tmp_path):
 
 def test_a_file_that_is_damaged_during_training_is_named_on_jax(damaged, monkeypatch):
     stream, table = damaged
+    from digits.model import input_batches  # it imports Keras
+
     monkeypatch.setattr(input_batches, "BACKEND", "jax")
     with (
         pytest.raises(UserError, match=re.escape(str(table))),

@@ -5,8 +5,6 @@ import pytest
 
 from digits.data import dataset
 from digits.data.dataset import NO_DIGIT, Digits
-from digits.model import input_batches
-from digits.model.input_batches import InMemory
 from digits.model.process_share import ProcessShare
 from digits.params import load
 from tests.imports import ROOT
@@ -35,9 +33,11 @@ def tables(request, tmp_path):
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_parts_of_the_batches_together_are_those_of_one_process(tables, processes, monkeypatch):
+    from digits.model import input_batches  # it imports Keras
+
     paths, digits = tables
     monkeypatch.setattr(input_batches, "BACKEND", "jax")
-    with InMemory(digits, PARAMS).epoch(3) as whole:
+    with input_batches.InMemory(digits, PARAMS).epoch(3) as whole:
         rows, augmentation = whole["x"]
         wanted = digits.images[rows], augmentation, whole["y"]
     found = []
