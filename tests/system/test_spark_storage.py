@@ -72,7 +72,7 @@ def test_every_table_has_the_rows_of_the_engine_pandas(published, prepared_templ
 
 def test_a_colleague_trains_on_the_shards_and_gets_the_model_of_the_engine_pandas(colleague, trained_template):
     colleague.set_params(train={"epochs": 15})
-    colleague.run("dvc", "repro", "train")
+    colleague.run("dvc", "repro", "--single-item", "train")
     assert (colleague.root / "models" / "network.onnx").read_bytes() == (
         trained_template / "models" / "network.onnx"
     ).read_bytes()
