@@ -4,7 +4,7 @@ A rule is that of pandas, applied to parts of the table. The statistics stay whe
 are shuffled, and then the few rows that have a picture, or nearly the same one, in common with another row.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -67,7 +67,8 @@ def _row_findings(table: "DataFrame", max_minority: float, max_ratio: float, cor
 
     columns = ["split", "label", "path", "format", "dark_ink", "picture", "thumbnail"]
     found = ", ".join(f"{name} string" for name in ROW_FINDINGS)
-    return functions.pandas_udf(find, returnType=found)(functions.struct(*columns))  # type: ignore[call-overload]
+    pandas_udf: Any = functions.pandas_udf  # its types know no function of a data frame
+    return pandas_udf(find, returnType=found)(functions.struct(*columns))
 
 
 def _equal_pictures(table: "DataFrame") -> "DataFrame":
