@@ -146,6 +146,15 @@ def kill(process: subprocess.Popen) -> None:
     process.wait()
 
 
+def forget_jvm() -> None:
+    """Let this process start another JVM: PySpark, and so MLflow, would ask the one that a test has killed."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    SparkContext._gateway = SparkContext._jvm = None
+    SparkSession._instantiatedSession = SparkSession._activeSession = None
+
+
 def _wait_for_workers(log: Path, workers: int) -> None:
     end = time.monotonic() + START_SECONDS
     while log.read_text().count("Registering worker") < workers:

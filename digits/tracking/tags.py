@@ -9,7 +9,6 @@ import yaml
 from digits import paths
 from digits.errors import printable
 from digits.files import digest, read_json
-from digits.model import training_data
 from digits.params import Params, flatten
 from digits.tracking import naming
 from digits.vcs import dvc_files, experiments, revisions
@@ -89,6 +88,8 @@ def of_splits() -> dict[str, str]:
 
 def _task(params: Params) -> str:
     """A hash of data, parameters, code and backend: an interrupted run with the same one is resumed."""
+    from digits.model import training_data  # it loads PyArrow, which a registration with nothing to do does not need
+
     data = [dvc_files.hash_of(paths.PROCESSED / f"{split}.parquet") for split in TRAINED_ON]
     code = [digest(path, "md5") for path in sorted((Path(__file__).parents[1] / "model").glob("*.py"))]
     return hashlib.sha256(json.dumps([training_data.settings(params.train), data, code]).encode()).hexdigest()

@@ -29,6 +29,7 @@ from tests.spark_cluster import (
     cluster,
     command,
     family,
+    forget_jvm,
     kill,
     on_spark,
     partial_files,
@@ -111,6 +112,7 @@ def spark(running):
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         with session(params_of(running.address)) as started:
             yield started
+    forget_jvm()
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ def spark_params() -> Spark:
     return Spark(master="local[2]", storage=None, pictures_per_shard=60, driver_memory="1g", executor_memory="1g")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def spark(spark_params):
-    """The session; its start takes some 5 s."""
+    """The session, which ends with this folder's tests: a test of a cluster needs its own. Its start takes some 5 s."""
     if reason := missing():
         pytest.skip(reason)
     from digits.spark.session import session

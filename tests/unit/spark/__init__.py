@@ -1,0 +1,1 @@
+"""The data stages on Spark, in one session of this machine."""
