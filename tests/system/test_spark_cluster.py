@@ -155,6 +155,18 @@ def test_a_worker_killed_in_validate_changes_no_row_and_no_verdict(running, prep
     assert partial_files(prepared) == []
 
 
+def test_work_that_no_worker_has_the_memory_for_ends_with_an_error(running, monkeypatch):
+    from digits.spark import cluster as settings
+    from digits.spark import tasks
+    from digits.spark.session import session
+
+    monkeypatch.setattr(settings, "EXECUTOR_SECONDS", 3)
+    params = params_of(running.address).model_copy(update={"executor_memory": "8g"})
+    words = rf"^{running.address} had no executor for 3 s: .* 8g of free memory; .*lower spark\.executor_memory"
+    with pytest.raises(UserError, match=words), session(params) as started:
+        tasks.run(started, len, ["shard"], "shards")
+
+
 def test_executors_work_in_the_folder_of_the_project_with_its_credentials(spark, tmp_path, monkeypatch):
     from digits.spark import tasks
 
