@@ -17,15 +17,10 @@ from digits.spark.batches import joined
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-SHIFTS = (
-    44,
-    32,
-    20,
-    8,
-    0,
-)  # bits that a pass leaves out; after the first, 256 bins are between a number and its double
+SHIFTS = (44, 32, 20, 8, 0)  # bits that a pass leaves out: the first has 256 bins between a number and its double
 MAX_VALUES = 1_000_000  # of so few, a pass counts each, and is the last one
-COUNTED = ["column", "bin", "rows", "lowest", "highest"]
+AGGREGATED = {"rows": "sum", "lowest": "min", "highest": "max"}
+COUNTED = ["column", "bin", *AGGREGATED]
 
 
 class Wanted(NamedTuple):
@@ -80,9 +75,6 @@ def _count(table: "DataFrame", wanted: Sequence[Wanted], before: int, shift: int
         .toPandas()
     )
     return {str(name): of for name, of in counted.sort_values("bin").groupby("column")}
-
-
-AGGREGATED = {"rows": "sum", "lowest": "min", "highest": "max"}
 
 
 def _count_partition(
