@@ -66,7 +66,7 @@ def published(tmp_path_factory, untrained_template, bucket):
 @pytest.fixture(scope="module")
 def colleague(published, tmp_path_factory):
     project = clone(published, tmp_path_factory.mktemp("colleague") / "digits")
-    project.run("dvc", "pull", "data/raw", "data/processed", "data/interim/non_digits.parquet", "preprocess")
+    project.run("dvc", "pull", "ingest", "validate", "preprocess")
     return project
 
 
