@@ -25,7 +25,7 @@ from benchmarks.network import machine
 from benchmarks.replicas import Balancer, Replica, balancer, replicas
 from benchmarks.serving_load import Load, drive
 from benchmarks.serving_servers import UPLOAD, memory
-from digits.data import dataset
+from digits.data import processed_tables
 from digits.errors import exit_status
 
 REPLICAS = 2
@@ -119,7 +119,7 @@ def labelled_requests(count: int = PICTURES) -> dict[bytes, int]:
     from digits.tracking import registry, version_checks
 
     file = version_checks.checked_file(registry.resolve_alias(registry.CHAMPION_URI))
-    pictures = np.random.default_rng(0).permutation(dataset.read_processed("test").images)[:count]
+    pictures = np.random.default_rng(0).permutation(processed_tables.read_processed("test").images)[:count]
     labels = Classifier(file).predict(pictures).probabilities.argmax(axis=1)
     return {UPLOAD.request(one[None]).encoded(): int(label) for one, label in zip(pictures, labels, strict=True)}
 

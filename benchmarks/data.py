@@ -105,11 +105,11 @@ def compare(clone: Path) -> None:
     os.chdir(clone)
     sys.path.insert(0, str(clone))
     from digits import processes
-    from digits.data import dataset
+    from digits.data import raw_tables
     from pipeline.preprocess import Selection, convert
 
-    encoded = [example.data for group in dataset.row_groups() for example in dataset.read_row_group(group)]
-    selections = [Selection(group, np.arange(group.rows)) for group in dataset.row_groups()]
+    encoded = [example.data for group in raw_tables.row_groups() for example in raw_tables.read_row_group(group)]
+    selections = [Selection(group, np.arange(group.rows)) for group in raw_tables.row_groups()]
     times: dict[str, list[float]] = {"Pillow loop": [], "Digits": []}
     for _ in range(ROUNDS):
         for name, run in {

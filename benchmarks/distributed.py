@@ -136,9 +136,9 @@ def main() -> None:
     found = {variant: run("benchmarks.distributed", "--only", variant, *options) for variant in VARIANTS}
     if chosen.figure:
         draw(found, chosen.figure)
-    from digits.data import dataset
+    from digits.data import training_tables
 
-    rows = len(dataset.read_training().labels)
+    rows = len(training_tables.read_training().labels)
     print("\n".join(table(found, rows // chosen.batch_size * chosen.batch_size)))
 
 

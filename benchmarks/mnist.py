@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.data import non_digits, pictures, sources, splits
-from digits.data.dataset import LABELS, NO_DIGIT, Digits, NonDigits
+from digits.data.dataset import LABELS, NO_DIGIT, Digits
+from digits.data.training_tables import NonDigits
 from digits.params import Ingest, Params, Preprocess
 from digits.processes import parallel_map
 from pipeline import preprocess

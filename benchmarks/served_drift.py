@@ -22,7 +22,7 @@ from benchmarks.processes import ROOT
 from benchmarks.replicas import Replica
 from benchmarks.serving_servers import free_port
 from digits.client import Client
-from digits.data import dataset
+from digits.data import processed_tables, training_tables
 from digits.data.pictures import encode_png
 from digits.serving.drift import traffic, watch
 from tests import prometheus
@@ -41,9 +41,9 @@ LETTERS = "letters"
 def main() -> None:
     from digits.tracking import store
 
-    digits = dataset.read_processed("test").images
+    digits = processed_tables.read_processed("test").images
     digits = digits[np.random.default_rng(0).permutation(len(digits))[:COUNT]]
-    letters = dataset.read_non_digits("test")
+    letters = training_tables.read_non_digits("test")
     sent = {name: [change(digit) for digit in digits] for name, change in KINDS.items()}
     sent[LETTERS] = list(islice(cycle(letters.images[letters.kinds == LETTERS]), COUNT))  # there are some hundred
     port = free_port()

@@ -23,7 +23,7 @@ from benchmarks.processes import ROOT, children
 from benchmarks.serving_load import ask, drive, for_seconds
 from benchmarks.serving_report import BATCH, BATCH_CONNECTIONS, CONNECTIONS, Figures, Run
 from benchmarks.serving_servers import PEERS_BIN, UPLOAD, V2, Server, Way, ceiling, enlarged, memory, running, servers
-from digits.data import dataset
+from digits.data import processed_tables
 from digits.errors import UserError, exit_status
 from digits.model.classifier import Classifier
 from digits.paths import SERVED
@@ -48,7 +48,7 @@ def champion() -> Model:
 
     folder = Path(version_checks.served(registry.resolve_alias(registry.CHAMPION_URI)))
     (onnx_file,) = folder.glob("*.onnx")
-    pictures = np.random.default_rng(0).permutation(dataset.read_processed("test").images)[:PICTURES]
+    pictures = np.random.default_rng(0).permutation(processed_tables.read_processed("test").images)[:PICTURES]
     return Model(folder, onnx_file, pictures, Classifier(onnx_file).predict(pictures).probabilities.argmax(axis=1))
 
 

@@ -111,7 +111,7 @@ def parts(step: int, folder: Path) -> dict[str, float]:
 
     Each is what a request takes longer when the application also does that, and nothing that comes after it.
     """
-    from digits.data import dataset, pictures
+    from digits.data import pictures, processed_tables
     from digits.params import load
     from digits.paths import PARAMS
     from digits.prediction.batches import decode_batch
@@ -124,7 +124,7 @@ def parts(step: int, folder: Path) -> dict[str, float]:
     logging.config.dictConfig(logs.CONFIG)
     settings = Settings(folder, load(ROOT / PARAMS).serve)
     model = service.ServedModel(local_copy.read(settings.folder))
-    digits = np.random.default_rng(0).permutation(dataset.read_processed("test").images)[:PICTURES]
+    digits = np.random.default_rng(0).permutation(processed_tables.read_processed("test").images)[:PICTURES]
     requests = [UPLOAD.request(one[None]) for one in digits]
     (route,) = (one for one in api.router.routes if one.path == requests[0].path)
 

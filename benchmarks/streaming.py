@@ -25,8 +25,9 @@ import numpy as np
 from benchmarks import mnist
 from benchmarks.network import machine
 from benchmarks.processes import run
-from digits.data import dataset
-from digits.data.dataset import Block, Digits
+from digits.data import dataset, processed_tables
+from digits.data.dataset import Digits
+from digits.data.processed_tables import Block
 from digits.model import backend
 from digits.params import Train, load
 
@@ -74,7 +75,7 @@ def train(folder: Path, streamed: bool, params: Train, steps: int | None = None)
         if steps:
             learned = first_batches(learned, steps)
     else:
-        learned, validation = (dataset.read_processed(split, folder) for split in ("train", "validation"))
+        learned, validation = (processed_tables.read_processed(split, folder) for split in ("train", "validation"))
         rows = held = len(learned.labels)
     with training.reproducible(params):
         net = network.build(params, learned.images)
@@ -159,7 +160,7 @@ def compare_memory(digits: Digits, sizes: list[int], memory: float, steps: int, 
     )
     for size in sizes:
         path = folder / f"{size}"
-        dataset.write_processed(augmented(digits, size * VALIDATED // (VALIDATED - 1)), {}, path)
+        processed_tables.write_processed(augmented(digits, size * VALIDATED // (VALIDATED - 1)), {}, path)
         for streamed in (True, False) if size <= IN_MEMORY_UP_TO else (True,):
             found = measure(path, streamed, {"epochs": 1, "max_memory_mib": memory}, steps)
             print(
@@ -189,7 +190,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if given.only != "memory":
-            dataset.write_processed(augmented(digits, len(digits.labels)), {}, folder / "mnist")
+            processed_tables.write_processed(augmented(digits, len(digits.labels)), {}, folder / "mnist")
             compare_speed(folder / "mnist", given.epochs)
         if given.only != "speed":
             compare_memory(digits, given.sizes, given.memory, given.steps, folder)

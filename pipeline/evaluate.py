@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from digits import paths
-from digits.data import dataset
+from digits.data import dataset, processed_tables, training_tables
 from digits.data.dataset import Digits
 from digits.data.page_orders import PAGE_WORKLOAD, PageOrder
 from digits.errors import run
@@ -41,14 +41,15 @@ class Split(NamedTuple):
 
 def choose_acceptance(params: Evaluate) -> Choice:
     """Write models/digits.onnx, with what it accepts."""
-    validation, hashes = dataset.read_processed("validation"), dataset.read_picture_hashes("validation")
+    validation = processed_tables.read_processed("validation")
+    hashes = processed_tables.read_picture_hashes("validation")
     path = paths.PROCESSED / "train.parquet"
-    training = dataset.read_digit_rows(path, choice.training_rows(dataset.count_rows(path))).images
+    training = processed_tables.read_digit_rows(path, choice.training_rows(dataset.count_rows(path))).images
     return choice.choose(paths.NETWORK, validation, hashes, training, params, paths.ONNX)
 
 
 def predict(classifier: Classifier, split: str) -> Split:
-    digits = dataset.read_processed(split)
+    digits = processed_tables.read_processed(split)
     sources = dataset.read_sources(paths.PROCESSED / f"{split}.parquet")
     return Split(digits, sources, classifier.predict(digits.images))
 
@@ -73,7 +74,7 @@ def main() -> None:
     chosen = choose_acceptance(params)
     classifier = Classifier(paths.ONNX)
     validation, test = (predict(classifier, split) for split in ("validation", "test"))
-    labels, others = test.digits.labels, dataset.read_non_digits("test")
+    labels, others = test.digits.labels, training_tables.read_non_digits("test")
     found_others = classifier.predict(others.images)
     groups = slices.read_groups("test", test.digits, test.sources)
     table = slices.score(groups, test.found.probabilities.argmax(axis=1) == labels)

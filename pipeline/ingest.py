@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from digits import paths
-from digits.data import corrections, dataset, ingested, near_duplicates, sources, splits
+from digits.data import corrections, dataset, ingested, near_duplicates, raw_tables, sources, splits
 from digits.data.corrections import Correction
 from digits.data.ingested import DroppedPicture, Ingested
 from digits.data.staging import Fingerprints, Staging, staging
@@ -60,7 +60,7 @@ def ingest(params: Ingest, given: dict[str, Correction]) -> Ingested:
         effects = corrections.apply(given, prints.digests, staged.paths, kept, labels)
         effects += corrections.not_found(given, effects)
         texts = ingested.lists(list_dropped(staged, prints, groups, split), effects)
-        rows = dataset.write_raw(staged.examples(prints.digests, kept, labels), splits.rule(params), texts=texts)
+        rows = raw_tables.write_raw(staged.examples(prints.digests, kept, labels), splits.rule(params), texts=texts)
     return Ingested(rows, dataset.count_sources(paths.RAW), splits.tally(prints.published, split), effects)
 
 

@@ -15,10 +15,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from digits import paths
-from digits.data import conversion, dataset, non_digits
+from digits.data import conversion, dataset, non_digits, processed_tables, raw_tables, training_tables
 from digits.data.conversion import Selection
-from digits.data.dataset import Block, Digits
+from digits.data.dataset import Digits
 from digits.data.page_orders import PAGE_WORKLOAD
+from digits.data.processed_tables import Block
 from digits.errors import UserError, run
 from digits.files import read_json
 from digits.params import Params, Preprocess, load
@@ -31,7 +32,7 @@ DRAWN_FROM = 50  # digits of each label, for pictures of two digits
 
 def canonical_digits(selections: Sequence[Selection]) -> Iterator[Block]:
     """The selected raw pictures in order, as blocks of canonical digits."""
-    total, workload = sum(one.rows for one in selections), dataset.workload(one.group for one in selections)
+    total, workload = sum(one.rows for one in selections), raw_tables.workload(one.group for one in selections)
     with tqdm(desc="preprocess", total=total, unit=" pictures", disable=None) as progress:
         for block in parallel_map(conversion.convert, selections, workload):
             progress.update(len(block.sha256))
@@ -40,7 +41,7 @@ def canonical_digits(selections: Sequence[Selection]) -> Iterator[Block]:
 
 def non_digit_orders(params: Preprocess, train_rows: int) -> list[non_digits.Order]:
     """What is no digit, to be drawn, some of it from processed digits."""
-    train, test = (dataset.read_first_processed(split, DRAWN_FROM).images for split in ("train", "test"))
+    train, test = (processed_tables.read_first_processed(split, DRAWN_FROM).images for split in ("train", "test"))
     return non_digits.orders(params, train, test, train_rows)
 
 
@@ -55,7 +56,7 @@ def draw_non_digits(orders: Sequence[non_digits.Order]) -> Iterator[tuple[str, s
 
 def read_training_rows(rows: np.ndarray) -> Digits:
     """The processed training digits at (k,) ascending rows."""
-    return dataset.read_digit_rows(paths.PROCESSED / "train.parquet", rows)
+    return processed_tables.read_digit_rows(paths.PROCESSED / "train.parquet", rows)
 
 
 def cut_pages(params: Preprocess, digits: int, read: training_cuts.Read = read_training_rows) -> Iterator[Digits]:
@@ -70,9 +71,9 @@ def cut_pages(params: Preprocess, digits: int, read: training_cuts.Read = read_t
 
 def write(params: Preprocess, selections: Sequence[Selection]) -> dict[str, int]:
     """Write all tables, on this machine's cores; returns the rows by split."""
-    rows = dataset.write_processed(canonical_digits(selections), dataset.split_rule(paths.RAW))
-    dataset.write_non_digits(draw_non_digits(non_digit_orders(params, rows["train"])))
-    dataset.write_page_cuts(cut_pages(params, rows["train"]))
+    rows = processed_tables.write_processed(canonical_digits(selections), dataset.split_rule(paths.RAW))
+    training_tables.write_non_digits(draw_non_digits(non_digit_orders(params, rows["train"])))
+    training_tables.write_page_cuts(cut_pages(params, rows["train"]))
     return rows
 
 
@@ -89,17 +90,17 @@ def write_on_spark(params: Params, selections: Sequence[Selection]) -> dict[str,
 
 
 def draw_figures(train_rows: int) -> None:
-    samples = dataset.read_first_processed("train", figures.SAMPLES_PER_LABEL)
+    samples = processed_tables.read_first_processed("train", figures.SAMPLES_PER_LABEL)
     figures.samples(samples, train_rows, paths.SAMPLES)
-    figures.non_digits(dataset.read_non_digits("test"), paths.NON_DIGIT_SAMPLES)
-    figures.page_cuts(dataset.read_page_cuts(), paths.PAGE_CUT_SAMPLES)
+    figures.non_digits(training_tables.read_non_digits("test"), paths.NON_DIGIT_SAMPLES)
+    figures.page_cuts(training_tables.read_page_cuts(), paths.PAGE_CUT_SAMPLES)
 
 
 def main() -> None:
     params = load()
     if not read_json(paths.VALIDATION)["success"]:
         raise UserError(f"{paths.VALIDATION}: the data fails a critical expectation; run `dvc repro validate`")
-    selections = conversion.select(dataset.row_groups(), pd.read_csv(paths.QUARANTINE))
+    selections = conversion.select(raw_tables.row_groups(), pd.read_csv(paths.QUARANTINE))
     spark = params.engine == "spark"
     rows = write_on_spark(params, selections) if spark else write(params.preprocess, selections)
     draw_figures(rows["train"])

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from digits import paths
-from digits.data import dataset, source_descriptions
+from digits.data import dataset, raw_tables, source_descriptions
 from digits.data.source_descriptions import SourceDescription
 from digits.data.statistics import COLUMNS, ROW_COLUMNS, add_names, row_group_statistics, stored
 from digits.errors import UserError, printable, run
@@ -32,10 +32,10 @@ from digits.validation.table import PandasTable, Table
 
 def raw_statistics() -> pd.DataFrame:
     """The statistics of all raw pictures, one row each, in the order of the splits, with a `name` for messages."""
-    groups = dataset.row_groups()
+    groups = raw_tables.row_groups()
     parts = [pd.DataFrame(columns=[*ROW_COLUMNS, "source", *COLUMNS])] if not groups else []
     with tqdm(desc="statistics", total=sum(group.rows for group in groups), unit=" pictures", disable=None) as progress:
-        for part in parallel_map(row_group_statistics, groups, dataset.workload(groups)):
+        for part in parallel_map(row_group_statistics, groups, raw_tables.workload(groups)):
             parts.append(part)
             progress.update(len(part))
     return add_names(pd.concat(parts, ignore_index=True))
@@ -71,7 +71,7 @@ def write_quarantine(quarantined: pd.DataFrame) -> None:
 def main() -> None:
     params, reference, split_rule = load(), drift.read_reference(), dataset.split_rule(paths.RAW)
     described = source_descriptions.read(
-        name for split in dataset.raw_splits() for name in dataset.count_by_source(paths.RAW / f"{split}.parquet")
+        name for split in raw_tables.raw_splits() for name in dataset.count_by_source(paths.RAW / f"{split}.parquet")
     )
     with raw_table(params, split_rule) as table:
         check(table, params.validate_, reference, split_rule, described)

@@ -7,8 +7,10 @@ import numpy as np
 import yaml
 
 from digits import paths
-from digits.data import dataset, pictures
-from digits.data.dataset import Block, Digits, Example
+from digits.data import dataset, pictures, processed_tables, raw_tables, training_tables
+from digits.data.dataset import Digits
+from digits.data.processed_tables import Block
+from digits.data.raw_tables import Example
 
 SIZES = {"train": 140, "validation": 20, "test": 40}
 RULE = {"rule": 1, "seed": 0, "test_fraction": 0.2, "validation_fraction": 0.1, "near_duplicate_distance": 0.06}
@@ -38,7 +40,7 @@ def raw(mnist_digits, **changes: dict) -> None:
         split, row = place.split("_")
         index = [i for i, one in enumerate(examples) if one.split == split][int(row)]
         examples[index] = example(*examples[index]._replace(**change)[:4])
-    dataset.write_raw(iter(examples), RULE)
+    raw_tables.write_raw(iter(examples), RULE)
 
 
 def set_params(section: str, **changes) -> None:
@@ -58,9 +60,9 @@ def set_engine(engine: str) -> None:
 
 def read_raw(split: str, folder: Path = paths.RAW) -> Iterator[Example]:
     """Yield a split's examples in the order of their rows."""
-    for group in dataset.row_groups(folder):
+    for group in raw_tables.row_groups(folder):
         if group.split == split:
-            yield from dataset.read_row_group(group)
+            yield from raw_tables.read_row_group(group)
 
 
 def write_processed_splits(source: str | dict[str, list[str]] = "mnist-5k", **labels: list[int]) -> None:
@@ -105,8 +107,8 @@ def write_evaluable(
         blocks.append(Block(split, of, np.frombuffer(hashes, np.uint8).reshape(-1, 32), names))
         rows = {"split": split, "row": range(len(of.labels)), "label": of.labels, "extent": 0.7, "contrast": 255}
         statistics.append(pd.DataFrame(rows))
-    dataset.write_processed(blocks, RULE)
-    dataset.write_non_digits([("test", "signs", others)])
-    dataset.write_page_cuts([])
+    processed_tables.write_processed(blocks, RULE)
+    training_tables.write_non_digits([("test", "signs", others)])
+    training_tables.write_page_cuts([])
     pd.concat(statistics, ignore_index=True).to_parquet(paths.STATISTICS)
     paths.QUARANTINE.write_text("split,row,path,label,reasons\n")

@@ -62,7 +62,7 @@ def logged_run(model: Path) -> str:
 def registered_version(model: Path, learned: np.ndarray | None = None, **more: str):
     """Log a run of this model and register it, with these tags; returns the registry's version.
 
-    `learned` are the hashes, as `dataset.read_picture_hashes` gives them, of the pictures that it was trained on.
+    `learned` are the hashes, as `dataset.read_hashes` gives them, of the pictures that it was trained on.
     """
     from digits.files import digest
     from digits.tracking import learned_pictures, model_run, registration, store, tags

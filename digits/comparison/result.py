@@ -9,7 +9,7 @@ from digits import paths
 from digits.comparison import rows
 from digits.comparison.models import Model
 from digits.comparison.rows import Row
-from digits.data import dataset
+from digits.data import dataset, processed_tables
 from digits.data.dataset import Digits
 from digits.errors import UserError
 from digits.evaluation import comparison, slices
@@ -46,7 +46,7 @@ def compare(first: Model, second: Model) -> Result:
     path = paths.PROCESSED / "test.parquet"
     if not path.exists():
         raise UserError(f"{path}, the digits to compare on, does not exist: `dvc checkout` or `dvc repro preprocess`")
-    hashes, digits, sources = dataset.read_hashes(path), dataset.read_digits(path), dataset.read_sources(path)
+    hashes, digits, sources = dataset.read_hashes(path), processed_tables.read_digits(path), dataset.read_sources(path)
     groups = slices.read_groups("test", digits, sources)
     unseen, notes = np.ones(len(digits.labels), bool), []
     for name, model in (("A", first), ("B", second)):

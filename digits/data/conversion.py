@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from digits import paths
-from digits.data import dataset, pictures
-from digits.data.dataset import Block, Digits, RowGroup
+from digits.data import dataset, pictures, raw_tables
+from digits.data.dataset import Digits
+from digits.data.processed_tables import Block
+from digits.data.raw_tables import RowGroup
 from digits.errors import UserError, printable
 
 
@@ -44,7 +46,7 @@ def select(groups: list[RowGroup], quarantine: pd.DataFrame) -> list[Selection]:
 
 def convert(selection: Selection) -> Block:
     """The selected rows as canonical digits. Raises UserError naming a picture without one."""
-    examples = dataset.read_row_group(selection.group)
+    examples = raw_tables.read_row_group(selection.group)
     chosen = [examples[row] for row in np.setdiff1d(np.arange(len(examples)), selection.quarantined)]
     images = pictures.decode_canonical_batch(example.data for example in chosen)
     for row in np.flatnonzero(~images.any(axis=(1, 2))):

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from digits import paths
-from digits.data import dataset, pictures, shards, splits
-from digits.data.dataset import Example
+from digits.data import dataset, pictures, raw_tables, shards, splits
+from digits.data.raw_tables import Example
 from digits.data.sources import SourcePicture
 from digits.data.statistics import THUMBNAIL_SIZE, compute_thumbnails
 from digits.files import remove
@@ -52,7 +52,7 @@ class Staging:
                 writer.write_table(to_table(batch))
                 published.append(published_sides(batch))
                 size = sum(len(picture.data) for picture in batch)
-                costs.append(max(len(batch), size // dataset.BYTES_PER_SMALL_PICTURE))
+                costs.append(max(len(batch), size // raw_tables.BYTES_PER_SMALL_PICTURE))
         count = sum(map(len, published))
         digests, thumbnails = np.zeros(count, "S32"), np.zeros((count, THUMBNAIL_SIZE**2), np.uint8)
         first = 0
@@ -135,7 +135,7 @@ def batches(source: Iterable[SourcePicture]) -> Iterator[list[SourcePicture]]:
     for picture in source:
         batch.append(picture)
         size += len(picture.data)
-        if len(batch) == dataset.ROWS_PER_GROUP or size >= dataset.BYTES_PER_GROUP:
+        if len(batch) == dataset.ROWS_PER_GROUP or size >= raw_tables.BYTES_PER_GROUP:
             yield batch
             batch, size = [], 0
     if batch:

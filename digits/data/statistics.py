@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 from scipy import ndimage
 
-from digits.data import canonical, dataset, pictures, stacks
-from digits.data.dataset import RowGroup
+from digits.data import canonical, dataset, pictures, raw_tables, stacks
+from digits.data.raw_tables import RowGroup
 from digits.data.strokes import INK_THRESHOLD, relative_stroke_width
 from digits.errors import printable
 
@@ -38,7 +38,7 @@ SOLID_INK = 0.75  # of the strongest ink: more is the inside of a stroke, less i
 
 def row_group_statistics(group: RowGroup) -> pd.DataFrame:
     """ROW_COLUMNS, `source` and the statistics of the pictures in a row group of the raw data."""
-    examples = dataset.read_row_group(group)
+    examples = raw_tables.read_row_group(group)
     rows = {
         "split": group.split,
         "row": pd.RangeIndex(group.first_row, group.first_row + group.rows),

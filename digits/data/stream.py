@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.data import dataset, shards
+from digits.data import dataset, processed_tables, shards, training_tables
 from digits.data.dataset import Digits
 from digits.files import digest
 
@@ -44,7 +44,7 @@ def joined(chunks: Iterable[Chunk], rows: int) -> list[Chunk]:
 
 def _row_groups_of(address: str) -> list[Chunk]:
     with shards.opened(address) as file:
-        counts = dataset.count_training_rows(file)
+        counts = training_tables.count_training_rows(file)
     return [Chunk(address, group, group + 1, count) for group, count in enumerate(counts) if count]
 
 
@@ -67,13 +67,13 @@ def _row_groups(address: str) -> Generator[Digits, Sequence[int], None]:
     with shards.opened(address) as file:
         while True:
             groups = yield digits
-            digits = dataset.read_training_groups(file, groups)
+            digits = training_tables.read_training_groups(file, groups)
 
 
 def blocks(table: Path, rows: int) -> Iterator[Digits]:
     """The digits of a processed split in their order, at least `rows` at a time but for the last block."""
     pending: list[Digits] = []
-    for digits in dataset.processed_groups(table):
+    for digits in processed_tables.processed_groups(table):
         pending.append(digits)
         if sum(len(one.labels) for one in pending) >= rows:
             yield dataset.concatenate(pending)

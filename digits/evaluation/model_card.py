@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from digits import paths
-from digits.data import dataset
+from digits.data import dataset, training_tables
 from digits.evaluation.certificate import Certificate
 from digits.evaluation.slices import MIN_PICTURES
 from digits.evaluation.summary import without_intervals
@@ -32,7 +32,7 @@ class Table(NamedTuple):
 def write(evaluated: dict[str, Any], certificate: Certificate, params: Train) -> None:
     """Write the card of models/digits.onnx, from the content of metrics/evaluate.json."""
     test, refused, errors = evaluated["test"], evaluated["refused"], evaluated["corruption_error"]
-    counts, cut_labels = dataset.count_sources(paths.PROCESSED), dataset.read_page_cuts().labels
+    counts, cut_labels = dataset.count_sources(paths.PROCESSED), training_tables.read_page_cuts().labels
     kinds = sorted(without_intervals(refused), key=refused.__getitem__)
     corruptions = sorted(
         (name for name in without_intervals(errors) if name != "mean"), key=errors.__getitem__, reverse=True
@@ -48,7 +48,7 @@ def write(evaluated: dict[str, Any], certificate: Certificate, params: Train) ->
         sha256=digest(paths.ONNX, "sha256"),
         training=_format_params(params),
         digits=sum(of["train"] for of in counts.values()),
-        non_digits=len(dataset.read_non_digits("train").kinds),
+        non_digits=len(training_tables.read_non_digits("train").kinds),
         page_cuts=len(cut_labels),
         page_digits=int((cut_labels != dataset.NO_DIGIT).sum()),
         weakest=[f"{words(kind)} ({share(refused[kind])})" for kind in kinds[:MAX_NAMED]],

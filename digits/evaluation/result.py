@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from digits.data.dataset import Digits, NonDigits
+from digits.data.dataset import Digits
+from digits.data.training_tables import NonDigits
 from digits.evaluation.certificate import Certificate
 from digits.model.classifier import Classifier, Predictions
 

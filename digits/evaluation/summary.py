@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from digits.data.canonical import canonical
-from digits.data.dataset import Digits, NonDigits
+from digits.data.dataset import Digits
+from digits.data.training_tables import NonDigits
 from digits.evaluation import calibration, corruptions, fonts, intervals, metrics, refusal
 from digits.evaluation.choice import Choice
 from digits.evaluation.intervals import Interval, wilson

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from digits import paths
-from digits.data import dataset, labelled_folders, picture_files
+from digits.data import dataset, labelled_folders, picture_files, raw_tables
 from digits.data.picture_files import PictureError, PictureFile
 from digits.data.pictures import pixel_digest
 from digits.errors import UserError, printable
@@ -173,7 +173,7 @@ def _in_raw(wanted: set[str]) -> dict[str, Known]:
         hashes = dataset.read_hashes(file).astype(str)
         rows = [row for row, sha256 in enumerate(hashes) if sha256 in wanted]
         if rows:
-            for row, example in dataset.read_rows(file, split, set(rows)).items():
+            for row, example in raw_tables.read_rows(file, split, set(rows)).items():
                 if not Path(example.path).is_relative_to(paths.EXTERNAL):
                     found[hashes[row]] = Known(str(example.label), example.path)
     return found

@@ -7,8 +7,9 @@ import numpy as np
 from scipy.special import softmax
 
 from digits import paths
-from digits.data import dataset
-from digits.data.dataset import Digits, Example
+from digits.data import dataset, processed_tables, raw_tables
+from digits.data.dataset import Digits
+from digits.data.raw_tables import Example
 from digits.errors import Interrupted, UserError, printable
 from digits.evaluation import calibration, labels
 from digits.evaluation.labels import LabelIssues
@@ -35,8 +36,8 @@ def find(params: Params, count: int) -> Found:
     same call goes on with the epoch that was interrupted.
     """
     decided = issues.read() if paths.LABEL_ISSUES.exists() else []  # first: it may have an error
-    hashes = np.concatenate([dataset.read_picture_hashes(split) for split in dataset.SPLITS]).astype(str)
-    digits = Digits(*map(np.concatenate, zip(*map(dataset.read_processed, dataset.SPLITS), strict=True)))
+    hashes = np.concatenate([processed_tables.read_picture_hashes(split) for split in dataset.SPLITS]).astype(str)
+    digits = Digits(*map(np.concatenate, zip(*map(processed_tables.read_processed, dataset.SPLITS), strict=True)))
     places = _raw_places()
     if set(hashes.tolist()) - places.keys():
         raise UserError(f"{paths.PROCESSED} has pictures that {paths.RAW} lacks: bring both up to date by `dvc repro`")
@@ -116,6 +117,6 @@ def _read_raw(places: list[Place]) -> list[Example]:
     found: dict[Place, Example] = {}
     for split in dataset.SPLITS:
         rows = {row for of, row in places if of == split}
-        examples = dataset.read_rows(paths.RAW / f"{split}.parquet", split, rows)
+        examples = raw_tables.read_rows(paths.RAW / f"{split}.parquet", split, rows)
         found |= {(split, row): example for row, example in examples.items()}
     return [found[place] for place in places]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.addresses import redact
-from digits.data import dataset, stream
+from digits.data import processed_tables, stream, training_tables
 from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
@@ -108,7 +108,7 @@ def load(params: Train, process: int = 0, processes: int = 1) -> tuple[Digits | 
         return Stream(TABLES, params, process, processes), VALIDATION
     if processes > 1:
         return ProcessShare(TABLES, params, process, processes), VALIDATION
-    return dataset.read_training(), dataset.read_processed("validation")
+    return training_tables.read_training(), processed_tables.read_processed("validation")
 
 
 def description(train: Digits | Stream | ProcessShare) -> str:

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from digits.data import shards
-from digits.data.dataset import BYTES_PER_SMALL_PICTURE
 from digits.data.labelled_folders import PICTURE_SUFFIXES, text
+from digits.data.raw_tables import BYTES_PER_SMALL_PICTURE
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError, printable
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from digits import paths
-from digits.data import conversion, dataset, non_digits, shards
+from digits.data import conversion, dataset, non_digits, processed_tables, shards, training_tables
 from digits.data.conversion import Selection
 from digits.data.dataset import Digits
 from digits.data.page_orders import PageOrder
@@ -55,7 +55,7 @@ def write_processed(
 
     Raises UserError naming a picture without a digit; nothing is then written.
     """
-    schema = dataset.encode_rule(dataset.PROCESSED_SCHEMA, rule) if rule else dataset.PROCESSED_SCHEMA
+    schema = dataset.encode_rule(processed_tables.PROCESSED_SCHEMA, rule) if rule else processed_tables.PROCESSED_SCHEMA
     with atomic_write(folder) as temporary:
         temporary.mkdir()
         tables = {split: f"{split}.parquet" for split in dataset.SPLITS}
@@ -80,7 +80,7 @@ def write_processed(
 
 def convert_shard(work: Conversion) -> Shard:
     """In an executor: a raw shard's pictures as canonical digits, each row group as one."""
-    tables = (dataset.processed_table(conversion.convert(one)) for one in work.selections)
+    tables = (processed_tables.processed_table(conversion.convert(one)) for one in work.selections)
     return shards.write(work.destination, work.number, work.schema, tables)
 
 
@@ -97,13 +97,14 @@ def write_non_digits(
             for number, first in enumerate(range(0, len(orders), ORDERS_PER_SHARD))
         ]
         written = tasks.run(spark, draw_shard, work, "draw non-digits")
-        shards.finish(destination, written, dataset.NON_DIGITS_SCHEMA)
+        shards.finish(destination, written, training_tables.NON_DIGITS_SCHEMA)
 
 
 def draw_shard(work: Drawing) -> Shard:
     """In an executor: draw what is no digit, each order as a row group."""
-    tables = (dataset.non_digits_table(one.split, one.kind, non_digits.draw_canonical(one)) for one in work.orders)
-    return shards.write(work.destination, work.number, dataset.NON_DIGITS_SCHEMA, tables)
+    drawn = ((one.split, one.kind, non_digits.draw_canonical(one)) for one in work.orders)
+    tables = (training_tables.non_digits_table(*one) for one in drawn)
+    return shards.write(work.destination, work.number, training_tables.NON_DIGITS_SCHEMA, tables)
 
 
 def write_page_cuts(spark: "SparkSession", params: Preprocess, train_rows: int, path: Path = paths.PAGE_CUTS) -> None:
@@ -111,7 +112,7 @@ def write_page_cuts(spark: "SparkSession", params: Preprocess, train_rows: int, 
     orders = [*training_cuts.orders(params, train_rows, partial(_read_training_rows, spark))]
     work = [orders[first : first + PAGES_PER_TASK] for first in range(0, len(orders), PAGES_PER_TASK)]
     cuts = (page for pages in tasks.run(spark, cut_pages, work, "cut pages") for page in pages)
-    dataset.write_page_cuts(training_cuts.sample(cuts, params), path)
+    training_tables.write_page_cuts(training_cuts.sample(cuts, params), path)
 
 
 def cut_pages(orders: Sequence[PageOrder]) -> list[Digits]:
@@ -120,8 +121,8 @@ def cut_pages(orders: Sequence[PageOrder]) -> list[Digits]:
 
 
 def _read_training_rows(spark: "SparkSession", rows: np.ndarray) -> Digits:
-    wanted = dataset.locate(paths.PROCESSED / "train.parquet", rows)
-    return dataset.concatenate(tasks.run(spark, dataset.read_file_rows, wanted, "read digits of pages"))
+    wanted = processed_tables.locate(paths.PROCESSED / "train.parquet", rows)
+    return dataset.concatenate(tasks.run(spark, processed_tables.read_file_rows, wanted, "read digits of pages"))
 
 
 def _by_file(selections: Sequence[Selection], split: str) -> list[list[Selection]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from digits.data import corrections, dataset, shards, splits
+from digits.data import corrections, dataset, raw_tables, shards, splits
 from digits.data.corrections import Correction
 from digits.data.shards import Destination, Shard
 from digits.data.staging import Staging
@@ -23,7 +23,7 @@ class Job(NamedTuple):
 
     @property
     def schema(self) -> pa.Schema:
-        return dataset.encode_rule(dataset.RAW_SCHEMA, self.rule)
+        return dataset.encode_rule(raw_tables.RAW_SCHEMA, self.rule)
 
 
 class Dropped(NamedTuple):
@@ -73,7 +73,7 @@ def _tables(
 ) -> Iterator[pa.Table]:
     """The pictures of one split as tables that fill a row group."""
     only = np.where(split == dataset.SPLITS.index(name), split, splits.DROPPED)
-    return (table for _, table in dataset.raw_tables(staged.examples(digests, only, labels)))
+    return (table for _, table in raw_tables.fill_row_groups(staged.examples(digests, only, labels)))
 
 
 def _dropped(staged: Staging, digests: np.ndarray, assigned: pa.Table) -> list[Dropped]:

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 
 from digits import paths
-from digits.data import dataset, shards
-from digits.data.dataset import RowGroup
+from digits.data import raw_tables, shards
+from digits.data.raw_tables import RowGroup
 from digits.data.shards import Destination, Shard
 from digits.data.statistics import (
     COLUMNS,
@@ -82,7 +82,7 @@ def write(spark: "SparkSession", params: Spark, split_rule: Mapping[str, Any]) -
 def _compute(spark: "SparkSession", temporary: Destination) -> list[tuple[Shard, pd.DataFrame]]:
     """The temporary shards that have rows, in their order, each with a `_sample` of it."""
     # Absolute addresses, since an executor has a folder of its own
-    row_groups = (group for group in dataset.row_groups(paths.RAW.absolute()) if group.rows)  # not of an empty split
+    row_groups = (group for group in raw_tables.row_groups(paths.RAW.absolute()) if group.rows)  # not of an empty split
     by_shard = [list(groups) for _, groups in groupby(row_groups, key=lambda group: group.file)]
     done = tasks.run(spark, partial(_compute_shard, temporary), list(enumerate(by_shard)), "statistics")
     return [(shard, sample) for shard, sample in done if shard.rows]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits import paths
-from digits.data import dataset, past_tables
+from digits.data import dataset, past_tables, processed_tables
 from digits.data.dataset import Digits
 from digits.tracking import tags
 from digits.tracking.registry import Version
@@ -25,7 +25,7 @@ def of_version(version: Version) -> HeldOut | None:
     table = past_tables.in_cache(paths.PROCESSED / "test.parquet", *md5s)
     if table is None or not past_tables.is_unaltered(table):
         return None
-    return HeldOut(dataset.read_digits(table), dataset.read_sources(table), dataset.read_hashes(table))
+    return HeldOut(processed_tables.read_digits(table), dataset.read_sources(table), dataset.read_hashes(table))
 
 
 def source_names(version: Version) -> set[str]:

@@ -31,7 +31,7 @@ def write(hashes: np.ndarray, folder: Path) -> Path:
 
 
 def of_version(version: Version) -> np.ndarray | None:
-    """The hashes, as `dataset.read_picture_hashes` gives them, of a version's training pictures; None if unknown.
+    """The hashes, as `dataset.read_hashes` gives them, of a version's training pictures; None if unknown.
 
     They are read from its run, or from the training split in DVC's cache, and checked against the version's tag.
     """

@@ -9,7 +9,7 @@ import pandas as pd
 from filelock import FileLock
 
 from digits import paths
-from digits.data import dataset
+from digits.data import processed_tables
 from digits.files import digest, read_json
 from digits.params import Params
 from digits.tracking import flat_metrics, learned_pictures, model_files, record, run_locks, runs, store, tags, values
@@ -86,7 +86,7 @@ def _log_epochs(run_id: str) -> None:
 def _log_train_pictures(run_id: str) -> None:
     """The hashes of the pictures that the model was trained on: as a later champion it is not compared on these."""
     with tempfile.TemporaryDirectory() as folder:
-        path = learned_pictures.write(dataset.read_picture_hashes("train"), Path(folder))
+        path = learned_pictures.write(processed_tables.read_picture_hashes("train"), Path(folder))
         runs.log_missing(run_id, learned_pictures.FOLDER, (path,))
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from digits.data import dataset
+from digits.data import dataset, processed_tables
 from digits.data.dataset import Digits
 from digits.evaluation import metrics
 from digits.paths import PREDICTIONS, PROCESSED
@@ -28,9 +28,9 @@ class Scores:
     """
 
     def __init__(self) -> None:
-        self.digits = cache(dataset.read_processed)
+        self.digits = cache(processed_tables.read_processed)
         self.sources = cache(lambda split: dataset.read_sources(PROCESSED / f"{split}.parquet"))
-        self._hashes = cache(dataset.read_picture_hashes)
+        self._hashes = cache(processed_tables.read_picture_hashes)
         self._learned: dict[str, np.ndarray | None] = {}
         self._scored: dict[tuple[str, str], Scored] = {}
 

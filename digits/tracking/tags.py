@@ -75,14 +75,14 @@ def of_model() -> dict[str, str]:
 
 def of_splits() -> dict[str, str]:
     """More tags of a registry version: how its splits were assigned, its sources, and what it was trained on."""
-    from digits.data import dataset
+    from digits.data import dataset, processed_tables
     from digits.tracking import learned_pictures
 
     rule = dataset.split_rule()
     return {
         **{f"split_{key}": str(value) for key, value in rule.items()},  # the number of the rule among them
         SOURCES: ", ".join(dataset.count_sources(paths.PROCESSED)),
-        PICTURES: learned_pictures.content_hash(dataset.read_picture_hashes("train")),
+        PICTURES: learned_pictures.content_hash(processed_tables.read_picture_hashes("train")),
     }
 
 

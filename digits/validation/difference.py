@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from digits import paths
-from digits.data import dataset, past_tables, pictures, shards
-from digits.data.dataset import LABELS, Example
+from digits.data import dataset, past_tables, pictures, raw_tables, shards
+from digits.data.dataset import LABELS
+from digits.data.raw_tables import Example
 from digits.data.statistics import ROW_COLUMNS
 from digits.errors import UserError, printable
 from digits.params import flatten
@@ -193,7 +194,7 @@ def _page_pictures(rows: pd.DataFrame, revision: str | None) -> list[dict[str, A
     raw: dict[tuple[Any, int], Example] = {}
     for split, of in rows.groupby("split"):
         table = past_tables.at_revision(paths.RAW / f"{split}.parquet", revision)
-        examples = dataset.read_rows(table, str(split), set(of["row"]))
+        examples = raw_tables.read_rows(table, str(split), set(of["row"]))
         raw |= {(split, row): example for row, example in examples.items()}
     return [
         {

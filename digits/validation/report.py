@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from digits import paths
-from digits.data import dataset, pictures
-from digits.data.dataset import LABELS, SPLITS, Example
+from digits.data import pictures, raw_tables
+from digits.data.dataset import LABELS, SPLITS
+from digits.data.raw_tables import Example
 from digits.params import Expectations
 from digits.validation import label_corrections
 from digits.validation.distributions import label_histograms
@@ -101,7 +102,7 @@ def write(
     raw = {
         (split, row): example
         for split, of in rows.groupby("split")
-        for row, example in dataset.read_rows(paths.RAW / f"{split}.parquet", str(split), set(of["row"])).items()
+        for row, example in raw_tables.read_rows(paths.RAW / f"{split}.parquet", str(split), set(of["row"])).items()
     }
     by_label, splits = count_by_label(table), table.count_by("split")
     pages.write(

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from digits.data.dataset import LABELS, NO_DIGIT, Digits, NonDigits
+from digits.data.dataset import LABELS, NO_DIGIT, Digits
 from digits.data.stacks import DIGIT_SIZE
+from digits.data.training_tables import NonDigits
 from digits.files import atomic_write
 
 SAMPLES_PER_LABEL = 12

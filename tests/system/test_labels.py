@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 
-from digits.data import dataset, pictures
+from digits.data import dataset, pictures, processed_tables
 from tests.scratch import copy
 
 
@@ -54,8 +54,8 @@ def splits(project) -> dict[str, tuple[str, int]]:
     found = {}
     for split in dataset.SPLITS:
         folder = project.root / "data" / "processed"
-        hashes = dataset.read_picture_hashes(split, folder).astype(str).tolist()
-        labels = dataset.read_processed(split, folder).labels.tolist()
+        hashes = processed_tables.read_picture_hashes(split, folder).astype(str).tolist()
+        labels = processed_tables.read_processed(split, folder).labels.tolist()
         found |= {one: (split, label) for one, label in zip(hashes, labels, strict=True)}
     return found
 

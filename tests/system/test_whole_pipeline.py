@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from digits.client import Client
-from digits.data import dataset, pictures
+from digits.data import pictures, processed_tables
 from digits.files import digest
 from digits.model.classifier import Classifier
 from digits.tracking import learned_pictures
@@ -105,7 +105,7 @@ def test_the_version_has_signature_example_and_tags(trained, client):
     (run,) = runs_of(client)
     assert len(run.data.tags["registration_sha256"]) == 64  # of all that was logged
     assert run.data.tags["promotion"].startswith("version 1 is champion: ")
-    pictures = dataset.read_picture_hashes("train", trained.root / "data" / "processed")
+    pictures = processed_tables.read_picture_hashes("train", trained.root / "data" / "processed")
     ingest = yaml.safe_load((trained.root / "params.yaml").read_text())["ingest"]
     rule = {
         "rule": 1,

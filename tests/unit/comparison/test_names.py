@@ -3,7 +3,7 @@
 import pytest
 
 from digits.comparison import names
-from digits.data import dataset
+from digits.data import processed_tables
 from digits.errors import UserError
 from digits.files import digest
 from digits.paths import EVALUATION, ONNX, PROCESSED
@@ -19,7 +19,7 @@ def test_revisions_and_experiments_need_no_tracking_store(in_project):
     assert (before.params, head.params) == ({"train.digits": "100"}, {"train.digits": "500"})
     assert before.evaluation["corruption_error.mean"] == 0.2
     assert head.test_md5 == digest(PROCESSED / "test.parquet", "md5")
-    assert (head.learned == dataset.read_picture_hashes("train")).all()
+    assert (head.learned == processed_tables.read_picture_hashes("train")).all()
     assert not (in_project / "no.db").exists()
 
 

@@ -7,13 +7,13 @@ import pytest
 from digits import paths
 from digits.comparison import result
 from digits.comparison.rows import BETTER, NONE, NOT_COMPARED, WORSE, recorded
-from digits.data import dataset
+from digits.data import processed_tables
 from digits.errors import UserError
 
 
 def test_both_models_are_run_on_the_same_digits(models, compared, in_project):
     found = compared
-    digits = dataset.read_processed("test")
+    digits = processed_tables.read_processed("test")
     wrong = [one.classifier.predict(digits.images).probabilities.argmax(axis=1) != digits.labels for one in models]
     rows = found.figures[result.ALL]
     accuracy = rows[0]
@@ -33,7 +33,7 @@ def test_both_models_are_run_on_the_same_digits(models, compared, in_project):
 
 
 def test_no_digit_counts_that_either_model_was_trained_on(models, in_project):
-    hashes = dataset.read_picture_hashes("test")
+    hashes = processed_tables.read_picture_hashes("test")
     first = models[0]._replace(learned=hashes[:100], test_md5="0" * 32, params={})
     second = models[1]._replace(learned=hashes[80:230])
     found = result.compare(first, second)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from digits import paths
-from digits.data import corrections, dataset, pictures, sources
+from digits.data import corrections, dataset, pictures, raw_tables, sources
 from digits.data.corrections import Correction
 from digits.data.sources import SourcePicture
 from digits.data.statistics import row_group_statistics
@@ -149,7 +149,7 @@ def test_ingest_applies_them_moves_no_picture_and_lists_what_each_did(source, ca
     ]
     assert [row["split"] for row in rows] == [*(before[of.path][0] for of in (zero, one, two, three)), ""]
     assert rows[0] | given[0]._asdict() == rows[0]
-    table = pd.concat(map(row_group_statistics, dataset.row_groups()), ignore_index=True)
+    table = pd.concat(map(row_group_statistics, raw_tables.row_groups()), ignore_index=True)
     found = label_corrections.conflict(table, label_corrections.read(table["label"].value_counts().to_dict())).dropna()
     assert dict(zip(table["path"][found.index], found, strict=True)) == {
         two.path: "corrected from 7 to 3, but the source says 2"

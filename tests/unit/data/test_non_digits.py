@@ -1,12 +1,11 @@
 """Pictures of no digit: drawn the same each time, of every kind, and none that a person would read as a 1. 2 s."""
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from fontTools.ttLib import TTFont
 
-from digits import errors, params
-from digits.data import dataset, drawing, non_digits
+from digits import params
+from digits.data import drawing, non_digits
 from digits.data.non_digits import KINDS, SHARES, Order
 
 
@@ -62,28 +61,3 @@ def test_the_numbers_of_pictures_follow_the_parameters(mnist_digits):
     assert train == {kind: round(300 * share) for kind, share in SHARES.items()}
     assert test == dict.fromkeys(KINDS, 150)
     assert len({(one.kind, one.split, one.seeds) for one in found}) == len(found)
-
-
-def test_what_is_no_digit_is_read_as_it_was_written_split_by_split(tmp_path, mnist_digits, monkeypatch):
-    path = tmp_path / "non_digits.parquet"
-    images = mnist_digits.images
-    dataset.write_non_digits(
-        [("train", "signs", images[:2]), ("test", "signs", images[2:5]), ("train", "noise", images[5:5])], path
-    )
-    train, test = (dataset.read_non_digits(split, path) for split in ("train", "test"))
-    assert np.array_equal(train.images, images[:2])
-    assert np.array_equal(test.images, images[2:5])
-    assert (train.kinds.tolist(), test.kinds.tolist()) == (["signs"] * 2, ["signs"] * 3)
-    read, groups = pq.ParquetFile.read_row_group, []
-    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda file, group: groups.append(group) or read(file, group))
-    dataset.read_non_digits("test", path)
-    assert 0 not in groups and 1 in groups  # the other split's row groups stay on the disk
-
-
-def test_a_file_without_pictures_is_read_and_a_missing_one_is_named(workspace, capsys):
-    assert errors.exit_status(lambda: dataset.read_non_digits("train")) == 1
-    words = "data/interim/non_digits.parquet does not exist; if a stage writes it, `dvc checkout` restores it"
-    assert words in capsys.readouterr().err
-    dataset.write_non_digits([])
-    images, kinds = dataset.read_non_digits("train")
-    assert (images.shape, kinds.shape) == ((0, 28, 28), (0,))

@@ -7,7 +7,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from digits.data import dataset, stream
+from digits.data import processed_tables, stream, training_tables
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
 from tests.raw import RULE, block
@@ -31,7 +31,7 @@ def write_table(folder: Path, digits: Digits, rows_per_group: int) -> Path:
         Digits(*(column[i : i + rows_per_group] for column in digits))
         for i in range(0, len(digits.labels), rows_per_group)
     ]
-    dataset.write_processed((block("train", part) for part in parts), RULE, folder)
+    processed_tables.write_processed((block("train", part) for part in parts), RULE, folder)
     return folder / "train.parquet"
 
 
@@ -82,7 +82,7 @@ def test_shards_are_read_as_the_one_file_and_few_are_open(tmp_path):
 
 def test_of_what_is_no_digit_the_training_split_is_read(tmp_path):
     path, images = tmp_path / "non_digits.parquet", numbered(60).images
-    dataset.write_non_digits(
+    training_tables.write_non_digits(
         [("train", "lines", images[:20]), ("test", "lines", images[20:50]), ("train", "noise", images[50:])], path
     )
     chunks = stream.chunks([path], 1000)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digits import params, paths
-from digits.data import dataset
+from digits.data import dataset, training_tables
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.evaluation import model_card
 from digits.evaluation.certificate import Certificate
@@ -24,8 +24,8 @@ def evaluated(workspace, constant_model) -> dict:
     paths.ONNX.parent.mkdir()
     paths.ONNX.write_bytes(constant_model(3).read_bytes())
     write_processed_splits(train=[0] * 9, validation=[1] * 5, test=[2] * 7)
-    dataset.write_non_digits([("train", "signs", np.zeros((4, 28, 28), np.uint8))])
-    dataset.write_page_cuts([Digits(np.zeros((5, 28, 28), np.uint8), np.array([1, 7, 7, NO_DIGIT, NO_DIGIT]))])
+    training_tables.write_non_digits([("train", "signs", np.zeros((4, 28, 28), np.uint8))])
+    training_tables.write_page_cuts([Digits(np.zeros((5, 28, 28), np.uint8), np.array([1, 7, 7, NO_DIGIT, NO_DIGIT]))])
     return read_json(ROOT / paths.EVALUATION)
 
 

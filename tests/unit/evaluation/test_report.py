@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from digits import paths
-from digits.data.dataset import Digits, NonDigits
+from digits.data.dataset import Digits
+from digits.data.training_tables import NonDigits
 from digits.evaluation import corruptions, report, slices, summary
 from digits.evaluation.certificate import Certificate
 from digits.evaluation.result import Evaluation

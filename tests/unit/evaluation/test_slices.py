@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import mnist
 from digits import paths
-from digits.data import conversion, dataset, statistics
+from digits.data import conversion, dataset, processed_tables, raw_tables, statistics
 from digits.errors import UserError
 from digits.evaluation import slices
 from pipeline import preprocess
@@ -104,12 +104,13 @@ def test_the_outer_groups_have_a_tenth_of_mnist(full_mnist, name):
 
 def test_a_processed_digit_has_the_statistics_of_its_own_picture(workspace, mnist_digits):
     raw(mnist_digits)
-    table = pd.concat([statistics.row_group_statistics(group) for group in dataset.row_groups()], ignore_index=True)
+    table = pd.concat([statistics.row_group_statistics(group) for group in raw_tables.row_groups()], ignore_index=True)
     quarantine = pd.DataFrame({"split": ["test", "train", "test"], "row": [0, 2, 11]})
     paths.QUARANTINE.parent.mkdir(exist_ok=True)
     quarantine.to_csv(paths.QUARANTINE, index=False)
-    dataset.write_processed(preprocess.canonical_digits(conversion.select(dataset.row_groups(), quarantine)), {})
-    test = dataset.read_processed("test")
+    selections = conversion.select(raw_tables.row_groups(), quarantine)
+    processed_tables.write_processed(preprocess.canonical_digits(selections), {})
+    test = processed_tables.read_processed("test")
     rows = slices.of_processed(table[::-1], quarantine, "test", test.labels)
     assert len(rows) == dataset.count_rows(paths.RAW / "test.parquet") - 2
     assert rows["thumbnail"].tolist() == [one.tobytes() for one in statistics.compute_thumbnails(test.images)]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from digits.data.dataset import Digits, NonDigits
+from digits.data.dataset import Digits
+from digits.data.training_tables import NonDigits
 from digits.evaluation import corruptions, message, summary
 from digits.evaluation.certificate import Certificate
 from digits.evaluation.choice import Choice

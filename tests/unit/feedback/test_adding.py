@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digits import paths
-from digits.data import dataset, pictures
+from digits.data import pictures, raw_tables
 from digits.errors import UserError
 from digits.feedback import adding, provenance
 from digits.feedback.items import ADDED, LABELLED
@@ -124,7 +124,7 @@ def test_what_another_source_has_counts_and_what_was_ingested_from_the_folder_do
         raw.example("train", noise(0), "mnist_5k.csv.gz/0001.png", 2),
         raw.example("test", noise(1), "data/external/4/removed.png", 4, source="folder"),
     ]
-    dataset.write_raw(rows, raw.RULE)
+    raw_tables.write_raw(rows, raw.RULE)
     found = adding.add(queue)
     assert [item.sha256 for item in found.added] == [sha256(1)]
     (message,) = found.errors

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from digits import paths
-from digits.data import dataset, pictures
+from digits.data import pictures, raw_tables
 from digits.evaluation import labels
 from digits.evaluation.labels import LabelIssues
 from digits.labels import issues, search
@@ -31,7 +31,7 @@ def test_a_picture_that_is_there_twice_is_listed_once_and_other_decided_rows_are
     """Of four digits, the third and the first are the same picture; its row, and one of another list, are decided."""
     encoded = [pictures.encode_png(mnist_digits.images[n]) for n in (0, 1, 0, 2)]
     examples = [example("train", data, f"{n}.png", 3) for n, data in enumerate(encoded)]
-    dataset.write_raw(examples, RULE)
+    raw_tables.write_raw(examples, RULE)
     hashes = np.array([one.sha256.hex() for one in examples])
     places = {digest: ("train", row) for row, digest in enumerate(hashes.tolist())}
     decided = [issue(0, decision="keep"), issue(1, sha256=hashes[0], decision="8")]

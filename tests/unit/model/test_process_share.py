@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digits.data import dataset
+from digits.data import training_tables
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.model.process_share import ProcessShare
 from digits.params import load
@@ -24,8 +24,8 @@ def tables(request, tmp_path):
     train = write_table(tmp_path / "processed", parts[0], 20)
     others, cuts = tmp_path / "non_digits.parquet", tmp_path / "page_cuts.parquet"
     unseen = np.zeros((4, 28, 28), np.uint8)
-    dataset.write_non_digits([("test", "letter", unseen), ("train", "letter", parts[1].images)], others)
-    dataset.write_page_cuts([parts[2]], cuts)
+    training_tables.write_non_digits([("test", "letter", unseen), ("train", "letter", parts[1].images)], others)
+    training_tables.write_page_cuts([parts[2]], cuts)
     labels = digits.labels.copy()
     labels[50:80] = NO_DIGIT
     return [train, others, cuts], Digits(digits.images, labels)

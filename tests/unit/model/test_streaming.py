@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digits import paths
-from digits.data import dataset
+from digits.data import training_tables
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
 from digits.model import streaming, training_data
@@ -29,8 +29,8 @@ def tables(tmp_path):
     """Three tables with the pictures 0 to 999, 1,000 to 1,049, which are no digits, and 1,050 to 1,109."""
     table = write_table(tmp_path, numbered(1000), 30)
     others, cuts = tmp_path / "non_digits.parquet", tmp_path / "page_cuts.parquet"
-    dataset.write_non_digits([("train", "noise", numbered(50, first=1000).images)], others)
-    dataset.write_page_cuts([numbered(30, first=1050), numbered(30, first=1080)], cuts)
+    training_tables.write_non_digits([("train", "noise", numbered(50, first=1000).images)], others)
+    training_tables.write_page_cuts([numbered(30, first=1050), numbered(30, first=1080)], cuts)
     return [table, others, cuts]
 
 
@@ -111,15 +111,15 @@ def test_the_key_is_that_of_the_files_and_the_buffer(tables):
     streams = [streaming.Stream(tables, params) for params in ample]
     assert len({stream.key() for stream in streams}) == 1
     assert drawn(streams[0]) == drawn(streams[1]) == drawn(streams[2])
-    dataset.write_page_cuts([numbered(30, first=1050), numbered(30, first=1081)], tables[2])
+    training_tables.write_page_cuts([numbered(30, first=1050), numbered(30, first=1081)], tables[2])
     assert streaming.Stream(tables, PARAMS).key() != key
 
 
 def test_the_pipelines_data_is_streamed_where_memory_does_not_hold_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_table(paths.PROCESSED, numbered(500), 30)
-    dataset.write_non_digits([("train", "noise", numbered(50).images), ("test", "noise", numbered(50).images)])
-    dataset.write_page_cuts([numbered(30)])
+    training_tables.write_non_digits([("train", "noise", numbered(50).images), ("test", "noise", numbered(50).images)])
+    training_tables.write_page_cuts([numbered(30)])
     rows = 500 + 100 + 30 + 0  # of all files; the validation split has none
     memory = rows * training_data.BYTES_IN_MEMORY / 2**20
     train, validation = streaming.load(PARAMS.model_copy(update={"max_memory_mib": memory}))

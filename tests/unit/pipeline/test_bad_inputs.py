@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from digits.data import dataset, labelled_folders, pictures
+from digits.data import labelled_folders, pictures, raw_tables
 from digits.errors import UserError
 from digits.paths import EXTERNAL, RAW, REFERENCE_PROFILE
 from pipeline import ingest, validate
@@ -59,7 +59,7 @@ def own_pictures() -> list[tuple[str, bytes, int]]:
 
 
 def ingested() -> list[tuple[str, bytes, int]]:
-    return sorted((one.path, one.data, one.label) for split in dataset.raw_splits() for one in read_raw(split))
+    return sorted((one.path, one.data, one.label) for split in raw_tables.raw_splits() for one in read_raw(split))
 
 
 @contextmanager

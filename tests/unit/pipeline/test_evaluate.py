@@ -12,7 +12,7 @@ import pytest
 from scipy.special import softmax
 
 from digits import params, paths
-from digits.data import dataset, non_digits
+from digits.data import non_digits, processed_tables
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
 from digits.evaluation import corruptions, parts
@@ -173,7 +173,7 @@ def test_the_same_inputs_give_the_same_bytes(evaluated, monkeypatch):
 def test_the_labels_of_a_part_change_its_own_choice_alone(project, digits, signs):
     plain, certificate = choose(digits, signs)
     model = paths.ONNX.read_bytes()
-    rows = parts.divide(dataset.read_picture_hashes("validation"))
+    rows = parts.divide(processed_tables.read_picture_hashes("validation"))
     assert np.sum(list(rows.values()), axis=0).tolist() == [1] * 1000
 
     def changed(part: str) -> tuple[Acceptance, Certificate]:

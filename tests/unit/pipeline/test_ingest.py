@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from digits import paths
-from digits.data import dataset, pictures, sources, splits
+from digits.data import dataset, pictures, raw_tables, sources, splits
 from digits.data.sources import SourcePicture
 from digits.data.statistics import row_group_statistics
 from digits.errors import UserError
@@ -96,7 +96,7 @@ def test_the_order_of_the_source_and_the_row_groups_size_do_not_matter(external,
 
 def test_near_duplicates_share_a_split_and_never_fail_their_own_check(external):
     ingest.main()
-    table = pd.concat(map(row_group_statistics, dataset.row_groups()), ignore_index=True).assign(name="x")
+    table = pd.concat(map(row_group_statistics, raw_tables.row_groups()), ignore_index=True).assign(name="x")
     assert also_in_split(table).isna().all()
     assert near_duplicate_of(table, load().ingest.near_duplicate_distance).isna().all()
     apart = table.assign(split=np.array(dataset.SPLITS)[np.arange(len(table)) % 3])

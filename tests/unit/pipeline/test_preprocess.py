@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from digits import paths
-from digits.data import dataset, non_digits, pictures
+from digits.data import dataset, non_digits, pictures, processed_tables, training_tables
 from digits.data.canonical import canonical
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
@@ -26,7 +26,7 @@ def validated(*quarantined: tuple[str, int], success: bool = True) -> None:
 
 
 def sizes() -> dict[str, int]:
-    return {split: len(dataset.read_processed(split).labels) for split in ("train", "validation", "test")}
+    return {split: len(processed_tables.read_processed(split).labels) for split in ("train", "validation", "test")}
 
 
 def shown(image: np.ndarray, *, at: int = 18) -> bytes:
@@ -39,13 +39,13 @@ def test_preprocess_writes_the_canonical_digits(workspace, mnist_digits):
     validated()
     preprocess.main()
     assert sizes() == SIZES
-    test = dataset.read_processed("test")
+    test = processed_tables.read_processed("test")
     # Parity: the stage converts each picture as the one function does.
     for example, image, label in zip(read_raw("test"), test.images, test.labels, strict=True):
         assert np.array_equal(image, canonical(pictures.decode(example.data).pixels[None])[0])
         assert label == example.label
     assert np.array_equal(test.images[0], mnist_digits.images[0])
-    assert np.bincount(dataset.read_processed("validation").labels).tolist() == [2] * 10
+    assert np.bincount(processed_tables.read_processed("validation").labels).tolist() == [2] * 10
     assert Path("reports/figures/samples.png").is_file()
 
 
@@ -55,7 +55,8 @@ def test_the_network_learns_from_as_many_pictures_of_no_digit_as_asked_for(works
     validated()
     set_params("preprocess", non_digits=share)
     preprocess.main()
-    digits, cuts, all_of_it = dataset.read_processed("train"), dataset.read_page_cuts(), dataset.read_training()
+    digits = processed_tables.read_processed("train")
+    cuts, all_of_it = training_tables.read_page_cuts(), training_tables.read_training()
     assert np.array_equal(all_of_it.images[: SIZES["train"]], digits.images)
     assert np.array_equal(all_of_it.labels[: SIZES["train"]], digits.labels)
     both = Digits(*(column[: len(column) - len(cuts.labels)] for column in all_of_it))
@@ -67,7 +68,7 @@ def test_the_network_learns_from_as_many_pictures_of_no_digit_as_asked_for(works
         0.9 * share * SIZES["train"] <= len(others) <= share * SIZES["train"]
     )  # some are drawn as a bar, and left out
     assert both.images[SIZES["train"] :].any(axis=(1, 2)).all()
-    test = dataset.read_non_digits("test")
+    test = training_tables.read_non_digits("test")
     assert set(test.kinds) == set(non_digits.KINDS)
     assert len(test.images) <= 10 * len(non_digits.KINDS)
     assert paths.NON_DIGIT_SAMPLES.stat().st_size > 1000
@@ -79,7 +80,7 @@ def test_as_many_digits_and_others_are_cut_from_pages_as_asked_for(workspace, mn
     validated()
     set_params("preprocess", page_digits=share, page_non_digits=share / 2)
     preprocess.main()
-    cuts = dataset.read_page_cuts()
+    cuts = training_tables.read_page_cuts()
     is_digit = cuts.labels != NO_DIGIT
     assert (0 < is_digit.sum() <= training_cuts.PAGE_CUTS) if share else not len(cuts.labels)
     assert (~is_digit).sum() <= training_cuts.PAGE_CUTS / 2
@@ -96,10 +97,10 @@ def test_pictures_of_different_sizes_keep_their_order(workspace, mnist_digits, m
     for split in dataset.SPLITS:
         raw_split = list(read_raw(split))
         expected = [(example.label, pictures.decode_canonical(example.data).tobytes()) for example in raw_split]
-        images, labels = dataset.read_processed(split)
+        images, labels = processed_tables.read_processed(split)
         assert [(int(label), image.tobytes()) for image, label in zip(images, labels, strict=True)] == expected
         hashes = [example.sha256.hex().encode() for example in raw_split]
-        assert dataset.read_picture_hashes(split).tolist() == hashes
+        assert processed_tables.read_picture_hashes(split).tolist() == hashes
     assert dataset.split_rule() == dataset.split_rule(paths.RAW) == RULE
 
 
@@ -109,10 +110,10 @@ def test_quarantined_rows_are_left_out_even_where_they_cant_be_decoded(workspace
     preprocess.main()
     assert sizes() == {"train": 139, "validation": 20, "test": 38}
     raw_test = list(read_raw("test"))[1:39]
-    test = dataset.read_processed("test")
+    test = processed_tables.read_processed("test")
     assert test.labels.tolist() == [example.label for example in raw_test]
     assert [image.tobytes() for image in test.images] == [pictures.decode(e.data).pixels.tobytes() for e in raw_test]
-    assert np.bincount(dataset.read_processed("train").labels).tolist() == [13] + [14] * 9
+    assert np.bincount(processed_tables.read_processed("train").labels).tolist() == [13] + [14] * 9
 
 
 def test_a_whole_row_group_may_be_quarantined(workspace, mnist_digits, monkeypatch):

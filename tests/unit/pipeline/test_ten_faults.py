@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 
 from digits import paths
-from digits.data import dataset, pictures
+from digits.data import dataset, pictures, raw_tables
 from digits.errors import UserError
 from pipeline import ingest, preprocess, validate
 from tests.raw import RULE, raw, read_raw, set_params
@@ -95,7 +95,7 @@ def test_rows_that_are_bad_only_without_the_first_bad_ones_are_quarantined_too(w
     for row in range(0, 105, 5):
         negative = pictures.encode_png(255 - pictures.decode(examples[row].data).pixels)
         examples[row] = examples[row]._replace(data=negative, label=11 if row < 15 else examples[row].label)
-    dataset.write_raw(examples, RULE)
+    raw_tables.write_raw(examples, RULE)
     validate.main()
     reasons = pd.read_csv(paths.QUARANTINE)["reasons"]
     assert reasons.str.startswith("label: ").sum() == 3

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from digits import paths
-from digits.data import dataset
+from digits.data import processed_tables, training_tables
 from digits.data.dataset import Digits
 from digits.data.non_digits import Order, draw_canonical
 from digits.errors import UserError
@@ -31,7 +31,7 @@ def test_what_is_no_digit_gets_a_higher_score_than_digits(workspace, mnist_digit
     training, other = (Digits(*(values[start::10] for values in mnist_digits)) for start in (0, 1))
     seen, unseen = (draw_canonical(Order("scribbles", "train", 60, (0, seed), training.images)) for seed in (0, 1))
     write_evaluable({"train": training, "validation": Digits(*(values[::5] for values in other))}, seen)
-    dataset.write_non_digits([("train", "scribbles", seen)])
+    training_tables.write_non_digits([("train", "scribbles", seen)])
     small = {"convolutions": [[8, 5, 2], [16, 3, 2]], "epochs": 6, "batch_size": 50}
     set_params("train", **small)
     printed = subprocess.check_output(
@@ -48,9 +48,9 @@ def test_data_for_which_memory_is_too_small_is_streamed(workspace, mnist_digits)
     training, other = (Digits(*(values[start::step] for values in mnist_digits)) for start, step in ((0, 8), (1, 50)))
     parts = [Digits(*(values[first : first + 25] for values in training)) for first in range(0, 625, 25)]
     blocks = [*(block("train", part) for part in parts * 4), block("validation", other)]
-    dataset.write_processed(blocks, RULE)
-    dataset.write_non_digits([("train", "scribbles", training.images[:50] // 2)])
-    dataset.write_page_cuts([parts[0]])
+    processed_tables.write_processed(blocks, RULE)
+    training_tables.write_non_digits([("train", "scribbles", training.images[:50] // 2)])
+    training_tables.write_page_cuts([parts[0]])
     from digits.model.streaming import BATCHES_AHEAD, BYTES_IN_BATCH, BYTES_IN_BUFFER, READING_BYTES
 
     memory = (READING_BYTES + BATCHES_AHEAD * 50 * BYTES_IN_BATCH + 450 * BYTES_IN_BUFFER) / 2**20

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from digits import paths
-from digits.data import dataset, pictures
+from digits.data import pictures, processed_tables
 from digits.data.statistics import COLUMNS
 from digits.errors import UserError
 from pipeline import preprocess, validate
@@ -141,10 +141,10 @@ def test_bad_rows_are_quarantined_and_the_others_are_used(workspace, mnist_digit
         for example in read_raw(split)
         if example.path not in {path for _, path, _ in BAD}
     ]
-    prepared = [dataset.read_processed(split) for split in ("train", "validation")]
+    prepared = [processed_tables.read_processed(split) for split in ("train", "validation")]
     found = sorted(image.tobytes() for digits in prepared for image in digits.images)
     assert found == sorted(pictures.decode(example.data).pixels.tobytes() for example in kept)
-    assert len(dataset.read_processed("test").labels) == 40
+    assert len(processed_tables.read_processed("test").labels) == 40
 
 
 def test_more_bad_rows_than_allowed_quarantine_none(workspace, mnist_digits, capsys):

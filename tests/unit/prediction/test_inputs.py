@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from digits.data import dataset, pictures, shards
+from digits.data import pictures, processed_tables, shards
 from digits.data.dataset import Digits
 from digits.errors import UserError
 from digits.prediction import inputs
@@ -98,7 +98,7 @@ def test_a_struct_without_bytes_has_no_picture(folder):
 
 def test_processed_digits_are_taken_as_they_are(workspace, mnist_digits):
     images = mnist_digits.images[:70]
-    dataset.write_processed([block("test", Digits(images, mnist_digits.labels[:70]))], RULE)
+    processed_tables.write_processed([block("test", Digits(images, mnist_digits.labels[:70]))], RULE)
     listing = Listing(["data/processed/test.parquet"])
     assert (listing.count, listing.workload) == (70, 70)
     assert np.array_equal([picture.content for picture in listing], images)

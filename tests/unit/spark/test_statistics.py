@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from digits import paths
-from digits.data import dataset, pictures, shards
-from digits.data.dataset import Example
+from digits.data import dataset, pictures, raw_tables, shards
+from digits.data.raw_tables import Example
 from digits.data.statistics import add_names, row_group_statistics, stored
 from digits.errors import UserError
 from digits.spark.statistics import write
@@ -21,20 +21,20 @@ def write_raw(encoded: list[bytes], shard_rows: int, group_rows: int = 4) -> Non
         for split, chosen in (("train", encoded[len(encoded) // 4 :]), ("test", encoded[: len(encoded) // 4]))
     }
     paths.RAW.mkdir(parents=True, exist_ok=True)
-    schema = dataset.encode_rule(dataset.RAW_SCHEMA, RULE)
+    schema = dataset.encode_rule(raw_tables.RAW_SCHEMA, RULE)
     for split, rows in examples.items():
         destination = shards.Destination(paths.RAW / f"{split}.parquet")
         starts = range(0, len(rows), shard_rows)
         written = []
         for number, start in enumerate(starts):
             shard = rows[start : start + shard_rows]
-            tables = (dataset._raw_table(shard[at : at + group_rows]) for at in range(0, len(shard), group_rows))
+            tables = (raw_tables.raw_table(shard[at : at + group_rows]) for at in range(0, len(shard), group_rows))
             written.append(shards.write(destination, number, schema, tables))
         shards.finish(destination, written, schema)
 
 
 def on_pandas() -> pd.DataFrame:
-    return add_names(pd.concat(map(row_group_statistics, dataset.row_groups()), ignore_index=True))
+    return add_names(pd.concat(map(row_group_statistics, raw_tables.row_groups()), ignore_index=True))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_the_shards_have_the_rows_and_types_of_the_file(
     expected = stored(table, RULE)
     assert shards.read(paths.STATISTICS).equals(expected)
     assert shards.schema(paths.STATISTICS).equals(expected.schema, check_metadata=True)
-    assert len(shards.files(paths.STATISTICS)) == len({group.file for group in dataset.row_groups()})
+    assert len(shards.files(paths.STATISTICS)) == len({group.file for group in raw_tables.row_groups()})
     order = found["split"].map(dataset.SPLITS.index)
     found = found.assign(order=order).sort_values(["order", "row"], ignore_index=True)[list(table)]
     assert [bytes(one) for one in found["thumbnail"].dropna()] == table["thumbnail"].dropna().tolist()
@@ -74,7 +74,7 @@ def test_the_shards_have_the_rows_and_types_of_the_file(
 
 def test_no_pictures_give_an_empty_table(spark, spark_params, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    dataset.write_raw([], RULE)
+    raw_tables.write_raw([], RULE)
     with write(spark, spark_params, RULE) as rows:
         assert rows.count() == 0
     assert shards.count_rows(paths.STATISTICS) == 0

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from digits import params, paths
-from digits.data import dataset
+from digits.data import dataset, processed_tables
 from digits.data.dataset import Digits
 from digits.files import write_json
 from digits.tracking import record
@@ -18,7 +18,7 @@ def project(store, mnist_digits) -> params.Params:
     """The parameters of a workspace with a store and 20 prepared digits a split."""
     images, labels = mnist_digits.images[::250], mnist_digits.labels[::250]
     loaded = params.load()
-    dataset.write_processed([block(split, Digits(images, labels)) for split in dataset.SPLITS], RULE)
+    processed_tables.write_processed([block(split, Digits(images, labels)) for split in dataset.SPLITS], RULE)
     store.connect()
     return loaded
 
@@ -45,7 +45,7 @@ def trained_project(project, constant_model) -> params.Params:
     scores = {"accuracy": 0.1, "log_loss": 2.0}
     calibrated = {"ece": 0.01, "coverage": 0.95, "worst_slice": {"accuracy": 0.1}}
     by_source = {"sources": {"mnist-5k": {"pictures": 20, **scores}}}
-    pd.DataFrame({"label": dataset.read_processed("test").labels, "predicted": 3}).to_csv(
+    pd.DataFrame({"label": processed_tables.read_processed("test").labels, "predicted": 3}).to_csv(
         paths.PREDICTIONS, index=False
     )
     evaluation = {

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from digits.data import dataset
+from digits.data import processed_tables
 from digits.tracking import live, run_locks, runs, tags
 from tests.imports import ROOT
 from tests.tracking_store import logged_run, runs_of
@@ -45,7 +45,7 @@ def test_a_run_has_parameters_metrics_tags_and_datasets(project, client):
     assert (found.data.tags["trial"], found.data.tags["sources"]) == ("3", "mnist-5k")
     assert {one.dataset.name for one in found.inputs.dataset_inputs} == {"train", "validation"}
     for one in found.inputs.dataset_inputs:
-        digits = dataset.read_processed(one.dataset.name)
+        digits = processed_tables.read_processed(one.dataset.name)
         assert json.loads(one.dataset.profile)["features_shape"] == list(digits.images.shape)
         assert json.loads(one.dataset.profile)["features_nbytes"] == digits.images.nbytes
         assert json.loads(one.dataset.profile)["targets_nbytes"] == digits.labels.nbytes

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from digits.data import dataset
+from digits.data import dataset, processed_tables
 from digits.evaluation.comparison import Difference
 from digits.files import digest
 from digits.params import Register
@@ -127,7 +127,8 @@ def test_better_on_validation_but_worse_on_test_is_refused(versions):
 def test_a_champion_is_not_compared_on_what_it_was_trained_on(store, constant_model):
     """Else it could never be beaten: by its own training digits it is the better one, by the others it is not."""
     splits([1, 1, 1, 2, 2], [1, 1, 2, 2], predicted=2)
-    learned = np.concatenate([dataset.read_picture_hashes("validation")[:3], dataset.read_picture_hashes("test")[:2]])
+    read = processed_tables.read_picture_hashes
+    learned = np.concatenate([read("validation")[:3], read("test")[:2]])
     registry.set_alias(registry.CHAMPION, registered_version(constant_model(1), learned=learned))
     candidate = registered_version(constant_model(2), learned=NOTHING)
     number, reason = champion_after(candidate)
@@ -148,7 +149,7 @@ def test_a_champion_is_not_compared_on_what_it_was_trained_on(store, constant_mo
 )
 def test_where_too_few_digits_are_left_the_floor_alone_decides(store, constant_model, learned_of, words):
     splits([1, 1, 1, 1], [1, 1, 1, 1], predicted=2)
-    learned = dataset.read_picture_hashes(learned_of)[:3]
+    learned = processed_tables.read_picture_hashes(learned_of)[:3]
     registry.set_alias(registry.CHAMPION, registered_version(constant_model(1), learned=learned))
     number, reason = champion_after(registered_version(constant_model(2), learned=NOTHING))
     assert number == "2"
@@ -175,7 +176,7 @@ def test_a_lost_list_of_pictures_is_read_from_dvcs_cache_or_is_unknown(versions,
         case "removed":
             path.unlink()
         case "altered":
-            learned_pictures.write(dataset.read_picture_hashes("test"), path.parent)
+            learned_pictures.write(processed_tables.read_picture_hashes("test"), path.parent)
         case "not Parquet":
             path.write_bytes(b"text")
     assert learned_pictures.of_version(version) is None
@@ -228,7 +229,7 @@ def test_a_candidate_that_is_worse_on_one_source_is_refused(versions):
 def test_a_source_with_too_few_digits_that_the_champion_has_not_seen_is_left_out(store, constant_model):
     test, sources = [2] * 6 + [1] * 7, ["mnist"] * 6 + ["folder"] * 7
     splits([1, 2, 2], test, predicted=2, sources=sources)
-    learned = dataset.read_picture_hashes("test")[8:]  # all but two of the folder's
+    learned = processed_tables.read_picture_hashes("test")[8:]  # all but two of the folder's
     registry.set_alias(registry.CHAMPION, registered_version(constant_model(1), learned=learned))
     number, reason = champion_after(
         registered_version(constant_model(2), learned=NOTHING), params=PARAMS.model_copy(update={"min_compared": 3})
@@ -252,7 +253,7 @@ def champion(store, constant_model, workspace):
         of = labels or {"mnist": 1, "folder": 3}
         names = [name for name in sources for _ in range(6)]
         splits([1], [of[name] for name in names], sources=names)
-        learned = np.concatenate([dataset.read_picture_hashes("train"), dataset.read_picture_hashes("validation")])
+        learned = np.concatenate([processed_tables.read_picture_hashes(split) for split in ("train", "validation")])
         path = PROCESSED / "test.parquet"
         md5 = digest(path, "md5")
         if cached:
@@ -346,7 +347,7 @@ def test_without_its_test_digits_a_source_is_not_lacking_where_todays_data_hold_
     """As of mnist-5k, whose pictures are in mnist."""
     splits([2, 2], [2] * 6, predicted=2, sources="mnist")
     given = {tags.SOURCES: "mnist-5k", tags.TEST_SPLIT: "0" * 32}
-    learned = dataset.read_picture_hashes("train")
+    learned = processed_tables.read_picture_hashes("train")
     registry.set_alias(registry.CHAMPION, registered_version(constant_model(1), learned=learned, **given))
     assert champion_after(registered_version(constant_model(2), learned=NOTHING))[0] == "2"
 

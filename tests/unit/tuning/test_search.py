@@ -5,7 +5,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from digits.data import dataset
+from digits.data import dataset, processed_tables
 from digits.errors import UserError
 from digits.params import Range, load
 from digits.tuning import search, study
@@ -18,7 +18,7 @@ RATE = "train.learning_rate"
 def params(store):
     """The parameters of a workspace that has a tracking store and prepared data."""
     digits = dataset.Digits(np.zeros((20, 28, 28), np.uint8), np.arange(20) % 10)
-    dataset.write_processed([block("train", digits), block("validation", digits)], RULE)
+    processed_tables.write_processed([block("train", digits), block("validation", digits)], RULE)
     params = load()
     return params.model_copy(
         update={"tune": params.tune.model_copy(update={"ranges": {"learning_rate": Range(low=0.001, high=0.1)}})}
@@ -84,14 +84,14 @@ def test_processes_and_a_bound_of_memory_are_no_settings_of_a_search(params):
 def test_other_data_are_refused_once_a_trial_has_ended(params):
     found = create(params)
     digits = dataset.Digits(np.ones((20, 28, 28), np.uint8), np.arange(20) % 10)
-    dataset.write_processed([block("train", digits), block("validation", digits)], RULE)
+    processed_tables.write_processed([block("train", digits), block("validation", digits)], RULE)
     found = create(params)  # nothing has ended, so there is nothing to compare with
     trial = found.study.ask()
     trial.suggest_float(RATE, 0.001, 0.1)
     found.study.tell(trial, 0.5)
     create(params)
     reversed_labels = digits._replace(labels=digits.labels[::-1].copy())
-    dataset.write_processed([block("train", digits), block("validation", reversed_labels)], RULE)
+    processed_tables.write_processed([block("train", digits), block("validation", reversed_labels)], RULE)
     with pytest.raises(
         UserError, match=r"started with another data/processed/validation.parquet: choose another --name"
     ):

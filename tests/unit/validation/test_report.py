@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from digits.data import dataset, pictures
+from digits.data import pictures, raw_tables
 from digits.data.statistics import row_group_statistics
 from digits.validation import drift, report
 from digits.validation.drift import PROFILE_COLUMNS
@@ -54,8 +54,8 @@ def table(workspace, mnist_digits) -> pd.DataFrame:
     ]
     examples[20] = examples[20]._replace(path=EVIL)
     examples[21] = examples[21]._replace(data=b"seven")
-    dataset.write_raw(examples, RULE)
-    return pd.concat(map(row_group_statistics, dataset.row_groups()), ignore_index=True)
+    raw_tables.write_raw(examples, RULE)
+    return pd.concat(map(row_group_statistics, raw_tables.row_groups()), ignore_index=True)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_the_pictures_that_fail_are_named_and_shown(write, table, severity, verd
     page = write([result("ink"), result("border_changes", severity, rows)])
     assert f"<strong>{verdict}</strong>" in page
     (shown,) = figures(page)
-    example = dataset.read_rows(Path("data/raw/train.parquet"), "train", {table["row"][row]})[table["row"][row]]
+    example = raw_tables.read_rows(Path("data/raw/train.parquet"), "train", {table["row"][row]})[table["row"][row]]
     assert f"<b>train row {table['row'][row]}, label 6</b><br>40.png<br>border_changes 0.7" in shown
     (png,) = re.findall(r'src="data:image/png;base64,([^"]+)"', shown)
     assert np.array_equal(pictures.decode(b64decode(png)).pixels, pictures.decode(example.data).pixels)
