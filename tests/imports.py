@@ -22,14 +22,14 @@ def imported_modules(path: Path) -> set[str]:
 def project_files(path: Path, without: Collection[str] = ()) -> set[str]:
     """The file itself and all project files that it imports, directly or not, as paths from the root.
 
-    An `__init__.py` with only a docstring is left out, and so are the files in `without` and those that only they
+    An `__init__.py` with only a docstring is left out, and so are the files and folders in `without` and what only they
     import.
     """
     seen: set[str] = set()
     waiting = [path.relative_to(ROOT).as_posix()]
     while waiting:
         file = waiting.pop()
-        if file not in seen and file not in without:
+        if file not in seen and not any(Path(file).is_relative_to(one) for one in without):
             seen.add(file)
             waiting += [found for name in imported_modules(ROOT / file) for found in _files_of(name)]
     return seen

@@ -39,7 +39,7 @@ OWNERS = {
     "pyspark": "digits/spark/",
     "requests": ("digits/data/download.py", "digits/tracking/"),
     "psutil": "digits/cli/ports.py",
-    "pydantic": ("digits/params.py", "digits/serving/"),
+    "pydantic": ("digits/params/", "digits/serving/"),
     **dict.fromkeys(
         ("fastapi", "starlette", "uvicorn", "multipart", "opentelemetry", "prometheus_client"), "digits/serving/"
     ),
@@ -61,11 +61,11 @@ OWNERS = {
     "click": "digits/cli/",
 }
 
-# Modules that no stage has to list as a dependency.
+# Modules and packages that no stage has to list as a dependency.
 EXEMPT = {
     "pipeline/__init__.py": "it imports digits, before a stage imports anything",
     "digits/paths.py": "dvc.yaml's outs and deps name the same paths",
-    "digits/params.py": "dvc.yaml's params have the values: a new key of one stage reruns no other",
+    "digits/params": "dvc.yaml's params have the values: a new key of one stage reruns no other",
     "digits/tracking/live.py": "it logs a training, and cannot change an output",
 }
 TEMPLATES = list(ROOT.glob("digits/visualization/templates/*"))
