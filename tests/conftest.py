@@ -33,9 +33,10 @@ FIRST = [
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of whole systems are the slow tier; the longest files come first."""
+    """The tests of whole systems, and those that start Spark, are the slow tier; the longest files come first."""
     for item in items:
-        if item.nodeid.startswith(SYSTEM) and item.path.name != ONE_PIPELINE:
+        in_session = item.nodeid.startswith(ON_SPARK) and "spark" in item.fixturenames
+        if in_session or (item.nodeid.startswith(SYSTEM) and item.path.name != ONE_PIPELINE):
             item.add_marker(pytest.mark.slow)
     items.sort(key=_rank)
 

@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 
 import pyarrow.parquet as pq
-import pytest
 
 from digits import paths
 from digits.data import pictures, shards
@@ -14,7 +13,6 @@ from tests.raw import BLANK, raw, set_engine, set_params
 FILES = [paths.PROFILE, paths.QUARANTINE, paths.VALIDATION, paths.VALIDATION_REPORT, paths.DATA_CARD]
 
 
-@pytest.mark.slow
 def test_the_files_and_the_text_are_those_of_pandas(workspace, mnist_digits, spark, monkeypatch, capsys):
     """Pictures are quarantined, and the findings are computed anew without them."""
 
