@@ -16,12 +16,18 @@ def at_revision(path: Path, revision: str | None, stage: str = "validate") -> It
     Each is closed when the next one is taken. Raises UserError where that revision has no such table, or neither the
     cache nor a remote has it.
     """
-    for file in dvc_files.files_at(path, revision):
+    files = dvc_files.files_at(path, revision)
+    for name in (shards.LIST, shards.LOCAL_LIST):
+        if path / name in files:
+            with dvc_files.opened(path / name, revision, stage) as opened:
+                listed = json.load(opened)
+            if name == shards.LIST:
+                yield from shards.addresses(listed)
+                return
+            files = [path / shard for shard in listed]
+    for file in files:
         with dvc_files.opened(file, revision, stage) as opened:
-            if file.name == shards.LIST:
-                yield from shards.addresses(json.load(opened))
-            else:
-                yield opened
+            yield opened
 
 
 def in_cache(path: Path, md5: str, locked: str | None = None) -> list[Source] | None:
@@ -34,7 +40,8 @@ def in_cache(path: Path, md5: str, locked: str | None = None) -> list[Source] | 
         return None
     if shards.LIST in found:
         return [*shards.addresses(read_json(found[shards.LIST]))]
-    return [*map(str, found.values())]
+    names = read_json(found[shards.LOCAL_LIST]) if shards.LOCAL_LIST in found else found
+    return [str(found[name]) for name in names] if found.keys() >= set(names) else None
 
 
 def is_unaltered(table: Iterable[Source]) -> bool:

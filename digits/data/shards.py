@@ -1,7 +1,8 @@
 """Tables in Parquet, as one file or as shards: files in a folder of the table's name, or in object storage.
 
-The rows of the shards, one shard after the other, are the rows of the table. Where the shards lie in object storage the
-folder has a list of them, and each name there contains the SHA-256 of its file, so that a list always means the same.
+The rows of the shards, one shard after the other, are the rows of the table. The folder has a list of them, so that a
+missing one is noticed. Of shards in object storage each name there contains the SHA-256 of its file, so that a list
+always means the same.
 """
 
 import errno
@@ -21,7 +22,8 @@ from digits.addresses import redact
 from digits.errors import UserError
 from digits.files import digest, read_json, remove, write_json
 
-LIST = "shards.json"
+LIST = "shards.json"  # of shards in object storage
+LOCAL_LIST = "files.json"  # of shards in the folder: the rows of each by its name, in the order of the table
 PATTERN = "part-*.parquet"
 PARTIAL = ".partial-"  # and a random name: several processes may write the same shard
 CREATE = "create the bucket, or correct spark.storage in params.yaml"
@@ -61,11 +63,23 @@ def destination(storage: str | None, folder: Path, path: Path) -> Destination:
 
 
 def files(path: Path) -> list[str]:
-    """The addresses of a table's files, in the order of its rows. Raises FileNotFoundError where there is none."""
+    """The addresses of a table's files, in the order of its rows.
+
+    Raises FileNotFoundError where there is none, UserError where one that is listed is missing.
+    """
     if path.is_file():
         return [str(path)]
     if (path / LIST).is_file():
         return addresses(read_json(path / LIST))
+    if (path / LOCAL_LIST).is_file():
+        names = read_json(path / LOCAL_LIST)
+        present = {file.name for file in path.iterdir()}
+        if missing := [name for name in names if name not in present]:
+            raise UserError(
+                f"{path / missing[0]} is missing, which {LOCAL_LIST} lists; `dvc checkout` restores what DVC keeps, or "
+                "`dvc repro` writes the table again"
+            )
+        return [str(path / name) for name in names]
     found = sorted(map(str, path.glob(PATTERN)), key=lambda name: (len(name), name))  # part-100000 after part-99999
     if not found:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
@@ -170,6 +184,8 @@ def finish(destination: Destination, written: Sequence[Shard], schema: pa.Schema
         write_json(
             destination.folder / LIST, {"storage": destination.storage, "shards": [one._asdict() for one in kept]}
         )
+    else:
+        write_json(destination.folder / LOCAL_LIST, {shard.name: shard.rows for shard in kept})
     return sum(shard.rows for shard in kept)
 
 

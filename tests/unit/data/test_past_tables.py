@@ -52,6 +52,16 @@ def test_a_table_is_read_at_a_revision(project, revision):
     assert shards.read(past_tables.at_revision(PATH, revision)) == TABLE
 
 
+def test_a_table_of_the_working_tree_without_one_of_its_shards_is_an_error(project):
+    missing, elsewhere = PATH / shards.part_name(1), Path("elsewhere")
+    missing.rename(elsewhere)
+    try:
+        with pytest.raises(UserError, match=rf"^{missing} is not in the working tree"):
+            shards.read(past_tables.at_revision(PATH, None))
+    finally:
+        elsewhere.rename(missing)
+
+
 def test_the_hash_of_a_table_is_that_of_dvc(project):
     locked = {revision: dvc_files.lock(revision)["check"]["deps"][0]["md5"] for revision in ("HEAD", "HEAD~1")}
     assert [md5.endswith(".dir") for md5 in locked.values()] == [True, False]

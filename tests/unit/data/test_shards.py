@@ -43,6 +43,15 @@ def test_a_table_that_does_not_exist_is_an_error(tmp_path):
             shards.files(tmp_path / name)
 
 
+def test_a_missing_shard_is_named_and_the_rest_is_no_shorter_table(tmp_path):
+    pq.write_table(TABLE, tmp_path / "table.parquet")
+    shard(tmp_path / "table.parquet", 4)
+    missing = tmp_path / "table.parquet" / shards.part_name(1)
+    missing.unlink()
+    with pytest.raises(UserError, match=rf"^{missing} is missing, which files.json lists; `dvc checkout` restores"):
+        shards.count_rows(tmp_path / "table.parquet")
+
+
 def test_a_damaged_shard_is_named(path):
     damaged = shards.files(path)[-1].removeprefix("file://")
     Path(damaged).write_bytes(Path(damaged).read_bytes()[:-5])
