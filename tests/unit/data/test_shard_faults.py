@@ -66,6 +66,25 @@ def test_a_table_in_a_bucket_is_read_through_its_list(server, tmp_path):
     assert shards.read(tmp_path / "table.parquet").equals(TABLE)
 
 
+def test_reading_a_part_of_a_shard_in_a_bucket_does_not_download_the_shard(server, tmp_path, monkeypatch):
+    from s3fs.core import S3File
+
+    random = np.random.default_rng(0)
+    table = pa.table({"image": [random.bytes(8000) for _ in range(500)], "label": range(500)})
+    place = Destination(tmp_path / "table.parquet", f"s3://{BUCKET}/parts")
+    tables = (table.slice(first, 50) for first in range(0, 500, 50))
+    shards.finish(place, [shards.write(place, 0, table.schema, tables)], table.schema)
+    sizes, fetch = [], S3File._fetch_range
+    monkeypatch.setattr(S3File, "_fetch_range", lambda *args: sizes.append(args[2] - args[1]) or fetch(*args))
+    assert shards.read(place.folder, ["label"]).equals(table.select(["label"]))
+    assert sum(sizes) < 100_000  # of 4 MB
+    sizes.clear()
+    with shards.opened(shards.files(place.folder)[0]) as file:
+        assert file.read_row_group(0).equals(table.slice(0, 50))
+    assert sum(sizes) < 500_000
+    assert len(sizes) == 2  # the footer, and the row group
+
+
 def test_a_shard_that_is_gone_from_the_bucket_is_named(server, tmp_path):
     address = write(tmp_path / "table.parquet", f"s3://{BUCKET}/gone")
     server.delete_object(Bucket=BUCKET, Key=address.removeprefix(f"s3://{BUCKET}/"))
