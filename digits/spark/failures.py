@@ -41,11 +41,15 @@ def in_words(spark: "SparkSession", description: str = "the work") -> Iterator[N
             f"Spark's driver ended during {description} ({error}), as it does where memory is short: {DRIVER}"
         ) from None
     except (PySparkException, Py4JError) as error:
-        message = str(error)
-        if found := USER_ERROR.search(message):
-            raise UserError(found[1]) from None
-        local = str(spark.sparkContext.master).startswith("local")
-        raise UserError(f"Spark could not finish {description}: {cause(message, local)}") from None
+        raise in_words_of(str(error), spark, description) from None
+
+
+def in_words_of(message: str, spark: "SparkSession", description: str) -> UserError:
+    """The error for Spark's message: that of a task as it is, else with the cause."""
+    if found := USER_ERROR.search(message):
+        return UserError(found[1])
+    local = str(spark.sparkContext.master).startswith("local")
+    return UserError(f"Spark could not finish {description}: {cause(message, local)}")
 
 
 def cause(message: str, local: bool) -> str:

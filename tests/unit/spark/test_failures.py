@@ -1,8 +1,15 @@
 """What ended a job, from the messages that Spark raised when it happened; nothing is started."""
 
+from contextlib import contextmanager, nullcontext
+from unittest.mock import MagicMock
+
 import pytest
 
+from digits.errors import UserError
+from digits.params import Spark
+from digits.spark import failures, validate
 from digits.spark.failures import cause
+from digits.validation.run import MetricError
 
 LOST = "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times, most recent failure: Lost task 0.3"
 PYTHON = "An exception was thrown from the Python worker. Please see the stack trace below.\nTraceback:\n"
@@ -39,3 +46,33 @@ def test_an_error_of_spark_is_its_first_line():
     assert cause("\n[DIVIDE_BY_ZERO] Division by zero.\n\tat org.apache.spark.X", local=False) == (
         "[DIVIDE_BY_ZERO] Division by zero."
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "answer", "words"),
+    [
+        (
+            "[Errno 111] Connection refused",
+            ConnectionRefusedError(111, "refused"),
+            "^Spark's driver ended .*driver_mem",
+        ),
+        (f"{PYTHON}digits.errors.UserError: s3://x is out of reach\n\tat org.x", 1, "^s3://x is out of reach$"),
+        (f"{PYTHON}ValueError: no picture", 1, "^Spark could not finish validate: ValueError: no picture$"),
+    ],
+)
+def test_what_great_expectations_keeps_of_an_error_is_in_the_same_words(
+    monkeypatch, spark_params: Spark, message, answer, words
+):
+    pytest.importorskip("pyspark")
+    spark = MagicMock()
+    spark.range.return_value.count.side_effect = [answer]
+
+    @contextmanager
+    def session(params):
+        with failures.in_words(spark):
+            yield spark
+
+    monkeypatch.setattr(validate, "session", session)
+    monkeypatch.setattr(validate.statistics, "write", lambda *of: nullcontext(MagicMock()))
+    with pytest.raises(UserError, match=words), validate.raw_statistics(spark_params, {}):
+        raise MetricError(message)
