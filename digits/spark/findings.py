@@ -33,17 +33,21 @@ def add_findings(
     max_distance: float,
     max_ratio: float,
     corrections: LabelCorrections = label_corrections.NONE,
+    kept: list["DataFrame"] | None = None,
 ) -> "DataFrame":
     """The table with the columns of `validation.findings.add_findings`, which explains the arguments; null for None.
+
+    What is persisted for it is added to `kept`.
 
     The order of the rows, by which a message names the first of some pictures, is that of split and row. `table` is
     read several times, and the result is computed anew each time that it is read: persist both.
     """
     from pyspark.sql import functions
 
-    equal = related_rows.materialize(_equal_pictures(table))
-    near = _near_pictures(spark, table, equal, max_distance)
-    related = related_rows.materialize(equal.join(near, KEY, "full_outer"))
+    kept = [] if kept is None else kept
+    equal = related_rows.materialize(_equal_pictures(table, kept), kept)
+    near = _near_pictures(spark, table, equal, max_distance, kept)
+    related = related_rows.materialize(equal.join(near, KEY, "full_outer"), kept)
     by_row = _row_findings(table, max_minority, max_ratio, corrections)
     return (
         table.withColumn("by_row", by_row)
@@ -71,14 +75,15 @@ def _row_findings(table: "DataFrame", max_minority: float, max_ratio: float, cor
     return pandas_udf(find, returnType=found)(functions.struct(*columns))
 
 
-def _equal_pictures(table: "DataFrame") -> "DataFrame":
+def _equal_pictures(table: "DataFrame", kept: list["DataFrame"]) -> "DataFrame":
     """KEY and EQUAL_FINDINGS of the rows that have one."""
     from pyspark.sql import functions
 
     rows = table.where(functions.col("picture").isNotNull()).select(*KEY, "label", "name", "picture")
     # Eight bytes a row are shuffled. Two pictures with one of these hashes are distinguished by `picture` afterwards.
     several = related_rows.materialize(
-        rows.groupBy(functions.xxhash64("picture").alias("hash")).count().where("count > 1").drop("count")
+        rows.groupBy(functions.xxhash64("picture").alias("hash")).count().where("count > 1").drop("count"),
+        kept,
     )
     members = rows.withColumn("hash", functions.xxhash64("picture")).join(several, "hash", "left_semi").drop("hash")
     return related_rows.find(members, "picture", ["split", "label"], _equal_messages, EQUAL_FINDINGS)
@@ -92,7 +97,9 @@ def _equal_messages(rows: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def _near_pictures(spark: "SparkSession", table: "DataFrame", equal: "DataFrame", max_distance: float) -> "DataFrame":
+def _near_pictures(
+    spark: "SparkSession", table: "DataFrame", equal: "DataFrame", max_distance: float, kept: list["DataFrame"]
+) -> "DataFrame":
     """KEY and `near_duplicate_of` of the rows that have one; `equal` has the rows' `also_in_split`."""
     from pyspark import StorageLevel
     from pyspark.sql import functions
@@ -105,11 +112,11 @@ def _near_pictures(spark: "SparkSession", table: "DataFrame", equal: "DataFrame"
     across = grouped.groupBy("group").agg(
         functions.min("portion").alias("first"), functions.max("portion").alias("last")
     )
-    across = related_rows.materialize(across.where("first < last").select("group"))
+    across = related_rows.materialize(across.where("first < last").select("group"), kept)
     rows = grouped.join(across, "group", "left_semi").select(
         splits[functions.col("portion")].alias("split"), "row", "group"
     )
-    names = table.select(*KEY, "name").join(related_rows.materialize(rows), KEY)
+    names = table.select(*KEY, "name").join(related_rows.materialize(rows, kept), KEY)
     grouped.unpersist()  # a row of each picture
     members = names.join(equal.select(*KEY, "also_in_split"), KEY, "left")
     return related_rows.find(members, "group", ["split"], _near_messages, ["near_duplicate_of"])

@@ -17,14 +17,14 @@ MAX_BROADCAST_ROWS = 200_000  # of about 100 bytes: each executor gets all of th
 Messages = Callable[[pd.DataFrame], dict[str, pd.Series]]
 
 
-def materialize(rows: "DataFrame") -> "DataFrame":
+def materialize(rows: "DataFrame", kept: list["DataFrame"]) -> "DataFrame":
     """The rows, computed now and kept; where they are few, a join sends them to the other table, not both through a
-    shuffle."""
+    shuffle. They are added to `kept`, for `unpersist`."""
     from pyspark import StorageLevel
     from pyspark.sql import functions
 
-    kept = rows.persist(StorageLevel.MEMORY_AND_DISK)
-    return functions.broadcast(kept) if kept.count() <= MAX_BROADCAST_ROWS else kept
+    kept.append(rows.persist(StorageLevel.MEMORY_AND_DISK))
+    return functions.broadcast(rows) if rows.count() <= MAX_BROADCAST_ROWS else rows
 
 
 def find(

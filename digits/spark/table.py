@@ -28,8 +28,14 @@ class SparkTable:
 
     engine = "spark"
 
-    def __init__(self, spark: "SparkSession", statistics: "DataFrame", frame: "DataFrame | None" = None) -> None:
-        self._spark, self._statistics = spark, statistics
+    def __init__(
+        self,
+        spark: "SparkSession",
+        statistics: "DataFrame",
+        frame: "DataFrame | None" = None,
+        kept: Sequence["DataFrame"] = (),
+    ) -> None:
+        self._spark, self._statistics, self._kept = spark, statistics, kept
         self._frame = statistics.drop("thumbnail") if frame is None else frame
 
     def __len__(self) -> int:
@@ -72,7 +78,7 @@ class SparkTable:
         return (rows if limit is None else rows.limit(limit)).select(*failing_columns(conditions)).toPandas()
 
     def passing(self, conditions: Sequence[Condition]) -> "SparkTable":
-        """The findings of this table are no longer kept.
+        """See `Table.passing`.
 
         The rows that fail are quarantined, hence few. Their keys go through the driver: a join with the rows themselves
         would have the plan of all findings in that of the next ones.
@@ -81,7 +87,6 @@ class SparkTable:
 
         failed = self._frame.filter(_fails_any(conditions)).select(*KEY)
         keys = self._spark.createDataFrame(failed.toArrow(), failed.schema)
-        self._frame.unpersist()
         return SparkTable(self._spark, self._statistics.join(functions.broadcast(keys), KEY, "left_anti"))
 
     def with_findings(
@@ -93,10 +98,16 @@ class SparkTable:
         """
         from pyspark import StorageLevel
 
-        found = add_findings(self._spark, self._statistics, max_minority, max_distance, max_ratio, corrections)
+        related: list[DataFrame] = []
+        bounds = max_minority, max_distance, max_ratio
+        found = add_findings(self._spark, self._statistics, *bounds, corrections, related)
         partitions = PARTITIONS_PER_CORE * self._spark.sparkContext.defaultParallelism
         kept = found.drop("thumbnail").coalesce(partitions).persist(StorageLevel.DISK_ONLY)
-        return SparkTable(self._spark, self._statistics, kept)
+        return SparkTable(self._spark, self._statistics, kept, [kept, *related])
+
+    def release(self) -> None:
+        for frame in self._kept:
+            frame.unpersist()
 
     def data(self, columns: Sequence[str]) -> Any:
         return self._frame.select(*columns)

@@ -34,8 +34,14 @@ def quarantine(
                 f"{total:,} of {len(first.table):,} pictures are bad, more than validate.max_quarantined = "
                 f"{params.max_quarantined:.1%}: none is quarantined"
             )
+            if run is not first:
+                run.table.release()
             return first, NO_ROWS
         found.append(run.bad_rows())
         rest = run.table.passing([*run.conditions.values()])
+        if run is not first:  # it is read again where a later round is above the limit
+            run.table.release()
         run = validate(rest, reference, params.expectations, split_rule, corrections)
+    if run is not first:
+        first.table.release()
     return run, pd.concat(found)

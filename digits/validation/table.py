@@ -74,12 +74,15 @@ class Table(Protocol):
         """The first rows that fail any of the conditions, in the table's order: `failing_columns` of them."""
 
     def passing(self, conditions: Sequence[Condition]) -> "Table":
-        """The rows that fail none of the conditions. Their findings are those of all rows."""
+        """The rows that fail none of the conditions. `with_findings` computes their findings without the others."""
 
     def with_findings(
         self, max_minority: float, max_distance: float, max_ratio: float, corrections: LabelCorrections
     ) -> "Table":
         """With the columns of `findings.add_findings`, computed from these rows."""
+
+    def release(self) -> None:
+        """Give back what is kept of the findings on the executors' disks: the table is read no more."""
 
     def data(self, columns: Sequence[str]) -> Any:
         """The engine's own data frame of these columns."""
@@ -129,6 +132,9 @@ class PandasTable:
         self, max_minority: float, max_distance: float, max_ratio: float, corrections: LabelCorrections
     ) -> "PandasTable":
         return PandasTable(add_findings(self.frame, max_minority, max_distance, max_ratio, corrections))
+
+    def release(self) -> None:
+        pass
 
     def data(self, columns: Sequence[str]) -> pd.DataFrame:
         return self.frame[list(columns)]
