@@ -93,8 +93,8 @@ def locate(path: Path, rows: np.ndarray) -> list[FileRows]:
     """Where (k,) ascending rows of a table are, file by file."""
     found, first = [], 0
     addresses = shards.files(path)
-    for address, footer in zip(addresses, shards.footers(addresses), strict=True):
-        end = first + footer.num_rows
+    for address, groups in zip(addresses, shards.row_group_sizes(addresses), strict=True):
+        end = first + sum(group.rows for group in groups)
         begin, stop = np.searchsorted(rows, [first, end])
         if stop > begin:
             found.append(FileRows(address, rows[begin:stop] - first))

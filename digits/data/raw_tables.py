@@ -113,11 +113,10 @@ def row_groups(folder: Path = paths.RAW) -> list[RowGroup]:
     for split in raw_splits(folder):
         first_row = 0
         addresses = shards.files(folder / f"{split}.parquet")
-        for address, footer in zip(addresses, shards.footers(addresses), strict=True):
-            for number in range(footer.num_row_groups):
-                group = footer.row_group(number)
-                found.append(RowGroup(split, address, number, first_row, group.num_rows, group.total_byte_size))
-                first_row += group.num_rows
+        for address, groups in zip(addresses, shards.row_group_sizes(addresses), strict=True):
+            for number, (rows, size) in enumerate(groups):
+                found.append(RowGroup(split, address, number, first_row, rows, size))
+                first_row += rows
     return found
 
 

@@ -43,6 +43,13 @@ class Shard(NamedTuple):
     sha256: str
 
 
+class GroupSize(NamedTuple):
+    """A row group: its rows, and its bytes before compression."""
+
+    rows: int
+    size: int
+
+
 class Destination(NamedTuple):
     """Where a table's shards are written: to `folder`, or to the address `storage`, with a list of them in `folder`."""
 
@@ -131,13 +138,16 @@ def schema(path: Path) -> pa.Schema:
 
 def count_rows(path: Path) -> int:
     """Rows of a table, read from the footers of its files."""
-    return sum(footer.num_rows for footer in footers(files(path)))
+    return sum(group.rows for groups in row_group_sizes(files(path)) for group in groups)
 
 
-def footers(sources: Sequence[Source]) -> list[pq.FileMetaData]:
-    """The metadata of Parquet files, in order, several of which are read at the same time."""
+def row_group_sizes(sources: Sequence[Source]) -> list[list[GroupSize]]:
+    """The row groups of Parquet files, in order, from their footers, several of which are read at the same time.
+
+    A footer takes some tens of kB, of which a table of thousands of shards keeps these numbers.
+    """
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-        return list(pool.map(_footer, sources))
+        return list(pool.map(_group_sizes, sources))
 
 
 def write(destination: Destination, number: int, schema: pa.Schema, tables: Iterable[pa.Table]) -> Shard:
@@ -210,9 +220,10 @@ def is_remote(address: str) -> bool:
     return "://" in address
 
 
-def _footer(source: Source) -> pq.FileMetaData:
+def _group_sizes(source: Source) -> list[GroupSize]:
     with opened(source) as file:
-        return file.metadata
+        groups = map(file.metadata.row_group, range(file.num_row_groups))
+        return [GroupSize(group.num_rows, group.total_byte_size) for group in groups]
 
 
 def _parquet(source: Source, remote: bool = False) -> pq.ParquetFile:
