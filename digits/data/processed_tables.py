@@ -65,9 +65,7 @@ def read_digits(table: Path | Iterable[Source]) -> Digits:
 def processed_groups(path: Path) -> Iterator[Digits]:
     """The digits of a processed split, by its path, one row group after the other."""
     for address in shards.files(path):
-        with shards.opened(address) as file:
-            for group in range(file.metadata.num_row_groups):
-                yield digits_of(file.read_row_group(group, ["image", "label"]))
+        yield from map(digits_of, shards.row_groups(address, ["image", "label"]))
 
 
 def read_first_processed(split: str, each: int, folder: Path = paths.PROCESSED) -> Digits:

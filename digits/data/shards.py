@@ -100,7 +100,11 @@ def addresses(content: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def opened(source: Source) -> Iterator[pq.ParquetFile]:
-    """A Parquet file, by its path, its address or an open file. Raises UserError where it is damaged or missing."""
+    """A Parquet file, by its path, its address or an open file.
+
+    Raises UserError where it is damaged, or missing in storage; FileNotFoundError where there is no such path. Read in
+    the block, and compute elsewhere: an error of Arrow or of a file system there is taken for the file's.
+    """
     try:
         if isinstance(source, str) and is_remote(source):
             with _storage_errors(source, _restore(source)):
@@ -128,6 +132,13 @@ def read(table: Path | Iterable[Source], columns: Sequence[str] | None = None) -
         with opened(source) as file:
             found.append(file.read(columns))
     return pa.concat_tables(found)
+
+
+def row_groups(source: Source, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The row groups of a file, one after the other, of all columns or of these. Raises the errors of `opened`."""
+    with opened(source) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, columns)
 
 
 def schema(path: Path) -> pa.Schema:

@@ -55,11 +55,10 @@ def _read(spark: "SparkSession", addresses: Sequence[str]) -> "DataFrame":
         for batch in batches:
             for portion in batch["id"].tolist():
                 first = 0
-                with shards.opened(addresses[portion]) as file:
-                    for number in range(file.metadata.num_row_groups):
-                        found = file.read_row_group(number, list(FINGERPRINTS)).to_pandas()
-                        yield found.assign(portion=np.int32(portion), row=np.arange(first, first + len(found)))
-                        first += len(found)
+                for table in shards.row_groups(addresses[portion], list(FINGERPRINTS)):
+                    found = table.to_pandas()
+                    yield found.assign(portion=np.int32(portion), row=np.arange(first, first + len(found)))
+                    first += len(found)
 
     return spark.range(0, len(addresses), 1, len(addresses)).mapInPandas(read, PRINTS)
 

@@ -110,10 +110,8 @@ def _sample(table: pd.DataFrame) -> pd.DataFrame:
 def _store(destination: Destination, schema: pa.Schema, item: tuple[int, str]) -> Shard:
     """Write the shard of data/interim/ from the temporary one."""
     number, address = item
-    with shards.opened(address) as file:
-        groups = range(file.metadata.num_row_groups)
-        tables = (file.read_row_group(group, schema.names).cast(schema) for group in groups)
-        return shards.write(destination, number, schema, tables)
+    tables = (table.cast(schema) for table in shards.row_groups(address, schema.names))
+    return shards.write(destination, number, schema, tables)
 
 
 def _row_schema(schema: pa.Schema) -> pa.Schema:
@@ -136,9 +134,8 @@ def _rows(spark: "SparkSession", addresses: Sequence[str], schema: pa.Schema) ->
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch["id"].to_pylist():
-                with shards.opened(addresses[number]) as file:
-                    for group in range(file.metadata.num_row_groups):
-                        yield from file.read_row_group(group, schema.names).cast(schema).to_batches()
+                for table in shards.row_groups(addresses[number], schema.names):
+                    yield from table.cast(schema).to_batches()
 
     numbers = spark.range(0, len(addresses), 1, max(1, len(addresses)))
     return numbers.mapInArrow(read, from_arrow_schema(schema)).persist(StorageLevel.DISK_ONLY)

@@ -100,6 +100,12 @@ def test_too_little_memory_is_no_damage(path):
         raise pa.ArrowMemoryError("malloc of size 9 failed")
 
 
+def test_an_error_of_who_reads_the_row_groups_is_no_damage(path):
+    with pytest.raises(pa.ArrowInvalid):
+        for table in shards.row_groups(shards.files(path)[0], ["name"]):
+            table.cast(pa.schema({"name": pa.date32()}))
+
+
 def test_a_task_that_is_given_up_writes_nothing(tmp_path):
     """The driver has removed the folder of what is not complete."""
     with pytest.raises(FileNotFoundError):
