@@ -1,5 +1,6 @@
 """Raw pictures to canonical digits, one row group after the other, without the quarantined rows."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from digits import paths
 from digits.data import dataset, pictures, raw_tables
 from digits.data.dataset import Digits
 from digits.data.processed_tables import Block
-from digits.data.raw_tables import RowGroup
+from digits.data.raw_tables import Example, RowGroup
 from digits.errors import UserError, printable
 
 
@@ -46,7 +47,16 @@ def select(groups: list[RowGroup], quarantine: pd.DataFrame) -> list[Selection]:
 
 def convert(selection: Selection) -> Block:
     """The selected rows as canonical digits. Raises UserError naming a picture without one."""
-    examples = raw_tables.read_row_group(selection.group)
+    return next(convert_file([selection]))
+
+
+def convert_file(selections: Sequence[Selection]) -> Iterator[Block]:
+    """The same of each of some row groups of one file."""
+    read = raw_tables.read_row_groups([one.group for one in selections])
+    return map(_convert, selections, read)
+
+
+def _convert(selection: Selection, examples: Sequence[Example]) -> Block:
     chosen = [examples[row] for row in np.setdiff1d(np.arange(len(examples)), selection.quarantined)]
     images = pictures.decode_canonical_batch(example.data for example in chosen)
     for row in np.flatnonzero(~images.any(axis=(1, 2))):

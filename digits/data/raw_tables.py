@@ -5,7 +5,7 @@ The files follow the convention of Hugging Face's image feature: `image` is a st
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -127,8 +127,14 @@ def workload(groups: Iterable[RowGroup]) -> int:
 
 def read_row_group(group: RowGroup) -> list[Example]:
     """A row group's examples, in the order of their rows."""
-    with shards.opened(group.file) as file:
-        return _examples(group.split, file.read_row_group(group.group))
+    return next(read_row_groups([group]))
+
+
+def read_row_groups(groups: Sequence[RowGroup]) -> Iterator[list[Example]]:
+    """The examples of each of some row groups of one file, which is opened once: its footer is long."""
+    with shards.opened(groups[0].file) as file:
+        for group in groups:
+            yield _examples(group.split, file.read_row_group(group.group))
 
 
 def read_rows(table: Path | Iterable[Source], split: str, wanted: set[int]) -> dict[int, Example]:

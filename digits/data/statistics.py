@@ -1,7 +1,7 @@
 """Image statistics: a table with one row for each picture, computed before any preprocessing."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 from scipy import ndimage
 
 from digits.data import canonical, dataset, pictures, raw_tables, stacks
-from digits.data.raw_tables import RowGroup
+from digits.data.raw_tables import Example, RowGroup
 from digits.data.strokes import INK_THRESHOLD, relative_stroke_width
 from digits.errors import printable
 
@@ -38,7 +38,16 @@ SOLID_INK = 0.75  # of the strongest ink: more is the inside of a stroke, less i
 
 def row_group_statistics(group: RowGroup) -> pd.DataFrame:
     """ROW_COLUMNS, `source` and the statistics of the pictures in a row group of the raw data."""
-    examples = raw_tables.read_row_group(group)
+    return next(row_groups_statistics([group]))
+
+
+def row_groups_statistics(groups: Sequence[RowGroup]) -> Iterator[pd.DataFrame]:
+    """The same of each of some row groups of one file."""
+    for group, examples in zip(groups, raw_tables.read_row_groups(groups), strict=True):
+        yield _row_group_statistics(group, examples)
+
+
+def _row_group_statistics(group: RowGroup, examples: Sequence[Example]) -> pd.DataFrame:
     rows = {
         "split": group.split,
         "row": pd.RangeIndex(group.first_row, group.first_row + group.rows),

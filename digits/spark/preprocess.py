@@ -80,7 +80,7 @@ def write_processed(
 
 def convert_shard(work: Conversion) -> Shard:
     """In an executor: a raw shard's pictures as canonical digits, each row group as one."""
-    tables = (processed_tables.processed_table(conversion.convert(one)) for one in work.selections)
+    tables = map(processed_tables.processed_table, conversion.convert_file(work.selections))
     return shards.write(work.destination, work.number, work.schema, tables)
 
 

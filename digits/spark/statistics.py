@@ -19,7 +19,7 @@ from digits.data.statistics import (
     PIXEL_COLUMNS,
     ROW_COLUMNS,
     add_names,
-    row_group_statistics,
+    row_groups_statistics,
     stored,
 )
 from digits.files import atomic_write
@@ -93,8 +93,7 @@ def _compute_shard(temporary: Destination, item: tuple[int, Sequence[RowGroup]])
     samples = []
 
     def tables() -> Iterator[pa.Table]:
-        for group in groups:
-            part = row_group_statistics(group)
+        for part in row_groups_statistics(groups):
             samples.append(_sample(part))
             yield pa.Table.from_pandas(add_names(part), schema=ROW_SCHEMA, preserve_index=False)
 
