@@ -162,7 +162,28 @@ def row_group_sizes(sources: Sequence[Source]) -> list[list[GroupSize]]:
 
 
 def write(destination: Destination, number: int, schema: pa.Schema, tables: Iterable[pa.Table]) -> Shard:
-    """Write one shard, each table as a row group, and put it in place at its end; nothing where there is no row.
+    """Write one shard, each table as a row group; see `writer`."""
+    with writer(destination, number, schema) as shard:
+        for table in tables:
+            shard.write(table)
+    return shard.written
+
+
+class ShardWriter:
+    """A shard that is being written. `written` has its rows so far, and its name and hash when it is in place."""
+
+    def __init__(self, name: str, file: pq.ParquetWriter) -> None:
+        self.written, self._file = Shard(name, 0, ""), file
+
+    def write(self, table: pa.Table) -> None:
+        """Write a row group."""
+        self._file.write_table(table)
+        self.written = self.written._replace(rows=self.written.rows + table.num_rows)
+
+
+@contextmanager
+def writer(destination: Destination, number: int, schema: pa.Schema) -> Iterator[ShardWriter]:
+    """Write one shard, and put it in place at the end of the block; nothing where there is no row.
 
     The same content gives the same bytes at the same place, so that several processes may write it. The folder that
     contains the destination's must be there: a process that the driver has given up must not make it anew.
@@ -172,24 +193,20 @@ def write(destination: Destination, number: int, schema: pa.Schema, tables: Iter
         local = Path(folder)
         local.mkdir(exist_ok=True)
         temporary = local / f"{PARTIAL}{uuid4().hex}"
-        rows = 0
         try:
-            with pq.ParquetWriter(temporary, schema, write_page_checksum=True) as writer:
-                for table in tables:
-                    writer.write_table(table)
-                    rows += table.num_rows
-            if not rows:
-                return Shard(name, 0, "")
-            if not remote:
+            with pq.ParquetWriter(temporary, schema, write_page_checksum=True) as file:
+                shard = ShardWriter(name, file)
+                yield shard
+            if shard.written.rows and remote:
+                sha256 = digest(temporary, "sha256")
+                name = f"part-{number:05d}-{sha256[:16]}.parquet"
+                shard.written = shard.written._replace(name=name, sha256=sha256)
+                address = destination.address(shard.written)
+                with _storage_errors(address, CREATE):
+                    system, path = _remote(address)
+                    system.put_file(str(temporary), path)
+            elif shard.written.rows:
                 temporary.replace(destination.folder / name)
-                return Shard(name, rows, "")
-            sha256 = digest(temporary, "sha256")
-            name = f"part-{number:05d}-{sha256[:16]}.parquet"
-            address = f"{destination.storage}/{name}"
-            with _storage_errors(address, CREATE):
-                system, path = _remote(address)
-                system.put_file(str(temporary), path)
-            return Shard(name, rows, sha256)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -1,7 +1,8 @@
 """A staging shard's pictures, each in its split and with its corrections, as a shard of each raw split."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,22 +59,18 @@ def write(job: Job, assigned: Assigned) -> WrittenShard:
     split, labels = found["split"].to_numpy(), columns["label"].to_numpy().copy()
     kept = split.copy()
     effects = corrections.apply(job.corrections, digests, staged.paths, kept, labels)
-    written = {
-        name: shards.write(place, assigned.number, job.schema, _tables(staged, digests, kept, labels, name))
-        for name, place in job.destinations.items()
-    }
+    with ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(shards.writer(place, assigned.number, job.schema))
+            for name, place in job.destinations.items()
+        }
+        for name, table in raw_tables.fill_row_groups(staged.examples(digests, kept, labels)):
+            writers[name].write(table)
+    written = {name: one.written for name, one in writers.items()}
     names = zip(columns["source"].to_pylist(), kept.tolist(), strict=True)
     by_source = Counter((source, dataset.SPLITS[one]) for source, one in names if one != splits.DROPPED)
     tally = splits.tally(columns["published"].to_numpy(), split)
     return WrittenShard(written, by_source, tally, _dropped(staged, digests, found), effects)
-
-
-def _tables(
-    staged: Staging, digests: np.ndarray, split: np.ndarray, labels: np.ndarray, name: str
-) -> Iterator[pa.Table]:
-    """The pictures of one split as tables that fill a row group."""
-    only = np.where(split == dataset.SPLITS.index(name), split, splits.DROPPED)
-    return (table for _, table in raw_tables.fill_row_groups(staged.examples(digests, only, labels)))
 
 
 def _dropped(staged: Staging, digests: np.ndarray, assigned: pa.Table) -> list[Dropped]:
