@@ -124,13 +124,14 @@ def read_sources(table: Path | Iterable[Source]) -> np.ndarray:
 
 
 def count_by_source(path: Path) -> Counter[str]:
-    """How many rows of a split of raw or processed data, by its path, are of each source; one file is in memory."""
-    counts: Counter[str] = Counter()
-    for address in shards.files(path):
-        with shards.opened(address) as file:
-            found = file.read(["source"])["source"].unify_dictionaries().value_counts()
-        counts.update({one["values"]: one["counts"] for one in found.to_pylist()})
-    return counts
+    """How many rows of a split of raw or processed data, by its path, are of each source."""
+    return sum(shards.of_each(_count_by_source, shards.files(path)), Counter[str]())
+
+
+def _count_by_source(address: str) -> Counter[str]:
+    with shards.opened(address) as file:
+        found = file.read(["source"])["source"].unify_dictionaries().value_counts()
+    return Counter({one["values"]: one["counts"] for one in found.to_pylist()})
 
 
 def count_sources(folder: Path) -> dict[str, dict[str, int]]:

@@ -7,12 +7,12 @@ always means the same.
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 import pyarrow as pa
@@ -29,10 +29,12 @@ PARTIAL = ".partial-"  # and a random name: several processes may write the same
 CREATE = "create the bucket, or correct spark.storage in params.yaml"
 CHECK = "check the network, AWS_ENDPOINT_URL and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
-FOOTERS_AT_ONCE = 16  # of an object store each takes a while
+FILES_AT_ONCE = 16  # of which little is read: of an object store each takes a while
 EXPECTED = "expected an address such as s3://bucket/folder; correct spark.storage in params.yaml"
 
 Source = str | IO[bytes]  # of a file: its path, its address, or the open file
+File = TypeVar("File", bound=Source)
+Result = TypeVar("Result")
 
 
 class Shard(NamedTuple):
@@ -157,8 +159,13 @@ def row_group_sizes(sources: Sequence[Source]) -> list[list[GroupSize]]:
 
     A footer takes some tens of kB, of which a table of thousands of shards keeps these numbers.
     """
-    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-        return list(pool.map(_group_sizes, sources))
+    return of_each(_group_sizes, sources)
+
+
+def of_each(function: Callable[[File], Result], files: Sequence[File]) -> list[Result]:
+    """What `function` returns of each file, in order; several are read at the same time, as each is waited for."""
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        return list(pool.map(function, files))
 
 
 def write(destination: Destination, number: int, schema: pa.Schema, tables: Iterable[pa.Table]) -> Shard:

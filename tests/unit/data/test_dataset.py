@@ -1,11 +1,14 @@
 """What raw and processed tables share: the sources of their rows."""
 
+from threading import Barrier
+
 import numpy as np
 import pyarrow.parquet as pq
 
-from digits.data import dataset, processed_tables, raw_tables
+from digits.data import dataset, processed_tables, raw_tables, shards
 from digits.data.dataset import Digits
 from tests.raw import RULE, block, example, read_raw
+from tests.sharded import shard
 
 
 def test_each_row_has_its_source_in_raw_and_processed_data(tmp_path, capsys):
@@ -30,3 +33,11 @@ def test_each_row_has_its_source_in_raw_and_processed_data(tmp_path, capsys):
     table = pq.read_table(tmp_path / "train.parquet").drop_columns(["source", "sha256"])
     pq.write_table(table, tmp_path / "train.parquet")  # as version 0.2 wrote it
     assert [(one.sha256, one.source) for one in read_raw("train", tmp_path)] == [(b"", "")] * 2
+
+
+def test_the_sources_of_several_shards_are_read_at_the_same_time(tmp_path, monkeypatch):
+    raw_tables.write_raw([example("train", b"x", "x", 0, name) for name in ("mnist", "folder")], RULE, tmp_path)
+    shard(tmp_path / "train.parquet", 1)
+    together, opened = Barrier(2), shards.opened
+    monkeypatch.setattr(shards, "opened", lambda address: [together.wait(10), opened(address)][1])
+    assert dataset.count_by_source(tmp_path / "train.parquet") == {"mnist": 1, "folder": 1}
