@@ -1,7 +1,7 @@
 """The findings on Spark: `validation.findings.add_findings` of a table that does not fit into memory.
 
-A rule is that of pandas, applied to parts of the table. The statistics stay where they are: only hashes of the pictures
-are shuffled, and then the few rows that have a picture, or nearly the same one, in common with another row.
+A rule is that of pandas, applied to parts of the table. The statistics stay where they are: the pictures' hashes and
+thumbnails are shuffled, and then the few rows that have a picture, or nearly the same one, in common with another row.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
 """Groups of near duplicates on Spark: those of `near_duplicates.group` and `join_equal`, of any number of pictures.
 
-Each picture's thumbnail goes to those that have a hash in common with it, and near pairs are found there. The driver
-connects the pairs: they are few, since most pictures have no near duplicate.
+Each picture's thumbnail is sent to a partition for each of its HASHES hashes, where those that have the hash in common
+are compared. The driver connects the near pairs: they are few, since most pictures have no near duplicate.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,7 +38,7 @@ def group(spark: "SparkSession", prints: "DataFrame", max_distance: float) -> "D
     Memory: a process has some ROWS_AT_ONCE thumbnails, and those of a larger bucket on its disk. The driver has 16
     bytes for each picture that has a near duplicate, up to HASHES times, and nothing for equal ones.
 
-    Raises UserError with the cause where a task failed four times.
+    Raises UserError with the cause where a task failed: at once with `local[…]`, four times on a cluster.
     """
     from pyspark.sql import functions
 
@@ -69,7 +69,7 @@ def _near_pairs(pictures: "DataFrame", max_distance: float) -> "DataFrame":
     distinct = pictures.where((functions.col("number") == functions.col("first")) & inked).select("number", "thumbnail")
     hashed = distinct.mapInArrow(_hash, "number long, thumbnail binary, hashes array<long>")
     rows = hashed.select("number", "thumbnail", functions.posexplode("hashes").alias("column", "hash"))
-    # Most have no hash in common with another: their thumbnails go no further.
+    # A hash that no other picture has gives no pair
     same = rows.withColumn("size", functions.count("*").over(Window.partitionBy("column", "hash"))).where("size > 1")
     buckets = same.drop("size").sortWithinPartitions("column", "hash", "number")
     return buckets.mapInArrow(partial(_pairs_of_buckets, max_distance=max_distance), "one long, other long")
