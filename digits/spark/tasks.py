@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
+from digits.errors import UserError
 from digits.spark import failures
 
 if TYPE_CHECKING:
@@ -108,6 +110,22 @@ def _mapper(function: Callable[[Item], Result]) -> Callable[[Iterator[pd.DataFra
             os.chdir(folder)
         for batch in batches:
             for number, item in zip(batch["number"].tolist(), batch["item"], strict=True):
-                yield pd.DataFrame({"number": [number], "result": [pickle.dumps(function(pickle.loads(item)))]})
+                with _not_shared_named(folder):
+                    result = function(pickle.loads(item))
+                yield pd.DataFrame({"number": [number], "result": [pickle.dumps(result)]})
 
     return run_batches
+
+
+@contextmanager
+def _not_shared_named(folder: Path) -> Iterator[None]:
+    """Raise UserError for a missing file where the project's folder itself is not there."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if folder.is_dir():
+            raise
+        raise UserError(
+            f"{folder} is not there on {socket.gethostname()}, whose task needs {error.filename}: all machines must "
+            "share the project's folder, or have spark.storage in params.yaml"
+        ) from None

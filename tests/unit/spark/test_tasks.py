@@ -1,11 +1,13 @@
 """One Spark task for each item."""
 
 import os
+import pickle
 import signal
 import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from digits.errors import UserError
@@ -40,6 +42,22 @@ def test_results_are_in_the_order_of_the_items_and_come_from_other_processes(spa
     results = tasks.run(spark, square_and_pid, [5, 1, 4], "squares")
     assert [square for square, _ in results] == [25, 1, 16]
     assert os.getpid() not in {pid for _, pid in results}
+
+
+def test_a_machine_without_the_projects_folder_is_an_error_that_says_what_to_share(tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    run_batches = tasks._mapper(Path.read_bytes)
+    monkeypatch.chdir(tmp_path)
+    batch = pd.DataFrame({"number": [0], "item": [pickle.dumps(project / "x.png")]})
+    with pytest.raises(FileNotFoundError):
+        list(run_batches(iter([batch])))
+    monkeypatch.chdir(tmp_path)
+    project.rmdir()
+    words = rf"^{project} is not there on .* needs {project}/x\.png: all machines must share .* or have spark\.storage"
+    with pytest.raises(UserError, match=words):
+        list(run_batches(iter([batch])))
 
 
 def test_no_items_need_no_job(spark):
