@@ -6,7 +6,6 @@ and a `path`, or the bytes alone; `label` is a whole number, or the text of one.
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -15,11 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from digits.addresses import redact
+from digits.data import shards
 from digits.errors import UserError, printable
 
 SUFFIX = ".parquet"
 ROWS_PER_BATCH = 250  # pictures in memory at once
-FOOTERS_AT_ONCE = 16  # files whose row groups are listed at the same time: of an object store, each takes a while
 HUGGING_FACE = "expected the columns image, a struct of bytes and path or the bytes alone, and label, a whole number"
 
 
@@ -46,8 +45,7 @@ def parts(address: str, rows: int) -> Iterator[Part]:
     Raises UserError where there is no file, or one has other columns, before the first part.
     """
     files = _files(address)
-    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-        sizes = list(pool.map(_group_sizes, [file for file, _ in files]))
+    sizes = shards.of_each(_group_sizes, [file for file, _ in files])
     for (file, name), of_file in zip(files, sizes, strict=True):
         groups: list[int] = []
         first = row = 0
@@ -64,10 +62,14 @@ def parts(address: str, rows: int) -> Iterator[Part]:
 def read(part: Part) -> Iterator[Row]:
     """The rows of a part. Raises UserError that names the file and the row of what is no picture with a label."""
     first = part.first_row
+    for batch in _batches(part):
+        yield from _rows(batch, part, first)
+        first += batch.num_rows
+
+
+def _batches(part: Part) -> Iterator[pa.RecordBatch]:
     with _opened(part.address) as file:
-        for batch in file.iter_batches(ROWS_PER_BATCH, row_groups=list(part.groups), columns=["image", "label"]):
-            yield from _rows(batch, part, first)
-            first += batch.num_rows
+        yield from file.iter_batches(ROWS_PER_BATCH, row_groups=list(part.groups), columns=["image", "label"])
 
 
 def _files(address: str) -> list[tuple[str, str]]:
@@ -147,8 +149,13 @@ def _whole_number(label: int | str | None, part: Part, row: int) -> int:
 def _opened(address: str) -> Iterator[pq.ParquetFile]:
     import fsspec
 
-    with _errors(address), fsspec.open(address, "rb") as opened, pq.ParquetFile(opened) as file:
-        yield file
+    with _errors(address):
+        system, path = fsspec.url_to_fs(address)
+        with (
+            system.open(path, "rb", cache_type="none") as opened,
+            pq.ParquetFile(opened) as file,
+        ):  # see `shards.opened`
+            yield file
 
 
 @contextmanager
@@ -161,6 +168,8 @@ def _errors(address: str) -> Iterator[None]:
     except FileNotFoundError:
         raise UserError(f"{_shown(address)} does not exist; set ingest.parquet to where your files are") from None
     except Exception as error:
+        if shards.is_remote(address) and shards.is_of_storage(error):
+            raise shards.out_of_reach(address, error) from None
         cause = redact(" ".join(f"{type(error).__name__} {error}".split()))
         raise UserError(f"{_shown(address)} can't be read as Parquet: {cause}") from None
 

@@ -285,12 +285,17 @@ def _storage_errors(address: str, hint: str) -> Iterator[None]:
     except FileNotFoundError as error:  # its text may name only the path
         raise UserError(redact(f"{address} does not exist, or its bucket: {error}; {hint}")) from None
     except Exception as error:
-        if not _is_of_storage(error):
+        if not is_of_storage(error):
             raise
-        raise UserError(redact(f"{address} is out of reach: {type(error).__name__}: {error}; {CHECK}")) from None
+        raise out_of_reach(address, error) from None
 
 
-def _is_of_storage(error: Exception) -> bool:
+def out_of_reach(address: str, error: Exception) -> UserError:
+    """The error for a storage that can't be reached, or does not take the credentials."""
+    return UserError(redact(f"{address} is out of reach: {type(error).__name__}: {error}; {CHECK}"))
+
+
+def is_of_storage(error: Exception) -> bool:
     """Whether a file system raised it, and not who reads the file: each of fsspec's has errors of its own."""
     return isinstance(error, PermissionError | ConnectionError | TimeoutError) or type(error).__module__.startswith(
         ("botocore", "aiobotocore", "aiohttp", "s3fs")

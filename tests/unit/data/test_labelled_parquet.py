@@ -121,6 +121,28 @@ def test_a_damaged_file_is_named(write):
         read()
 
 
+def test_an_error_of_who_reads_the_rows_is_no_fault_of_the_file(write, monkeypatch):
+    def rows(*of):
+        raise TypeError("a mistake")
+
+    write("a.parquet", [b"1"], [1])
+    monkeypatch.setattr(labelled_parquet, "_rows", rows)
+    with pytest.raises(TypeError, match="a mistake"):
+        read()
+
+
+def test_missing_credentials_are_named_with_their_variables(monkeypatch, tmp_path):
+    import fsspec
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    with pytest.raises(UserError, match=r"^s3://bucket/x is out of reach: .*AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS"):
+        read("s3://bucket/x")
+
+
 def test_an_address_without_files_is_named(write):
     with pytest.raises(UserError, match=rf"^{FOLDER} has no \.parquet file; put your files there, or set ingest\.par"):
         read()
