@@ -9,6 +9,7 @@ What a source reads apart from params.yaml is a dependency of the ingest stage: 
 import gzip
 import hashlib
 import itertools
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -60,7 +61,6 @@ class DividedSource(NamedTuple):
 
 
 SOURCES: dict[str, Source | DividedSource] = {}
-PICTURES_PER_PORTION = 1000
 
 
 def source(name: str) -> Callable[[Source], Source]:
@@ -115,7 +115,7 @@ def no_pictures(name: str) -> UserError:
 
 def _pictures_of(name: str, params: Ingest) -> Iterator[SourcePicture]:
     empty = True
-    for portion in _portions_of(name, params, PICTURES_PER_PORTION):
+    for portion in _portions_of(name, params, sys.maxsize):  # this process opens each file once
         for picture in portion.pictures():
             empty = False
             yield picture

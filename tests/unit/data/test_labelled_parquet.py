@@ -154,6 +154,15 @@ def test_an_address_without_files_is_named(write):
         read("gopher://user:password@old.example/x")
 
 
+def test_a_file_is_opened_once_to_list_its_row_groups_and_once_to_read_them(write, monkeypatch):
+    write("a.parquet", [b"1"] * 2500, [1] * 2500, rows=900)
+    opened, addresses = labelled_parquet._opened, []
+    monkeypatch.setattr(labelled_parquet, "_opened", lambda address: [addresses.append(address), opened(address)][1])
+    set_params("ingest", sources=["parquet"])
+    assert len(list(sources.source_pictures(load().ingest))) == 2500
+    assert len(addresses) == 2
+
+
 def test_the_source_stands_next_to_folder(write, mnist_digits, workspace):
     images = [pictures.encode_png(image) for image in mnist_digits.images[::500]]
     write("a.parquet", images, list(range(10)))

@@ -127,6 +127,7 @@ def test_read_rows_reads_no_other_row_group_than_those_of_the_wanted_rows(in_row
     damaged[start : start + first.total_compressed_size] = bytes(first.total_compressed_size)
     path.write_bytes(damaged)
     assert set(raw_tables.read_rows(path, "train", {4, 6})) == {4, 6}
+    assert set(raw_tables.read_rows([str(path), "not opened"], "train", {4, 6})) == {4, 6}
     with pytest.raises(UserError, match=r"train.parquet is damaged: .* page header failed"):
         raw_tables.read_rows(path, "train", {0})
 
