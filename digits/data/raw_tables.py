@@ -140,11 +140,13 @@ def read_row_groups(groups: Sequence[RowGroup]) -> Iterator[list[Example]]:
 def read_rows(table: Path | Iterable[Source], split: str, wanted: set[int]) -> dict[int, Example]:
     """The examples at the wanted rows of a raw split, by its path or its files.
 
-    Reads only the row groups that hold them.
+    Reads only the row groups that hold them, and opens no file after the last of them.
     """
     found: dict[int, Example] = {}
     first = 0
     for source in shards.files(table) if isinstance(table, Path) else table:
+        if len(found) == len(wanted):
+            break
         with shards.opened(source) as file:
             for group in range(file.metadata.num_row_groups):
                 length = file.metadata.row_group(group).num_rows
