@@ -44,8 +44,8 @@ def list_dropped(
         names = staged.paths()
         twin = pd.Series(tests, index=groups[tests]).groupby(level=0).first()
         for row, test in zip(dropped, twin.reindex(groups[dropped]), strict=True):
-            digest = bytes(prints.digests[row]).ljust(32, b"\0").hex()  # numpy strips final zeros
-            yield DroppedPicture(printable(names[row]), digest, printable(names[test]))
+            digest = splits.whole(prints.digests[row])
+            yield DroppedPicture(printable(names[row]), digest.hex(), printable(names[test]))
 
 
 def ingest(params: Ingest, given: dict[str, Correction]) -> Ingested:

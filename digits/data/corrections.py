@@ -92,7 +92,7 @@ def match(corrections: dict[str, Correction], digests: np.ndarray, labels: np.nd
     if not corrections:
         return []
     rows = np.flatnonzero(np.isin(digests, np.array([bytes.fromhex(one) for one in corrections], "S32")))
-    names = [bytes(digests[row]).ljust(32, b"\0").hex() for row in rows]  # numpy strips final zeros
+    names = [splits.whole(digests[row]).hex() for row in rows]
     return [Match(corrections[name], int(row), int(labels[row])) for name, row in zip(names, rows, strict=True)]
 
 

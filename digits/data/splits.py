@@ -22,6 +22,11 @@ def rule(params: Ingest) -> dict[str, int | float]:
     }
 
 
+def whole(digest: bytes) -> bytes:
+    """The 32 bytes of a digest that is of an array 'S32': numpy strips final zeros."""
+    return bytes(digest).ljust(32, b"\0")
+
+
 def draw(digest: bytes, seed: int, test_fraction: float, validation_fraction: float, published: int) -> int:
     """The split that one picture draws: TEST, else VALIDATION, in two independent draws, else TRAIN.
 
@@ -48,8 +53,8 @@ def assign(digests: np.ndarray, published: np.ndarray, groups: np.ndarray, param
     np.maximum.at(side, inverse, published)
     drawn = np.array(
         [
-            draw(digest.ljust(32, b"\0"), params.seed, params.test_fraction, params.validation_fraction, one)
-            for digest, one in zip(distinct.tolist(), side.tolist(), strict=True)  # numpy strips final zeros
+            draw(whole(digest), params.seed, params.test_fraction, params.validation_fraction, one)
+            for digest, one in zip(distinct.tolist(), side.tolist(), strict=True)
         ],
         np.int8,
     )

@@ -75,8 +75,8 @@ class Staging:
                     table = file.read_row_group(number, SCHEMA.names).take(kept)
                     columns = [column.to_pylist() for column in table.columns]
                     for row, (data, path, _, source) in zip(first + kept, zip(*columns, strict=True), strict=True):
-                        digest = bytes(digests[row]).ljust(32, b"\0")  # numpy strips final zeros
-                        yield Example(dataset.SPLITS[split[row]], data, path, int(labels[row]), digest, source)
+                        digest, label = splits.whole(digests[row]), int(labels[row])
+                        yield Example(dataset.SPLITS[split[row]], data, path, label, digest, source)
                 first += rows
 
     def paths(self) -> list[str]:

@@ -17,7 +17,7 @@ from digits.spark.staging_shards import FINGERPRINTS, Staged, part_of
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-PRINTS = "portion int, row long, digest binary, thumbnail binary, published byte"
+FINGERPRINT_SCHEMA = pa.schema({**FINGERPRINTS, "portion": pa.int32(), "row": pa.int64()})
 # `twin_portion` and `twin_row`: of a picture that is dropped, the published test picture
 SCHEMA = pa.schema({"split": pa.int8(), "twin_portion": pa.int32(), "twin_row": pa.int64()})
 
@@ -51,6 +51,8 @@ def assign(spark: "SparkSession", staged: Sequence[Staged], params: Ingest, plac
 def _read(spark: "SparkSession", addresses: Sequence[str]) -> "DataFrame":
     """The fingerprints in the shards at the addresses; a picture's portion is the number of its shard."""
 
+    from pyspark.sql.pandas.types import from_arrow_schema
+
     def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             for portion in batch["id"].tolist():
@@ -60,7 +62,8 @@ def _read(spark: "SparkSession", addresses: Sequence[str]) -> "DataFrame":
                     yield found.assign(portion=np.int32(portion), row=np.arange(first, first + len(found)))
                     first += len(found)
 
-    return spark.range(0, len(addresses), 1, len(addresses)).mapInPandas(read, PRINTS)
+    numbers = spark.range(0, len(addresses), 1, len(addresses))
+    return numbers.mapInPandas(read, from_arrow_schema(FINGERPRINT_SCHEMA))
 
 
 def _writer(destination: Destination) -> Callable[[pd.DataFrame], pd.DataFrame]:

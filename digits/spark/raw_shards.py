@@ -78,6 +78,4 @@ def _dropped(staged: Staging, digests: np.ndarray, assigned: pa.Table) -> list[D
     if not rows:
         return []
     names, twins = staged.paths(), assigned.select(["twin_portion", "twin_row"]).to_pylist()
-    return [
-        Dropped(names[row], bytes(digests[row]).ljust(32, b"\0").hex(), *twins[row].values()) for row in rows
-    ]  # numpy strips final zeros
+    return [Dropped(names[row], splits.whole(digests[row]).hex(), *twins[row].values()) for row in rows]

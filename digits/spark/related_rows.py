@@ -37,21 +37,20 @@ def find(
     also of a group with millions.
     """
     from pyspark.sql import functions
+    from pyspark.sql.pandas.types import from_arrow_schema
 
     row = functions.struct(*members.columns)
     firsts = members.groupBy(group, *kinds).agg(functions.min_by(row, "row").alias("first"))
     firsts = firsts.groupBy(group).agg(functions.collect_list("first").alias("firsts"))
-    schema = ", ".join(["split string", "row long", *(f"{name} string" for name in columns)])
+    texts = dict.fromkeys(columns, pa.string())  # also where a batch has no message
+    schema = pa.schema({"split": pa.string(), "row": pa.int64(), **texts})
     together = members.join(firsts, group).select(row.alias("member"), "firsts")
-    return together.mapInArrow(_finder(messages, columns), schema)
+    return together.mapInArrow(_finder(messages, columns, schema), from_arrow_schema(schema))
 
 
 def _finder(
-    messages: Messages, columns: Sequence[str]
+    messages: Messages, columns: Sequence[str], schema: pa.Schema
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    texts = dict.fromkeys(columns, pa.string())  # also where a batch has no message
-    schema = pa.schema({"split": pa.string(), "row": pa.int64(), **texts})
-
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             members, firsts = _rows(batch["member"]).assign(wanted=True), _rows(batch["firsts"].flatten())

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 50_000  # whose splits are assigned in one go; a larger group goes whole
 COLUMNS = ["portion", "row", "group", "digest", "published"]
-RESULT = "portion int, row long, split byte, twin_portion int, twin_row long"
 SCHEMA = pa.schema(
     {"portion": pa.int32(), "row": pa.int64(), "split": pa.int8(), "twin_portion": pa.int32(), "twin_row": pa.int64()}
 )
@@ -28,8 +27,10 @@ def assign(spark: "SparkSession", grouped: "DataFrame", params: Ingest) -> "Data
     `grouped` has (portion int, row long, group long, digest binary(32), published byte). `split` is that of
     `splits.assign`. Of a row that is DROPPED the twin is the first published test picture of its group; of others null.
     """
+    from pyspark.sql.pandas.types import from_arrow_schema
+
     rows = grouped.select(*COLUMNS).repartition("group").sortWithinPartitions("group", "portion", "row")
-    return rows.mapInArrow(partial(_assign, params=params), RESULT)
+    return rows.mapInArrow(partial(_assign, params=params), from_arrow_schema(SCHEMA))
 
 
 def _assign(batches: Iterable[pa.RecordBatch], params: Ingest) -> Iterator[pa.RecordBatch]:

@@ -18,8 +18,9 @@ LABEL_BINS = 40  # of a statistic, in the histograms by label
 
 def quantiles(table: "Table", columns: Sequence[str], fractions: npt.ArrayLike) -> dict[str, np.ndarray]:
     """Of each column the quantiles of its known numbers at these fractions, as `np.quantile`; none where none is."""
-    places = {name: np.asarray(fractions) * (table.summary(name).known - 1) for name in columns}
-    ranks = {name: _ranks(of) for name, of in places.items() if table.summary(name).known}
+    known = {name: table.summary(name).known for name in columns}
+    places = {name: np.asarray(fractions) * (known[name] - 1) for name in columns}
+    ranks = {name: _ranks(of) for name, of in places.items() if known[name]}
     found = table.order_statistics(ranks)
     return {
         name: np.array([_between(place, ranks[name], found[name]) for place in places[name]])
