@@ -37,7 +37,7 @@ def assign(spark: "SparkSession", staged: Sequence[Staged], params: Ingest, plac
     divide_shuffles(spark, sum(one.rows for one in staged))
     prints = _read(spark, [one.address for one in staged]).persist(StorageLevel.DISK_ONLY)  # read for pairs, and again
     grouped = groups.group(spark, prints, params.near_duplicate_distance)
-    assigned = splits.assign(spark, grouped, params)
+    assigned = splits.assign(grouped, params)
     destination = part_of(place, "splits")
     written = assigned.groupBy("portion").applyInPandas(_writer(destination), "portion int, address string")
     rows = sorted(tasks.collect(written, len(staged), "splits"), key=lambda row: row["portion"])

@@ -123,9 +123,7 @@ def _settings(params: Spark) -> dict[str, str]:
     if params.master.startswith("local"):
         # Without it Spark looks up this machine's name, which a machine without a network cannot resolve
         return {**settings, "spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
-    if _is_standalone(params):
-        return {**settings, **cluster.settings(params, cluster.driver_host(params.master))}
-    return settings
+    return {**settings, **cluster.settings(params, cluster.driver_host(params.master))}
 
 
 def _is_standalone(params: Spark) -> bool:

@@ -12,7 +12,7 @@ from digits.params import Ingest
 from digits.spark import sorted_rows
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 ROWS_AT_ONCE = 50_000  # whose splits are assigned in one go; a larger group goes whole
 COLUMNS = ["portion", "row", "group", "digest", "published"]
@@ -21,7 +21,7 @@ SCHEMA = pa.schema(
 )
 
 
-def assign(spark: "SparkSession", grouped: "DataFrame", params: Ingest) -> "DataFrame":
+def assign(grouped: "DataFrame", params: Ingest) -> "DataFrame":
     """(portion int, row long, split byte, twin_portion int, twin_row long) of each row, in no order.
 
     `grouped` has (portion int, row long, group long, digest binary(32), published byte). `split` is that of

@@ -22,7 +22,7 @@ from digits.data.statistics import (
     row_groups_statistics,
     stored,
 )
-from digits.files import atomic_write
+from digits.files import atomic_write, remove
 from digits.params import Spark
 from digits.spark import tasks
 from digits.spark.session import divide_shuffles
@@ -59,15 +59,15 @@ def write(spark: "SparkSession", params: Spark, split_rule: Mapping[str, Any]) -
     """
     folder, name = paths.STATISTICS.with_name(".partial-thumbnails.parquet"), f".partial-{uuid4().hex}"
     temporary = shards.destination(params.storage, folder, paths.STATISTICS.with_name(name))
-    shards.discard(temporary)  # what a killed process left
+    remove(folder)  # what a killed process left
     folder.mkdir(parents=True)
     try:
         computed = _compute(spark, temporary)
         addresses = [temporary.address(shard) for shard, _ in computed]
         samples = [sample for _, sample in computed] or [pd.DataFrame(columns=[*ROW_COLUMNS, "source", *COLUMNS])]
         schema = stored(pd.concat(samples, ignore_index=True), split_rule).schema
-        with atomic_write(paths.STATISTICS) as folder:
-            destination = shards.destination(params.storage, folder, paths.STATISTICS)
+        with atomic_write(paths.STATISTICS) as partial_folder:
+            destination = shards.destination(params.storage, partial_folder, paths.STATISTICS)
             work = partial(_store, destination, schema)
             written = tasks.run(spark, work, list(enumerate(addresses)), "statistics: writing")
             shards.finish(destination, written, schema)
@@ -81,8 +81,7 @@ def write(spark: "SparkSession", params: Spark, split_rule: Mapping[str, Any]) -
 
 def _compute(spark: "SparkSession", temporary: Destination) -> list[tuple[Shard, pd.DataFrame]]:
     """The temporary shards that have rows, in their order, each with a `_sample` of it."""
-    # Absolute addresses, since an executor has a folder of its own
-    row_groups = (group for group in raw_tables.row_groups(paths.RAW.absolute()) if group.rows)  # not of an empty split
+    row_groups = (group for group in raw_tables.row_groups() if group.rows)  # not of an empty split
     by_shard = [list(groups) for _, groups in groupby(row_groups, key=lambda group: group.file)]
     done = tasks.run(spark, partial(_compute_shard, temporary), list(enumerate(by_shard)), "statistics")
     return [(shard, sample) for shard, sample in done if shard.rows]

@@ -67,7 +67,7 @@ def test_groups_and_splits_are_those_of_pandas_in_any_order(spark, prints):
     number = (found["portion"].to_numpy().astype(int) << 40) + found["row"].to_numpy()
     assert np.array_equal(found["group"], pd.Series(number).groupby(found["group"]).transform("min"))
 
-    assigned = splits.assign(spark, grouped, PARAMS).orderBy("portion", "row").toPandas()
+    assigned = splits.assign(grouped, PARAMS).orderBy("portion", "row").toPandas()
     assert assigned[["portion", "row"]].equals(prints[["portion", "row"]])
     published = prints["published"].to_numpy()
     split = splits_on_pandas.assign(digests, published, expected, PARAMS)
