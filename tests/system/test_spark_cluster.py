@@ -21,6 +21,7 @@ from digits.data import shards
 from digits.data.dataset import SPLITS
 from digits.data.shards import Destination
 from digits.errors import UserError
+from digits.files import read_json
 from digits.params import Spark
 from tests.spark_cluster import (
     PARAMS,
@@ -206,6 +207,8 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(spark, running, expected,
     assert running.workers[0].poll() is not None
     assert written == [shards.Shard(shards.part_name(number), 2 * ROWS, "") for number in range(SHARDS)]
     shards.finish(Destination(tmp_path), written, SCHEMA)  # removes what the killed processes left
+    assert read_json(tmp_path / shards.LOCAL_LIST) == dict.fromkeys(map(shards.part_name, range(SHARDS)), 2 * ROWS)
+    (tmp_path / shards.LOCAL_LIST).unlink()
     assert bytes_of(tmp_path) == expected
 
 
