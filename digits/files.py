@@ -15,12 +15,13 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux: linux/fcntl.h, linux/fs.h
 
 
 @contextmanager
-def atomic_write(path: Path | str) -> Iterator[Path]:
+def atomic_write(path: Path | str, any_kind: bool = False) -> Iterator[Path]:
     """Yield a temporary path, in the folder of `path`, to write a file or a folder to; put it in place at the end.
 
     At any moment, also where the process is killed or the machine stops, `path` is the old file or folder or the new
     one, whole. The file's suffixes are kept, since some libraries choose the format by them. What a killed process left
-    at the temporary path is removed first. Raises OSError where a file would take the place of a folder.
+    at the temporary path is removed first. Raises OSError where a file would take the place of a folder, or a folder
+    that of a file, unless `any_kind`.
     """
     path = Path(path)
     if path.is_symlink() and path.is_dir():
@@ -32,10 +33,10 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     try:
         yield temporary
         _flush(temporary)
-        if path.is_dir():
-            if not temporary.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-            _replace_folder(temporary, path)
+        if path.is_dir() and not (temporary.is_dir() or any_kind):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if path.is_dir() or (any_kind and path.exists() and temporary.is_dir()):
+            _swap_or_move(temporary, path)
         else:
             temporary.replace(path)
         _flush_entry(path.parent)
@@ -60,8 +61,8 @@ def require(folder: Path) -> None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
 
 
-def _replace_folder(new: Path, path: Path) -> None:
-    """Put the folder `new` in the place of the one at `path`; what was there may be left at `new`."""
+def _swap_or_move(new: Path, path: Path) -> None:
+    """Put `new` in the place of what is at `path`, of which one is a folder; that may be left at `new`."""
     if not _swap(new, path):
         old = _old(path)
         path.replace(old)  # where the process is killed after this, `recover` puts it back

@@ -21,7 +21,7 @@ from digits.data import dataset, raw_tables, source_descriptions
 from digits.data.source_descriptions import SourceDescription
 from digits.data.statistics import COLUMNS, ROW_COLUMNS, add_names, row_group_statistics, stored
 from digits.errors import UserError, printable, run
-from digits.files import atomic_write, remove, write_json
+from digits.files import atomic_write, write_json
 from digits.params import Params, Validate, load
 from digits.processes import parallel_map
 from digits.validation import data_card, drift, label_corrections, report
@@ -44,8 +44,6 @@ def raw_statistics() -> pd.DataFrame:
 @contextmanager
 def raw_table(params: Params, split_rule: dict[str, Any]) -> Iterator[Table]:
     """Compute the statistics, write them, and give them while the block runs: as a data frame of pandas or of Spark."""
-    if paths.STATISTICS.is_dir() != (params.engine == "spark"):
-        remove(paths.STATISTICS)  # the other engine's: a file cannot replace a folder. DVC has removed it already
     if params.engine == "spark":
         from digits.spark import validate as on_spark
 
@@ -58,7 +56,7 @@ def raw_table(params: Params, split_rule: dict[str, Any]) -> Iterator[Table]:
 
 
 def write_statistics(table: pd.DataFrame, split_rule: dict[str, Any]) -> None:
-    with atomic_write(paths.STATISTICS) as temporary:
+    with atomic_write(paths.STATISTICS, any_kind=True) as temporary:  # Spark writes a folder
         pq.write_table(stored(table, split_rule), temporary)
 
 

@@ -18,7 +18,7 @@ from digits.data import shards
 from digits.data.dataset import NO_DIGIT, Digits, binary_column, digits_of, images_of
 from digits.data.processed_tables import read_processed
 from digits.data.stacks import DIGIT_SIZE
-from digits.files import atomic_write, remove
+from digits.files import atomic_write
 
 # What is no digit: `split` is train or test, `kind` one of `non_digits.KINDS`
 NON_DIGITS_SCHEMA = pa.schema(
@@ -37,9 +37,10 @@ class NonDigits(NamedTuple):
 
 def write_non_digits(found: Iterable[tuple[str, str, np.ndarray]], path: Path = paths.NON_DIGITS) -> None:
     """Write what is no digit: of each split and kind (n, 28, 28) uint8 canonical pictures."""
-    if path.is_dir():
-        remove(path)  # the shards of the other engine
-    with atomic_write(path) as temporary, pq.ParquetWriter(temporary, NON_DIGITS_SCHEMA) as writer:
+    with (
+        atomic_write(path, any_kind=True) as temporary,  # the other engine writes a folder
+        pq.ParquetWriter(temporary, NON_DIGITS_SCHEMA) as writer,
+    ):
         for one in found:
             writer.write_table(non_digits_table(*one))
 

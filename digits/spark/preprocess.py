@@ -15,7 +15,7 @@ from digits.data.conversion import Selection
 from digits.data.dataset import Digits
 from digits.data.page_orders import PageOrder
 from digits.data.shards import Destination, Shard
-from digits.files import atomic_write, remove
+from digits.files import atomic_write
 from digits.params import Preprocess, Spark
 from digits.reading import training_cuts
 from digits.spark import tasks
@@ -88,9 +88,7 @@ def write_non_digits(
     spark: "SparkSession", params: Spark, orders: Sequence[non_digits.Order], path: Path = paths.NON_DIGITS
 ) -> None:
     """Write what is no digit, in the order of `orders`."""
-    if path.is_file():
-        remove(path)  # of the other engine
-    with atomic_write(path) as temporary:
+    with atomic_write(path, any_kind=True) as temporary:  # the other engine writes a file
         destination = shards.destination(params.storage, temporary, path)
         work = [
             Drawing(destination, number, list(orders[first : first + ORDERS_PER_SHARD]))

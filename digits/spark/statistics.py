@@ -66,7 +66,7 @@ def write(spark: "SparkSession", params: Spark, split_rule: Mapping[str, Any]) -
         addresses = [temporary.address(shard) for shard, _ in computed]
         samples = [sample for _, sample in computed] or [pd.DataFrame(columns=[*ROW_COLUMNS, "source", *COLUMNS])]
         schema = stored(pd.concat(samples, ignore_index=True), split_rule).schema
-        with atomic_write(paths.STATISTICS) as partial_folder:
+        with atomic_write(paths.STATISTICS, any_kind=True) as partial_folder:  # pandas writes a file
             destination = shards.destination(params.storage, partial_folder, paths.STATISTICS)
             work = partial(_store, destination, schema)
             written = tasks.run(spark, work, list(enumerate(addresses)), "statistics: writing")

@@ -88,7 +88,8 @@ def _show(spark: "SparkSession", started: Future, progress: tqdm) -> None:
                 done = max([progress.n, *(stage.numCompletedTasks for stage in stages if stage)])
                 progress.n = min(done, total)
                 progress.refresh()
-    progress.update(total - progress.n)
+    if started.exception() is None:
+        progress.update(total - progress.n)
 
 
 @contextmanager

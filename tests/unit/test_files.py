@@ -62,6 +62,19 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path, exchange):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_file_and_a_folder_replace_each_other_where_the_caller_allows_it(tmp_path, exchange):
+    target = tmp_path / "data"
+    target.write_text("old")
+    with files.atomic_write(target, any_kind=True) as temporary:
+        temporary.mkdir()
+        (temporary / "new").touch()
+    assert [path.name for path in target.iterdir()] == ["new"]
+    with files.atomic_write(target, any_kind=True) as temporary:
+        temporary.write_text("file")
+    assert target.read_text() == "file"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_linked_folder_is_replaced_where_it_lies(tmp_path, exchange):
     (tmp_path / "disk" / "data").mkdir(parents=True)
     link = tmp_path / "data"

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from digits import errors
 from digits.data import training_tables
+from tests.sharded import shard
 
 
 def test_what_is_no_digit_is_read_as_it_was_written_split_by_split(tmp_path, mnist_digits, monkeypatch):
@@ -21,6 +23,22 @@ def test_what_is_no_digit_is_read_as_it_was_written_split_by_split(tmp_path, mni
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda file, group: groups.append(group) or read(file, group))
     training_tables.read_non_digits("test", path)
     assert 0 not in groups and 1 in groups  # the other split's row groups stay on the disk
+
+
+def test_the_shards_of_the_other_engine_stay_until_the_file_is_complete(tmp_path, mnist_digits):
+    path = tmp_path / "non_digits.parquet"
+    training_tables.write_non_digits([("train", "signs", mnist_digits.images[:2])], path)
+    shard(path)
+
+    def drawn():
+        yield "train", "signs", mnist_digits.images[:3]
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        training_tables.write_non_digits(drawn(), path)
+    assert path.is_dir() and len(training_tables.read_non_digits("train", path).images) == 2
+    training_tables.write_non_digits([("train", "signs", mnist_digits.images[:3])], path)
+    assert path.is_file()
 
 
 def test_a_file_without_pictures_is_read_and_a_missing_one_is_named(workspace, capsys):
