@@ -36,15 +36,15 @@ def restore_named() -> Iterator[None]:
 
 
 def list_dropped(
-    staged: Staging, prints: Fingerprints, groups: np.ndarray, split: np.ndarray
+    staged: Staging, fingerprints: Fingerprints, groups: np.ndarray, split: np.ndarray
 ) -> Iterator[DroppedPicture]:
     """The pictures that are left out, each with a published test picture of its group."""
-    dropped, tests = np.flatnonzero(split == splits.DROPPED), np.flatnonzero(prints.published == splits.TEST)
+    dropped, tests = np.flatnonzero(split == splits.DROPPED), np.flatnonzero(fingerprints.published == splits.TEST)
     if len(dropped):
         names = staged.paths()
         twin = pd.Series(tests, index=groups[tests]).groupby(level=0).first()
         for row, test in zip(dropped, twin.reindex(groups[dropped]), strict=True):
-            digest = splits.whole(prints.digests[row])
+            digest = splits.whole(fingerprints.digests[row])
             yield DroppedPicture(printable(names[row]), digest.hex(), printable(names[test]))
 
 
@@ -52,16 +52,20 @@ def ingest(params: Ingest, given: dict[str, Correction]) -> Ingested:
     """Read, assign and write all pictures on this machine."""
     with staging() as staged:
         with restore_named():
-            prints = staged.fill(tqdm(sources.source_pictures(params), desc="ingest", unit=" pictures", disable=None))
-        groups = near_duplicates.group(prints.thumbnails, params.near_duplicate_distance)
-        groups = near_duplicates.join_equal(groups, prints.digests)
-        split = splits.assign(prints.digests, prints.published, groups, params)
+            fingerprints = staged.fill(
+                tqdm(sources.source_pictures(params), desc="ingest", unit=" pictures", disable=None)
+            )
+        groups = near_duplicates.group(fingerprints.thumbnails, params.near_duplicate_distance)
+        groups = near_duplicates.join_equal(groups, fingerprints.digests)
+        split = splits.assign(fingerprints.digests, fingerprints.published, groups, params)
         kept, labels = split.copy(), staged.labels()
-        effects = corrections.apply(given, prints.digests, staged.paths, kept, labels)
+        effects = corrections.apply(given, fingerprints.digests, staged.paths, kept, labels)
         effects += corrections.not_found(given, effects)
-        texts = ingested.lists(list_dropped(staged, prints, groups, split), effects)
-        rows = raw_tables.write_raw(staged.examples(prints.digests, kept, labels), splits.rule(params), texts=texts)
-    return Ingested(rows, dataset.count_sources(paths.RAW), splits.tally(prints.published, split), effects)
+        texts = ingested.lists(list_dropped(staged, fingerprints, groups, split), effects)
+        rows = raw_tables.write_raw(
+            staged.examples(fingerprints.digests, kept, labels), splits.rule(params), texts=texts
+        )
+    return Ingested(rows, dataset.count_sources(paths.RAW), splits.tally(fingerprints.published, split), effects)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from digits import paths
 from digits.data import shards
-from digits.data.shards import Source
+from digits.data.shards import ParquetSource
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError
 from digits.files import atomic_write, require
@@ -118,7 +118,7 @@ def count_rows(path: Path) -> int:
     return shards.count_rows(path)
 
 
-def read_sources(table: Path | Iterable[Source]) -> np.ndarray:
+def read_sources(table: Path | Iterable[ParquetSource]) -> np.ndarray:
     """(n,) str: the name of each row's source, in a split of raw or processed data, by its path or its files."""
     return shards.read(table, ["source"])["source"].cast(pa.string()).to_numpy().astype(str)
 
@@ -153,7 +153,7 @@ def print_source_counts(counts: Mapping[str, Mapping[str, int]]) -> None:
         print(f"  {name}: " + ", ".join(f"{count:,} {split}" for split, count in by_split.items()))
 
 
-def read_hashes(table: Path | Iterable[Source]) -> np.ndarray:
+def read_hashes(table: Path | Iterable[ParquetSource]) -> np.ndarray:
     """(n,) 'S64': the column `sha256` of a table, by its path or its files, in hexadecimal digits.
 
     Raises UserError where the table was written before there was a rule of splits.

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from digits.data import shards
-from digits.data.shards import Source
+from digits.data.shards import ParquetSource
 from digits.files import read_json
 from digits.vcs import dvc_files
 
 
-def at_revision(path: Path, revision: str | None, stage: str = "validate") -> Iterator[Source]:
+def at_revision(path: Path, revision: str | None, stage: str = "validate") -> Iterator[ParquetSource]:
     """The files of a table that `stage` writes, at a revision (None: in the working tree), in the order of its rows.
 
     Each is closed when the next one is taken. Raises UserError where that revision has no such table, or neither the
@@ -30,7 +30,7 @@ def at_revision(path: Path, revision: str | None, stage: str = "validate") -> It
             yield opened
 
 
-def in_cache(path: Path, md5: str, locked: str | None = None) -> list[Source] | None:
+def in_cache(path: Path, md5: str, locked: str | None = None) -> list[ParquetSource] | None:
     """The files of the table at `path` with this hash of DVC's; None where the cache lacks one.
 
     `locked` is a hash that dvc.lock names where it names the output with this table, by default the table's own.
@@ -44,6 +44,6 @@ def in_cache(path: Path, md5: str, locked: str | None = None) -> list[Source] | 
     return [str(found[name]) for name in names] if found.keys() >= set(names) else None
 
 
-def is_unaltered(table: Iterable[Source]) -> bool:
+def is_unaltered(table: Iterable[ParquetSource]) -> bool:
     """Whether the files in the cache, of those that `in_cache` gives, have the content that their names say."""
     return all(dvc_files.is_unaltered(Path(one)) for one in map(str, table) if not shards.is_remote(one))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from digits import paths
 from digits.data import shards
 from digits.data.dataset import LABELS, SOURCE, Digits, binary_column, concatenate, digits_of, read_hashes, write_splits
-from digits.data.shards import Source
+from digits.data.shards import ParquetSource
 from digits.data.stacks import DIGIT_SIZE
 from digits.files import require
 
@@ -57,7 +57,7 @@ def read_processed(split: str, folder: Path = paths.PROCESSED) -> Digits:
     return read_digits(folder / f"{split}.parquet")
 
 
-def read_digits(table: Path | Iterable[Source]) -> Digits:
+def read_digits(table: Path | Iterable[ParquetSource]) -> Digits:
     """All digits of a processed split, by its path or its files."""
     return digits_of(shards.read(table, ["image", "label"]))
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from digits import paths
 from digits.data import dataset, shards
 from digits.data.dataset import LABELS, SOURCE, SPLITS, write_splits
-from digits.data.shards import Source
+from digits.data.shards import ParquetSource
 from digits.files import require
 
 BYTES_PER_GROUP = 32 * 2**20  # photographs fill a row group with fewer rows
@@ -137,7 +137,7 @@ def read_row_groups(groups: Sequence[RowGroup]) -> Iterator[list[Example]]:
             yield _examples(group.split, file.read_row_group(group.group))
 
 
-def read_rows(table: Path | Iterable[Source], split: str, wanted: set[int]) -> dict[int, Example]:
+def read_rows(table: Path | Iterable[ParquetSource], split: str, wanted: set[int]) -> dict[int, Example]:
     """The examples at the wanted rows of a raw split, by its path or its files.
 
     Reads only the row groups that hold them, and opens no file after the last of them.

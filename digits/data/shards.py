@@ -26,14 +26,16 @@ LIST = "shards.json"  # of shards in object storage
 LOCAL_LIST = "files.json"  # of shards in the folder: the rows of each by its name, in the order of the table
 PATTERN = "part-*.parquet"
 PARTIAL = ".partial-"  # and a random name: several processes may write the same shard
-CREATE = "create the bucket, or correct spark.storage in params.yaml"
-CHECK = "check the network, AWS_ENDPOINT_URL and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+CREATE_BUCKET_HINT = "create the bucket, or correct spark.storage in params.yaml"
+OUT_OF_REACH_HINT = (
+    "check the network, AWS_ENDPOINT_URL and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+)
 
 FILES_AT_ONCE = 16  # of which little is read: of an object store each takes a while
-EXPECTED = "expected an address such as s3://bucket/folder; correct spark.storage in params.yaml"
+EXPECTED_ADDRESS = "expected an address such as s3://bucket/folder; correct spark.storage in params.yaml"
 
-Source = str | IO[bytes]  # of a file: its path, its address, or the open file
-File = TypeVar("File", bound=Source)
+ParquetSource = str | IO[bytes]  # of a file: its path, its address, or the open file
+File = TypeVar("File", bound=ParquetSource)
 Result = TypeVar("Result")
 
 
@@ -101,7 +103,7 @@ def addresses(content: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[pq.ParquetFile]:
+def opened(source: ParquetSource) -> Iterator[pq.ParquetFile]:
     """A Parquet file, by its path, its address or an open file.
 
     Raises UserError where it is damaged, or missing in storage; FileNotFoundError where there is no such path. Read in
@@ -127,7 +129,7 @@ def opened(source: Source) -> Iterator[pq.ParquetFile]:
         raise UserError(f"{name} is damaged: {cause}; {_restore(name)}") from None
 
 
-def read(table: Path | Iterable[Source], columns: Sequence[str] | None = None) -> pa.Table:
+def read(table: Path | Iterable[ParquetSource], columns: Sequence[str] | None = None) -> pa.Table:
     """All rows of a table, of all columns or of those of these that it has. `table` is its path, or its files."""
     found = []
     for source in files(table) if isinstance(table, Path) else table:
@@ -136,7 +138,7 @@ def read(table: Path | Iterable[Source], columns: Sequence[str] | None = None) -
     return pa.concat_tables(found)
 
 
-def row_groups(source: Source, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def row_groups(source: ParquetSource, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The row groups of a file, one after the other, of all columns or of these. Raises the errors of `opened`."""
     with opened(source) as file:
         for number in range(file.num_row_groups):
@@ -154,7 +156,7 @@ def count_rows(path: Path) -> int:
     return sum(group.rows for groups in row_group_sizes(files(path)) for group in groups)
 
 
-def row_group_sizes(sources: Sequence[Source]) -> list[list[GroupSize]]:
+def row_group_sizes(sources: Sequence[ParquetSource]) -> list[list[GroupSize]]:
     """The row groups of Parquet files, in order, from their footers, several of which are read at the same time.
 
     A footer takes some tens of kB, of which a table of thousands of shards keeps these numbers.
@@ -209,7 +211,7 @@ def writer(destination: Destination, number: int, schema: pa.Schema) -> Iterator
                 name = f"part-{number:05d}-{sha256[:16]}.parquet"
                 shard.written = shard.written._replace(name=name, sha256=sha256)
                 address = destination.address(shard.written)
-                with _storage_errors(address, CREATE):
+                with _storage_errors(address, CREATE_BUCKET_HINT):
                     system, path = _remote(address)
                     system.put_file(str(temporary), path)
             elif shard.written.rows:
@@ -239,7 +241,7 @@ def discard(destination: Destination) -> None:
     """Remove all shards in the folder and at the address, and the folder."""
     remove(destination.folder)
     if destination.storage:
-        with _storage_errors(destination.storage, CREATE):
+        with _storage_errors(destination.storage, CREATE_BUCKET_HINT):
             system, path = _remote(destination.storage)
             if system.exists(path):
                 system.rm(path, recursive=True)
@@ -255,13 +257,13 @@ def is_remote(address: str) -> bool:
     return "://" in address
 
 
-def _group_sizes(source: Source) -> list[GroupSize]:
+def _group_sizes(source: ParquetSource) -> list[GroupSize]:
     with opened(source) as file:
         groups = map(file.metadata.row_group, range(file.num_row_groups))
         return [GroupSize(group.num_rows, group.total_byte_size) for group in groups]
 
 
-def _parquet(source: Source, remote: bool = False) -> pq.ParquetFile:
+def _parquet(source: ParquetSource, remote: bool = False) -> pq.ParquetFile:
     """`remote`: neighbouring columns and row groups are fetched in one request."""
     return pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=remote)
 
@@ -274,7 +276,7 @@ def _remote(address: str) -> tuple[Any, str]:
     try:
         return fsspec.url_to_fs(address, **options)
     except (ValueError, ImportError) as error:  # a protocol that there is not, or whose package is not installed
-        raise UserError(redact(f"{address} can't be used: {error}; {EXPECTED}")) from None
+        raise UserError(redact(f"{address} can't be used: {error}; {EXPECTED_ADDRESS}")) from None
 
 
 @contextmanager
@@ -292,7 +294,7 @@ def _storage_errors(address: str, hint: str) -> Iterator[None]:
 
 def out_of_reach(address: str, error: Exception) -> UserError:
     """The error for a storage that can't be reached, or does not take the credentials."""
-    return UserError(redact(f"{address} is out of reach: {type(error).__name__}: {error}; {CHECK}"))
+    return UserError(redact(f"{address} is out of reach: {type(error).__name__}: {error}; {OUT_OF_REACH_HINT}"))
 
 
 def is_of_storage(error: Exception) -> bool:

@@ -35,13 +35,15 @@ def assign(spark: "SparkSession", staged: Sequence[Staged], params: Ingest, plac
     from pyspark import StorageLevel
 
     divide_shuffles(spark, sum(one.rows for one in staged))
-    prints = _read(spark, [one.address for one in staged]).persist(StorageLevel.DISK_ONLY)  # read for pairs, and again
-    grouped = groups.group(spark, prints, params.near_duplicate_distance)
+    fingerprints = _read(spark, [one.address for one in staged]).persist(
+        StorageLevel.DISK_ONLY
+    )  # read for pairs, and again
+    grouped = groups.group(spark, fingerprints, params.near_duplicate_distance)
     assigned = splits.assign(grouped, params)
     destination = part_of(place, "splits")
     written = assigned.groupBy("portion").applyInPandas(_writer(destination), "portion int, address string")
     rows = sorted(tasks.collect(written, len(staged), "splits"), key=lambda row: row["portion"])
-    prints.unpersist()
+    fingerprints.unpersist()
     return [
         Assigned(number, shard.address, row["address"])
         for number, (shard, row) in enumerate(zip(staged, rows, strict=True))

@@ -105,10 +105,10 @@ def _near_pictures(
     from pyspark.sql import functions
 
     splits = functions.array(*map(functions.lit, SPLITS))
-    prints = table.where(functions.col("thumbnail").isNotNull()).select(
+    fingerprints = table.where(functions.col("thumbnail").isNotNull()).select(
         rank_of_split().cast("int").alias("portion"), "row", functions.unhex("picture").alias("digest"), "thumbnail"
     )
-    grouped = group(spark, prints, max_distance).select("portion", "row", "group").persist(StorageLevel.DISK_ONLY)
+    grouped = group(spark, fingerprints, max_distance).select("portion", "row", "group").persist(StorageLevel.DISK_ONLY)
     across = grouped.groupBy("group").agg(
         functions.min("portion").alias("first"), functions.max("portion").alias("last")
     )

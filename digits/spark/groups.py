@@ -27,13 +27,13 @@ PARTITIONS = "spark.sql.shuffle.partitions"  # at most: Spark joins small ones
 LINKED = "first long, linked long"
 
 
-def group(spark: "SparkSession", prints: "DataFrame", max_distance: float) -> "DataFrame":
-    """`prints` without its column `thumbnail`, and with `group` long: equal for pictures of one group.
+def group(spark: "SparkSession", fingerprints: "DataFrame", max_distance: float) -> "DataFrame":
+    """`fingerprints` without its column `thumbnail`, and with `group` long: equal for pictures of one group.
 
-    `prints` has (portion int, row long) of each picture, `digest` binary(32), equal for pictures that show the same,
-    `thumbnail` binary(196), and other columns. Pictures are in one group where their thumbnails, scaled to length 1,
-    are at most `max_distance` apart, where both are blank and their digests are equal, and where they are connected by
-    such pairs. The group's number is that of its first picture: portion · 2^40 + row.
+    `fingerprints` has (portion int, row long) of each picture, `digest` binary(32), equal for pictures that show the
+    same, `thumbnail` binary(196), and other columns. Pictures are in one group where their thumbnails, scaled to length
+    1, are at most `max_distance` apart, where both are blank and their digests are equal, and where they are connected
+    by such pairs. The group's number is that of its first picture: portion · 2^40 + row.
 
     Memory: a process has some ROWS_AT_ONCE thumbnails, and those of a larger bucket on its disk. The driver has 16
     bytes for each picture that has a near duplicate, up to HASHES times, and nothing for equal ones.
@@ -42,7 +42,7 @@ def group(spark: "SparkSession", prints: "DataFrame", max_distance: float) -> "D
     """
     from pyspark.sql import functions
 
-    pictures = _with_first_equal(prints)
+    pictures = _with_first_equal(fingerprints)
     found = _near_pairs(pictures, max_distance)
     pairs: Any = tasks.watched(spark, found.toArrow, int(spark.conf.get(PARTITIONS) or 1), "near duplicates")
     linked = spark.createDataFrame(_components(pairs["one"].to_numpy(), pairs["other"].to_numpy()), LINKED)
@@ -50,14 +50,14 @@ def group(spark: "SparkSession", prints: "DataFrame", max_distance: float) -> "D
     return joined.withColumn("group", functions.coalesce("linked", "first")).drop("first", "linked")
 
 
-def _with_first_equal(prints: "DataFrame") -> "DataFrame":
-    """`prints` with each picture's `number`, its `content`, and `first`, the lowest number of an equal content."""
+def _with_first_equal(fingerprints: "DataFrame") -> "DataFrame":
+    """With each picture's `number`, its `content`, and `first`, the lowest number of an equal content."""
     from pyspark.sql import Window, functions
 
     blank = functions.col("thumbnail") == functions.lit(bytes(THUMBNAIL_PIXELS))
     number = functions.shiftleft(functions.col("portion").cast("long"), ROW_BITS) + functions.col("row")
     content = functions.when(blank, functions.col("digest")).otherwise(functions.col("thumbnail"))
-    pictures = prints.withColumns({"number": number, "content": content})
+    pictures = fingerprints.withColumns({"number": number, "content": content})
     return pictures.withColumn("first", functions.min("number").over(Window.partitionBy("content")))
 
 

@@ -17,10 +17,10 @@ from digits.spark.batches import joined
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-SHIFTS = (44, 32, 20, 8, 0)  # bits that a pass leaves out: the first has 256 bins between a number and its double
+BITS_LEFT_OUT = (44, 32, 20, 8, 0)  # by each pass: the first has 256 bins between a number and its double
 MAX_VALUES = 1_000_000  # of so few, a pass counts each, and is the last one
-AGGREGATED = {"rows": "sum", "lowest": "min", "highest": "max"}
-COUNTED = ["column", "bin", *AGGREGATED]
+BIN_AGGREGATES = {"rows": "sum", "lowest": "min", "highest": "max"}
+BIN_COLUMNS = ["column", "bin", *BIN_AGGREGATES]
 
 
 class Wanted(NamedTuple):
@@ -37,7 +37,7 @@ def order_statistics(table: "DataFrame", ranks: Mapping[str, Sequence[int]]) -> 
     wanted = [Wanted(column, rank, rank) for column, of in ranks.items() for rank in of]
     found: dict[tuple[str, int], float] = {}
     values = sum(max(of) + 1 for of in ranks.values())
-    shift, before, shifts = 0 if values <= MAX_VALUES else SHIFTS[0], 64, iter(SHIFTS[1:])
+    shift, before, shifts = 0 if values <= MAX_VALUES else BITS_LEFT_OUT[0], 64, iter(BITS_LEFT_OUT[1:])
     while wanted:
         bins = _count(table, wanted, before, shift)
         placed = [_place(one, bins[one.column], shift if one.bin is None else before - shift) for one in wanted]
@@ -71,7 +71,7 @@ def _count(table: "DataFrame", wanted: Sequence[Wanted], before: int, shift: int
     counted: pd.DataFrame = (
         rows.mapInPandas(partial(_count_partition, bins=bins, before=before, shift=shift), types)
         .groupBy("column", "bin")
-        .agg(*(getattr(functions, how)(name).alias(name) for name, how in AGGREGATED.items()))
+        .agg(*(getattr(functions, how)(name).alias(name) for name, how in BIN_AGGREGATES.items()))
         .toPandas()
     )
     return {str(name): of for name, of in counted.sort_values("bin").groupby("column")}
@@ -86,7 +86,7 @@ def _count_partition(
         for name, of in bins.items()
     ]
     if any(map(len, counted)):  # of a text column without a row, pandas makes what Arrow does not take
-        yield pd.concat(counted).groupby(["column", "bin"], as_index=False).agg(AGGREGATED)
+        yield pd.concat(counted).groupby(["column", "bin"], as_index=False).agg(BIN_AGGREGATES)
 
 
 def _count_values(name: str, values: np.ndarray, bins: np.ndarray, before: int, shift: int) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def _count_values(name: str, values: np.ndarray, bins: np.ndarray, before: int, 
         chosen = np.isin(integers >> before, bins)
         known, integers = known[chosen], integers[chosen]
     counted = pd.Series(known).groupby(integers >> shift).agg(["size", "min", "max"]).reset_index()
-    return counted.set_axis(COUNTED[1:], axis=1).assign(column=name)[COUNTED]
+    return counted.set_axis(BIN_COLUMNS[1:], axis=1).assign(column=name)[BIN_COLUMNS]
 
 
 def _ordered(numbers: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from digits import paths
 from digits.data import dataset, past_tables
-from digits.data.shards import Source
+from digits.data.shards import ParquetSource
 from digits.errors import UserError
 from digits.tracking import runs, tags
 from digits.tracking.registry import Version
@@ -43,7 +43,7 @@ def of_version(version: Version) -> np.ndarray | None:
     return found
 
 
-def _read(table: Path | list[Source] | None, version: Version) -> np.ndarray | None:
+def _read(table: Path | list[ParquetSource] | None, version: Version) -> np.ndarray | None:
     try:
         hashes = None if table is None else dataset.read_hashes(table)
     except (OSError, pa.ArrowException, UserError):

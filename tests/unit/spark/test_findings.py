@@ -101,16 +101,3 @@ def test_the_sample_of_a_class_is_that_of_pandas(spark, statistics, monkeypatch)
         key: rows.tolist() for key, rows in expected.items()
     }
     assert {len(rows) for rows in expected.values()} < set(range(10, 21))
-
-
-def test_a_batch_of_any_size_has_the_same_ratios(statistics):
-    """To the last bit: else a row's message would depend on the shard that it is in."""
-    known = statistics[statistics["thumbnail"].notna() & statistics["label"].isin(LABELS)]
-    thumbnails = known.groupby("label")["thumbnail"]
-    classes = [label_conflicts.fit_classes({0: thumbnails.get_group(label)})[0] for label in LABELS]
-    labels = np.array(LABELS)
-    whole, _ = label_conflicts._compare(known, labels, classes)
-    for size in (1, 7, 100):
-        starts = range(0, len(known), size)
-        parts = [label_conflicts._compare(known[start : start + size], labels, classes)[0] for start in starts]
-        assert np.array_equal(np.concatenate(parts), whole)

@@ -15,11 +15,11 @@ from tests.unit.data.test_near_duplicates import noisy, partition, thumbnails
 
 DISTANCE = 0.06
 PARAMS = load(ROOT / "params.yaml").ingest
-PRINTS = "portion int, row long, digest binary, thumbnail binary, published byte"
+FINGERPRINT_COLUMNS = "portion int, row long, digest binary, thumbnail binary, published byte"
 
 
 @pytest.fixture(scope="module")
-def prints(mnist_digits) -> pd.DataFrame:
+def fingerprints(mnist_digits) -> pd.DataFrame:
     """Fingerprints of near copies, a chain, equal pictures, blank ones, and many in one bucket."""
     of = thumbnails(mnist_digits.images[::100])
     chain = np.zeros((8, 196), np.uint8)
@@ -46,20 +46,20 @@ def prints(mnist_digits) -> pd.DataFrame:
     )
 
 
-def on_pandas(prints: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def on_pandas(fingerprints: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Digests and groups."""
-    digests = np.array(prints["digest"].tolist(), "S32")
-    vectors = np.frombuffer(b"".join(prints["thumbnail"]), np.uint8).reshape(-1, 196)
+    digests = np.array(fingerprints["digest"].tolist(), "S32")
+    vectors = np.frombuffer(b"".join(fingerprints["thumbnail"]), np.uint8).reshape(-1, 196)
     return digests, near_duplicates.join_equal(near_duplicates.group(vectors, DISTANCE), digests)
 
 
-def test_groups_and_splits_are_those_of_pandas_in_any_order(spark, prints):
+def test_groups_and_splits_are_those_of_pandas_in_any_order(spark, fingerprints):
     from digits.spark import groups, splits
 
-    shuffled = spark.createDataFrame(prints.sample(frac=1, random_state=3), PRINTS).repartition(3)
+    shuffled = spark.createDataFrame(fingerprints.sample(frac=1, random_state=3), FINGERPRINT_COLUMNS).repartition(3)
     grouped = groups.group(spark, shuffled, DISTANCE)
     found = grouped.orderBy("portion", "row").toPandas()
-    digests, expected = on_pandas(prints)
+    digests, expected = on_pandas(fingerprints)
     sizes = np.unique(expected, return_counts=True)[1]
     assert (sizes > 100).any()
     assert (sizes == 1).sum() > 20
@@ -68,8 +68,8 @@ def test_groups_and_splits_are_those_of_pandas_in_any_order(spark, prints):
     assert np.array_equal(found["group"], pd.Series(number).groupby(found["group"]).transform("min"))
 
     assigned = splits.assign(grouped, PARAMS).orderBy("portion", "row").toPandas()
-    assert assigned[["portion", "row"]].equals(prints[["portion", "row"]])
-    published = prints["published"].to_numpy()
+    assert assigned[["portion", "row"]].equals(fingerprints[["portion", "row"]])
+    published = fingerprints["published"].to_numpy()
     split = splits_on_pandas.assign(digests, published, expected, PARAMS)
     assert np.array_equal(assigned["split"], split)
     assert (split == DROPPED).sum() > 50

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from digits.validation import label_conflicts
 from digits.validation.label_conflicts import class_mismatch, other_label
 from tests.unit.validation.conftest import MAX_RATIO, table
 
@@ -34,6 +35,19 @@ def test_class_mismatch_finds_a_third_of_the_wrong_labels_and_nothing_else(real)
     assert (~wrong).sum() <= 1
     right = [f"looks like a {real['label'][row]}: " in message for row, message in found.items()]
     assert np.mean(right) > 0.9
+
+
+def test_a_batch_of_any_size_has_the_same_ratios(real):
+    """To the last bit: else a row's message would depend on the shard that it is in."""
+    labels = np.array([3, 5, 8])
+    known = real[real["label"].isin(labels)].groupby("label").head(100)
+    thumbnails = known.groupby("label")["thumbnail"]
+    classes = [label_conflicts.fit_classes({0: thumbnails.get_group(label)})[0] for label in labels]
+    whole, _ = label_conflicts._compare(known, labels, classes)
+    for size in (1, 7, 100):
+        starts = range(0, len(known), size)
+        parts = [label_conflicts._compare(known[start : start + size], labels, classes)[0] for start in starts]
+        assert np.array_equal(np.concatenate(parts), whole)
 
 
 def test_a_scarce_class_is_left_out_and_the_others_are_compared(real):
