@@ -61,6 +61,7 @@ def with_spark_udf(spark, model: Path, source: Path, out: Path) -> None:
 
 def with_onnx_sessions(spark, model: Path, source: Path, out: Path) -> None:
     """By `digits predict --engine spark`."""
+    out.mkdir()
     scoring.score(spark, parts.divide(Listing([str(source)]), PICTURES_PER_PART), model, 0.0, out)
 
 
