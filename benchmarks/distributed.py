@@ -1,6 +1,6 @@
 """Training in one process and in two on the same batches: the losses, and what sharing a batch costs.
 
-    python -m benchmarks.distributed [--epochs 11] [--batch-size 100] [--figure docs/two-processes.png]
+    python -m benchmarks.distributed [--epochs 11] [--batch-size 100] [--learning-rate 0.002] [--figure FILE]
 
 Trains on data/processed, as `dvc repro preprocess` leaves it, with the parameters of params.yaml on JAX. Each training
 is a command of its own; the third one is one process again, with the rows of each batch in the reverse order: it shows
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.processes import ROOT, run
-from digits.model.training_data import TABLES
+from digits.model.training_data import TABLES, VALIDATION
 from digits.params import Train, load
 
 VARIANTS = {"1": "one process", "2": "two processes", "reversed": "one process, each batch in reverse order"}
@@ -52,9 +52,10 @@ def fit(variant: str, params: Train, on_epoch: Callable[[int, dict[str, float], 
         group_training.fit(params, lambda size: None, on_epoch, checkpoint)
         return
     with training.reproducible(params):
-        found, validation = streaming.load(params)
         if variant == "reversed":
-            found = reversed_batches(params)
+            found, validation = reversed_batches(params), VALIDATION
+        else:
+            found, validation = streaming.load(params)
         training.fit(network.build(params, found.images), found, validation, params, on_epoch, checkpoint)
 
 
@@ -123,16 +124,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=default.epochs)
     parser.add_argument("--batch-size", type=int, default=default.batch_size)
-    parser.add_argument("--figure", type=Path)
+    parser.add_argument("--learning-rate", type=float, help="the peak of both schedules; default: those of params.yaml")
+    parser.add_argument("--figure", type=Path, help="draw the losses of one process and of two to this file")
     parser.add_argument("--only", choices=VARIANTS, help="train this variant, and print the result as JSON")
     chosen = parser.parse_args()
+    if chosen.epochs < 2:
+        parser.error("--epochs: 2 or more, as the first one also compiles and is not timed")
     os.chdir(ROOT)
     if chosen.only:
         changes = {"epochs": chosen.epochs, "batch_size": chosen.batch_size, "backend": "jax"}
+        if chosen.learning_rate:
+            changes |= dict.fromkeys(("learning_rate", "adam_learning_rate"), chosen.learning_rate)
         params = default.model_copy(update={**changes, "processes": 2 if chosen.only == "2" else 1})
         print(json.dumps(train(chosen.only, params)))
         return
-    options = "--epochs", str(chosen.epochs), "--batch-size", str(chosen.batch_size)
+    options = ["--epochs", str(chosen.epochs), "--batch-size", str(chosen.batch_size)]
+    if chosen.learning_rate:
+        options += ["--learning-rate", str(chosen.learning_rate)]
     found = {variant: run("benchmarks.distributed", "--only", variant, *options) for variant in VARIANTS}
     if chosen.figure:
         draw(found, chosen.figure)

@@ -1,6 +1,7 @@
 """Training with the data in memory and streamed, in one run: pictures/s, accuracy, and peak memory by size of the data.
 
-    python -m benchmarks.streaming [--mnist FOLDER] [--epochs 3] [--sizes 70000 2000000] [--memory 40] [--steps 300]
+    python -m benchmarks.streaming [--mnist FOLDER] [--epochs 3] [--sorted]
+                                   [--sizes 70000 2000000] [--memory 40] [--steps 300]
 
 Speed and accuracy: MNIST's 60,000 training digits, the default network, in memory and streamed with a buffer of a tenth
 of them, by turns on either backend. Memory: as many rows of processed data as --sizes says, augmented from MNIST's,
@@ -106,6 +107,7 @@ def first_batches(stream, steps: int):
             pass
         yield last
 
+    steps = min(steps, stream.steps)
     stream.steps, stream.batches = steps, shortened
     return stream
 
@@ -177,6 +179,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[70_000, 2_000_000], help="training pictures")
     parser.add_argument("--memory", type=float, default=40, help="train.max_memory_mib of those, in MiB")
     parser.add_argument("--steps", type=int, default=300, help="batches of those that the network is trained on")
+    parser.add_argument("--sorted", action="store_true", help="sort MNIST's digits by class")
     parser.add_argument("--only", choices=["speed", "memory"])
     parser.add_argument("--train", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -187,6 +190,9 @@ def main() -> None:
         return
     print(f"measured on: {machine('keras', 'tensorflow', 'jax', 'pyarrow')}")
     digits = mnist.idx(given.mnist, "train")
+    if given.sorted:
+        order = np.argsort(digits.labels, kind="stable")
+        digits = Digits(*(column[order] for column in digits))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if given.only != "memory":
