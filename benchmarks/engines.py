@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import pairwise, zip_longest
+from itertools import pairwise, product, zip_longest
 from pathlib import Path
 
 import cv2
@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from scipy.optimize import least_squares
 from tabulate import tabulate
 
 from benchmarks import mnist
@@ -153,15 +154,36 @@ def _batches(files: list[str]) -> Iterator[pa.Table]:
     yield pa.concat_tables(rest)
 
 
-def exponent(rows: list[Row]) -> float:
-    """The slope of the logarithm of the seconds over that of the pictures, by least squares."""
-    x, y = (np.log([float(row[name]) for row in rows]) for name in ("pictures", "seconds"))
-    return float(np.polyfit(x, y, 1)[0])
+def growth(rows: list[Row]) -> np.ndarray:
+    """(3,): t, c and a of seconds = t + c * millions ** a, by least squares of the relative errors, of three sizes."""
+    pictures, seconds = (np.array([float(row[name]) for row in rows]) for name in ("pictures", "seconds"))
+    millions = pictures / 1e6
+
+    def errors(values: np.ndarray) -> np.ndarray:
+        t, c, a = values
+        return (t + c * millions**a) / seconds - 1
+
+    start = seconds[0] / 2, seconds[-1] / millions[-1], 1
+    return least_squares(errors, start, bounds=(0, np.inf), x_scale="jac").x
+
+
+def growth_table(rows: list[Row], cores: int) -> list[str]:
+    """How the cost of each stage grows, as Markdown."""
+    fitted = []
+    for engine, stage in product(ENGINES, STAGES):
+        t, c, a = growth([row for row in rows if (row["engine"], row["stage"]) == (engine, stage)])
+        fitted.append([engine, stage, f"{t:.1f}", f"{c * cores:,.0f}", f"{a:.2f}"])
+    return [
+        "\nHow the cost grows: seconds = t + c / cores x (millions of pictures)^a, fitted to these sizes by least "
+        "squares of the relative errors. t is what any number costs, such as the start of Spark; a = 1 is linear.\n",
+        tabulate(fitted, ["engine", "stage", "t, s", "c, core s", "a"], tablefmt="pipe", disable_numparse=True),
+    ]
 
 
 def report(rows: list[Row], equal: dict[int, str]) -> str:
-    """The page: a row for each engine, size and stage, and the exponents."""
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    """The page: a row for each engine, size and stage, and how the cost grows."""
+    cores = os.cpu_count() or 1
+    machine = f"{platform.system()} {platform.machine()}, {cores} cores, Python {platform.python_version()}"
     table = [
         [
             row["engine"],
@@ -169,26 +191,20 @@ def report(rows: list[Row], equal: dict[int, str]) -> str:
             row["stage"],
             f"{row['seconds']:.1f}",
             f"{float(row['pictures']) / float(row['seconds']):,.0f}",
-            f"{float(row['seconds']) / float(row['pictures']) * 1e6:,.0f}",
+            f"{float(row['seconds']) * cores / float(row['pictures']) * 1e6:,.0f}",
             f"{row['memory']:,.0f}",
         ]
         for row in rows
     ]
-    headers = ["engine", "pictures", "stage", "s", "pictures/s", "s per million", "peak memory, MiB"]
-    growth = [
-        [engine, stage, f"{exponent([r for r in rows if (r['engine'], r['stage']) == (engine, stage)]):.2f}"]
-        for engine in ENGINES
-        for stage in STAGES
-        if len({row["pictures"] for row in rows}) > 1
-    ]
+    headers = ["engine", "pictures", "stage", "s", "pictures/s", "core s per million", "peak memory, MiB"]
     return "\n".join(
         [
             "# The data stages on pandas and on Spark\n",
             f"`python -m benchmarks.engines` wrote this page: {machine}. Both engines use all cores of this machine; "
-            "the memory is that of all processes together, and pages that they share count for each.\n",
+            f"core seconds are seconds of wall time x {cores} cores, idle or not. The memory is that of all processes "
+            "together, and pages that they share count for each.\n",
             tabulate(table, headers, tablefmt="pipe", colalign=("left", "right", "left", *["right"] * 4)),
-            "\nHow the time grows with the number of pictures: its exponent, fitted to these sizes (1 is linear).\n",
-            tabulate(growth, ["engine", "stage", "exponent"], tablefmt="pipe", disable_numparse=True),
+            *(growth_table(rows, cores) if len(equal) > 2 else []),
             "",
             *(f"- {count:,} pictures: {words}." for count, words in equal.items()),
             "",
