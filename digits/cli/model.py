@@ -96,6 +96,8 @@ def _check_spark(picture: tuple[str, ...], as_json: bool, out: Path | None, show
 
     if out is None:
         raise click.UsageError("--engine spark writes files: give a folder with --out")
+    if ":/" in str(out):  # a path has no second slash after the protocol of an address
+        raise click.UsageError("--out is a folder that all machines share, no address")
     if as_json or show or STDIN in picture:
         raise click.UsageError(
             "--engine spark takes no --json, --show or standard input: leave them out, or --engine spark"

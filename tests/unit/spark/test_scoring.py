@@ -99,6 +99,7 @@ def test_complete_parts_need_no_spark(champion, tables, monkeypatch, on_spark):
     ("arguments", "words"),
     [
         ([], "--engine spark writes files: give a folder with --out"),
+        (["--out", "s3://bucket/out"], "--out is a folder that all machines share, no address"),
         (["--out", "out", "--json"], "--json prints the predictions"),
         (["--out", "out", "--show", "a.png"], "--engine spark takes no --json, --show or standard input"),
         (["--out", "out", "-"], "--engine spark takes no --json, --show or standard input"),
@@ -107,7 +108,7 @@ def test_complete_parts_need_no_spark(champion, tables, monkeypatch, on_spark):
 def test_options_that_spark_does_not_have_are_refused(store, tables, arguments, words):
     done = predict("scans", *arguments, "--engine", "spark")
     assert done.exit_code == 2 and words in done.output
-    assert not Path("out").exists()
+    assert not Path("out").exists() and not Path("s3:").exists()
 
 
 def test_a_folder_with_other_files_is_not_written_to(champion, tables, on_spark):
