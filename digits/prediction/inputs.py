@@ -150,19 +150,24 @@ def in_batches(pictures: Iterable[PictureInput]) -> Iterator[list[PictureInput]]
 def _argument_files(argument: str) -> Iterator[Path]:
     path = Path(argument)
     if os.path.lexists(path):
-        yield from _walk(path) if path.is_dir() and not _is_parquet(path) else [path]
+        yield from _below(path)
     elif glob.has_magic(argument):
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         if not matches:
             raise UserError(f"{printable(argument)} matches no file or folder")
         for match in map(Path, matches):
-            yield from _walk(match) if match.is_dir() else [match]
+            yield from _below(match)
     elif path.suffix.lower() in PICTURE_SUFFIXES:
         yield path  # its row has the error
     else:
         raise UserError(
             f"{printable(argument)} does not exist; expected a picture, a folder, a Parquet file or a glob pattern"
         )
+
+
+def _below(path: Path) -> Iterable[Path]:
+    """The pictures in a folder; a file or a table of shards itself."""
+    return _walk(path) if path.is_dir() and not _is_parquet(path) else [path]
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -161,6 +161,12 @@ def test_the_digest_changes_with_each_file_and_not_by_reading(folder):
     assert len(found) == 4
 
 
+def test_a_glob_pattern_matches_tables_of_shards(folder):
+    (folder / "table.parquet").mkdir()
+    shards.write(shards.Destination(folder / "table.parquet"), 0, ENCODED.schema, [ENCODED])
+    assert names("*.parquet") == names("table.parquet") == ["table.parquet#0"]
+
+
 def test_the_digest_changes_with_a_shard_that_is_written_in_place(folder):
     table = folder / "table.parquet"
     table.mkdir()
