@@ -62,19 +62,18 @@ class PartFiles:
     """
 
     def __init__(self, folder: Path, origin: dict[str, Any], parts: int) -> None:
-        known = folder / ORIGIN
-        if folder.exists() and not (folder.is_dir() and (known.is_file() or not any(folder.iterdir()))):
+        before = _origin(folder)
+        if before.keys() != origin.keys() and not _is_empty(folder):
             raise UserError(f"{printable(folder)} is no folder of predictions; name a new folder, or an empty one")
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(folder)
-        before = read_json(known) if known.is_file() else None
-        self.changed = [key for key in origin if before is not None and before.get(key) != origin[key]]
+        self.changed = [key for key in before if before[key] != origin[key]]
         self._folder = folder
         self._remove_incomplete()
-        if before is None or self.changed:
+        if not before or self.changed:
             for path in folder.glob(shards.PATTERN):
                 path.unlink()
-            write_json(known, origin)
+            write_json(folder / ORIGIN, origin)
         present = {path.name for path in folder.glob(shards.PATTERN)}
         self.missing = [number for number in range(parts) if shards.part_name(number) not in present]
 
@@ -97,6 +96,22 @@ def count(folder: Path) -> Counter[str]:
         accepted, failed = pc.sum(table["accepted"]).as_py() or 0, table.num_rows - table["error"].null_count
         counts.update(read=accepted, failed=failed, refused=table.num_rows - accepted - failed)
     return counts
+
+
+def _origin(folder: Path) -> dict[str, Any]:
+    """The origin of the parts in a folder; empty where there is none, or a file of somebody else."""
+    try:
+        found = read_json(folder / ORIGIN)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder has nothing but the origin that a killed process did not complete, or does not exist."""
+    if folder.is_dir():
+        return {path.name for path in folder.iterdir()} <= {f"{shards.PARTIAL}{ORIGIN}"}
+    return not folder.exists()
 
 
 def _lock(folder: Path) -> int:

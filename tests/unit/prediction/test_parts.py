@@ -69,6 +69,23 @@ def test_only_parts_of_the_same_origin_are_kept(workspace):
     assert (other.missing, other.changed) == ([0, 1, 2], ["champion"])
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", "no JSON", '{"name": "x"}', '{"champion": "a"}'])
+def test_a_folder_with_another_origin_is_refused_and_keeps_its_files(workspace, content):
+    Path("out").mkdir()
+    Path("out/origin.json").write_text(content)
+    Path("out/part-1.parquet").touch()
+    with pytest.raises(UserError, match="^out is no folder of predictions; name a new folder, or an empty one$"):
+        parts.PartFiles(Path("out"), ORIGIN, 3)
+    assert sorted(path.name for path in Path("out").iterdir()) == ["origin.json", "part-1.parquet"]
+
+
+def test_a_folder_is_written_to_where_a_process_was_killed_at_its_begin(workspace):
+    Path("out").mkdir()
+    Path("out/.partial-origin.json").touch()
+    parts.PartFiles(Path("out"), ORIGIN, 3).close()
+    assert [path.name for path in Path("out").iterdir()] == ["origin.json"]
+
+
 def test_the_answers_of_all_parts_are_counted(workspace):
     rows = [
         Prediction("a", 3, 0.9, True),
