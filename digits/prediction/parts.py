@@ -88,11 +88,17 @@ class PartFiles:
 
 
 def count(folder: Path) -> Counter[str]:
-    """How many predictions in a folder of parts are `read`, `refused` and `failed`."""
+    """How many predictions in a folder of parts are `read`, `refused` and `failed`.
+
+    Raises UserError where a part is damaged.
+    """
     counts: Counter[str] = Counter()
     for address in shards.files(folder):
-        with shards.opened(address) as file:
-            table = file.read(["accepted", "error"])
+        try:
+            with shards.opened(address) as file:
+                table = file.read(["accepted", "error"])
+        except UserError as error:  # which says how to restore what DVC keeps
+            raise UserError(f"{printable(address)} is damaged: remove it, and run the same command again") from error
         accepted, failed = pc.sum(table["accepted"]).as_py() or 0, table.num_rows - table["error"].null_count
         counts.update(read=accepted, failed=failed, refused=table.num_rows - accepted - failed)
     return counts

@@ -74,7 +74,7 @@ def test_a_folder_with_another_origin_is_refused_and_keeps_its_files(workspace, 
     Path("out").mkdir()
     Path("out/origin.json").write_text(content)
     Path("out/part-1.parquet").touch()
-    with pytest.raises(UserError, match="^out is no folder of predictions; name a new folder, or an empty one$"):
+    with pytest.raises(UserError, match="out is no folder of predictions; name a new folder, or an empty one"):
         parts.PartFiles(Path("out"), ORIGIN, 3)
     assert sorted(path.name for path in Path("out").iterdir()) == ["origin.json", "part-1.parquet"]
 
@@ -95,3 +95,11 @@ def test_the_answers_of_all_parts_are_counted(workspace):
     for number, part in enumerate([rows, rows[:2], rows[1:2]]):
         shards.write(shards.Destination(Path("out")), number, files.SCHEMA, files.tables(iter(part)))
     assert parts.count(Path("out")) == {"read": 2, "refused": 1, "failed": 3}
+
+
+def test_a_damaged_part_of_predictions_is_named_with_the_cure(workspace):
+    Path("out").mkdir()
+    Path("out/part-00000.parquet").write_bytes(b"half a part")
+    words = r"^out/part-00000\.parquet is damaged: remove it, and run the same command again$"
+    with pytest.raises(UserError, match=words):
+        parts.count(Path("out"))
