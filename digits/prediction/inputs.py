@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -77,13 +78,17 @@ class Listing:
         if STDIN in arguments and sys.stdin is not None:  # None where it is closed
             shutil.copyfileobj(sys.stdin.buffer, self._stdin)
             self._stdin.flush()
+        self._row_groups: dict[Path, list[RowGroup]] = {}  # of each Parquet file
         self.count = self.workload = 0
         found = hashlib.sha256()
         for name, path in self._files():
             if any(path.name == one.name and path.resolve() == one.resolve() for one in outputs):
                 raise UserError(f"{printable(path)} would be read and written; name another file to write")
             size, times = _size_and_times(path)
-            pictures = _parquet_rows(path) if _is_parquet(path) else 1
+            pictures = 1
+            if _is_parquet(path):
+                self._row_groups[path] = _row_groups(path)
+                pictures = sum(group.rows for group in self._row_groups[path])
             self.count += pictures
             self.workload += max(pictures, size // BYTES_PER_SMALL_PICTURE)
             found.update(repr((name, size, times)).encode())
@@ -104,7 +109,7 @@ class Listing:
         """The pictures as what other processes can take and read: files, by absolute paths, and row groups."""
         for name, path in self._files():
             if _is_parquet(path):
-                yield from _row_groups(path)
+                yield from self._row_groups[path]
             else:
                 yield PictureInput(name, path.absolute())
 
@@ -217,15 +222,6 @@ def encoded_size(content: Path | bytes | np.ndarray | None) -> int:
     return _size_and_time(content)[0] if isinstance(content, Path) else len(content) if content is not None else 0
 
 
-def _parquet_rows(path: Path) -> int:
-    rows = 0
-    for source in shards.files(path):
-        with _opened(source) as file:
-            _picture_column(path, file.schema_arrow)
-            rows += file.metadata.num_rows
-    return rows
-
-
 @contextmanager
 def _opened(source: str) -> Iterator[pq.ParquetFile]:
     if shards.is_remote(source):
@@ -252,18 +248,32 @@ def _parquet_pictures(path: Path) -> Iterator[PictureInput]:
                 row += 1
 
 
-def _row_groups(path: Path) -> Iterator[RowGroup]:
+def _row_groups(path: Path) -> list[RowGroup]:
     """The row groups of a Parquet file or a table of shards that have rows."""
-    row = 0
-    for source in shards.files(path):
-        with _opened(source) as file:
-            column = _picture_column(path, file.schema_arrow)
-            groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    try:
+        sources = shards.files(path)
+    except FileNotFoundError:
+        if not path.is_dir():
+            raise
+        words = f"has no {shards.PATTERN}; expected a table of shards, or a Parquet file"
+        raise UserError(f"{printable(path)} {words}") from None
+    with ThreadPoolExecutor(shards.FOOTERS_AT_ONCE) as pool:
+        footers = [*pool.map(_footer, sources)]
+    found, row = [], 0
+    for source, footer in zip(sources, footers, strict=True):
+        column = _picture_column(path, footer.schema.to_arrow_schema())
         address = source if shards.is_remote(source) else str(Path(source).absolute())
-        for number, group in enumerate(groups):
+        for number in range(footer.num_row_groups):
+            group = footer.row_group(number)
             if group.num_rows:
-                yield RowGroup(text(path), address, number, column, row, group.num_rows, group.total_byte_size)
+                found.append(RowGroup(text(path), address, number, column, row, group.num_rows, group.total_byte_size))
             row += group.num_rows
+    return found
+
+
+def _footer(source: str) -> pq.FileMetaData:
+    with _opened(source) as file:
+        return file.metadata
 
 
 def _pictures(

@@ -71,12 +71,14 @@ def test_a_missing_picture_is_a_row(folder):
         ("no.parquet", "no.parquet does not exist"),
         ("in/*.tiff", r"in/\*.tiff matches no file or folder"),
         ("empty", "empty has no picture, in it or below"),
+        ("no.parts.parquet", r"no\.parts\.parquet has no part-\*\.parquet; expected a table of shards, or a Parquet"),
         ("text.parquet", "text.parquet can't be read as Parquet"),
         ("numbers.parquet", r"numbers.parquet has the columns number \(int64\); expected `image`"),
     ],
 )
 def test_an_argument_that_names_nothing_is_an_error(folder, argument, words):
     (folder / "empty").mkdir()
+    (folder / "no.parts.parquet").mkdir()
     (folder / "text.parquet").write_text("seven")
     write_rows(folder / "numbers.parquet", number=[1, 2])
     with pytest.raises(UserError, match=words):
@@ -178,6 +180,17 @@ def test_the_digest_changes_with_a_shard_that_is_written_in_place(folder):
         file.write(b"PAR1")
     os.utime(table / shards.part_name(1), (1, 1))
     assert Listing([str(table)]).digest != before
+
+
+def test_each_shard_is_opened_once_for_the_row_groups_and_their_number(folder, monkeypatch):
+    (folder / "table.parquet").mkdir()
+    for number in range(3):
+        shards.write(shards.Destination(folder / "table.parquet"), number, ENCODED.schema, [ENCODED])
+    seen, opened = [], inputs._opened
+    monkeypatch.setattr(inputs, "_opened", lambda source: seen.append(source) or opened(source))
+    listing = Listing(["table.parquet"])
+    assert [(unit.first_row, unit.rows) for unit in listing.units()] == [(0, 1), (1, 1), (2, 1)]
+    assert sorted(seen) == [f"table.parquet/{shards.part_name(number)}" for number in range(3)]
 
 
 def test_a_picture_with_a_changed_bit_is_not_read(folder):
