@@ -59,7 +59,14 @@ def _tensorflow(params: Train) -> Iterator[None]:
 @contextmanager
 def _other(params: Train, processes: int) -> Iterator[None]:
     if params.devices * processes > 1:
-        devices = _choose(keras.distribution.list_devices(), params, processes)  # of all processes
+        try:
+            found = keras.distribution.list_devices()  # of all processes
+        except RuntimeError as error:
+            if processes == 1:
+                raise
+            reason = str(error).splitlines()[0]  # JAX's, in a process that lacks the GPUs that it is to take
+            raise _too_few(params, processes, f"cannot use them ({reason})") from None
+        devices = _choose(found, params, processes)
         keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False))
     yield
 
@@ -67,12 +74,13 @@ def _other(params: Train, processes: int) -> Iterator[None]:
 def _choose(devices: list[str], params: Train, processes: int = 1) -> list[str]:
     wanted = params.devices * processes
     if len(devices) < wanted:
-        each = f" in each of {processes} processes" if processes > 1 else ""
-        raise UserError(
-            f"train.devices = {params.devices}{each}, but {BACKEND} finds {len(devices)} on this machine: "
-            f"{', '.join(devices)}; lower it in params.yaml"
-        )
+        raise _too_few(params, processes, f"finds {len(devices)} on this machine: {', '.join(devices)}")
     return devices[:wanted]
+
+
+def _too_few(params: Train, processes: int, found: str) -> UserError:
+    each, lower = (f" in each of {processes} processes", "it or train.processes") if processes > 1 else ("", "it")
+    return UserError(f"train.devices = {params.devices}{each}, but {BACKEND} {found}; lower {lower} in params.yaml")
 
 
 def fit(

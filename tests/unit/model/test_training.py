@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from digits.errors import UserError
 from digits.files import digest
 from digits.model.classifier import Classifier
 from digits.model.streaming import BATCHES_AHEAD, BYTES_IN_BATCH, BYTES_IN_BUFFER, READING_BYTES
@@ -259,6 +260,18 @@ def test_more_devices_than_there_are_is_refused(trained):
     error = trained.run(DEVICES, exit_code=1)
     assert f"train.devices = 5, but {trained.backend} finds " in error
     assert "Traceback" not in error
+
+
+def test_processes_without_their_gpus_are_refused(monkeypatch):
+    from digits.model import training
+
+    def fail():
+        raise RuntimeError("Unable to initialize backend 'cuda': no device 1\nmore")
+
+    monkeypatch.setattr(training.keras.distribution, "list_devices", fail)
+    words = r"in each of 2 processes, but \w+ cannot use them \(.*no device 1\); lower it or train\.processes"
+    with pytest.raises(UserError, match=words), training._other(PARAMS, 2):
+        pass
 
 
 def test_half_precision_learns_and_keeps_weights_in_full_precision(trained):
