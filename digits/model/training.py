@@ -108,7 +108,7 @@ def fit(
     """
     feed = _feed(train, params)
     _compile(network, feed.steps, params)
-    key = checkpoints.key(train, validation, params)
+    key = checkpoints.key(train, validation, params) if checkpoint else ""
     history = checkpoints.restore(checkpoint, key, network) if checkpoint else []
     for number, metrics in enumerate(history, start=1):
         on_epoch(number, metrics, True)

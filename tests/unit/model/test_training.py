@@ -290,6 +290,7 @@ def test_without_a_checkpoint_none_is_written(mnist_digits, tmp_path, monkeypatc
     from digits.model import network, training
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training.checkpoints, "key", None)  # it reads all data
     digits = Digits(mnist_digits.images[::50], mnist_digits.labels[::50])
     params = PARAMS.model_copy(update={"convolutions": SMALL, "epochs": 1})
     net = network.build(params, digits.images)
