@@ -22,8 +22,7 @@ def fit(
     """Train in `train.processes` new processes; returns the network's weights, and the metrics by epoch.
 
     `on_start` is called with the count of the network's parameters; `on_epoch`, `checkpoint` and the metrics are those
-    of `training.fit`. The batches are those of one process, so the results differ by the order of sums only. The same
-    number of processes and threads gives the same bytes.
+    of `training.fit`. The batches are those of one process, so the results differ by the order of sums only.
 
     Raises UserError where a process is lost. The others are then ended, and the next call resumes from `checkpoint`.
     """
