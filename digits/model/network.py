@@ -19,7 +19,7 @@ class Network(NamedTuple):
     """Two graphs over the same layers; both give (batch, 11) float32 logits, the last one of what is no digit.
 
     `inference` takes (batch, 28, 28) uint8 pixel values. `training` takes the digits by their rows in the training
-    split, (batch,) int32, or where they are streamed by their pixel values, and their augmentation parameters,
+    split, (batch,) int32, or where that is not on the device by their pixel values, and their augmentation parameters,
     (batch, AUGMENTATION_PARAMETERS) float32, as `sample_augmentation` gives them.
     """
 
@@ -30,7 +30,7 @@ class Network(NamedTuple):
 def build(params: Train, images: np.ndarray | None = None) -> Network:
     """The network, with fresh weights, and its training split, (n, 28, 28) uint8, on the device.
 
-    None where the training split is streamed.
+    None where the training split is streamed, or shared by several processes.
     """
     model = inference(params)
     _, scaled, body = model.layers

@@ -23,7 +23,7 @@ class ProcessShare:
     through, and only the rows that this process needs in it are kept, with their augmentation.
     """
 
-    images = None  # on the device
+    images = None  # no digits are on the device
 
     def __init__(self, tables: Sequence[Path], params: Train, process: int, processes: int) -> None:
         self.tables, self.params, self.process, self.processes = tables, params, process, processes

@@ -47,7 +47,7 @@ class Stream:
     Raises UserError where `train.max_memory_mib` is too small.
     """
 
-    images = None  # on the device
+    images = None  # no digits are on the device
 
     def __init__(self, tables: Sequence[Path], params: Train, process: int = 0, processes: int = 1) -> None:
         self.tables, self.params, self.process, self.processes = tables, params, process, processes

@@ -95,12 +95,13 @@ def fit(
 ) -> list[Metrics]:
     """Train `network` in place; after each epoch call `on_epoch`.
 
-    `train` is the split that the network was built with, or a stream where it was built with none. `validation` is a
-    path where it is streamed. `on_epoch` is called with the epoch's number, from 1, its metrics, and whether it was
-    restored from `checkpoint`. The state after each epoch is written to that file: an interrupted training is resumed
-    from there, and ends with the same bytes as one that was not interrupted. The caller removes the file once it has
-    written the model. None writes no file. Where several processes train together, each calls this with its part and
-    its number `process`; all get the same weights and metrics, and process 0 writes the file.
+    `train` is the split that the network was built with, or a stream or a process's share where it was built with none.
+    `validation` is a path where it is streamed. `on_epoch` is called with the epoch's number, from 1, its metrics, and
+    whether it was restored from `checkpoint`. The state after each epoch is written to that file: an interrupted
+    training is resumed from there, and in one process ends with the same bytes as one that was not interrupted. The
+    caller removes the file once it has written the model. None writes no file. Where several processes train together,
+    each calls this with its part and its number `process`; all get the same weights and metrics, and process 0 writes
+    the file.
 
     Returns the metrics by epoch: `loss`, `accuracy`, `val_loss` and `val_accuracy`; losses in nats, accuracies 0 to 1.
     Those of the training split are measured on augmented digits and smoothed labels while the weights still change, so
