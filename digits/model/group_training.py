@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from digits.files import remove
 from digits.model import distribution, process_group
 from digits.model.process_group import LostProcessError, Member
 from digits.params import Train
@@ -43,6 +44,8 @@ def fit(
     except LostProcessError as error:
         then = f"resumes after epoch {finished} of {params.epochs}" if finished else "begins again"
         raise LostProcessError(f"training: {error}\n{INDENT}the others were ended; the same command {then}") from error
+    finally:
+        remove(checkpoint.with_name(f".partial-{checkpoint.name}"))  # where process 0 was ended while it wrote
     return weights, history
 
 
