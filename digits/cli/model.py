@@ -134,20 +134,12 @@ def _write(
     out: Path,
 ) -> tuple[list["Prediction"], int]:
     """Write all rows to a file, after those that an interrupted run has left; returns the same as `_print`."""
-    from digits.files import digest
     from digits.prediction import batches, files
 
     # Where there is no log nothing is skipped, so that the first pictures need not wait for the champion.
     ahead = None if files.log_path(out).exists() else batches.decode_batches(listing, champion.done)
-    origin = {
-        "champion": digest(champion.result()[1], "sha256"),
-        "pictures": listing.digest,
-        "--min-probability": min_probability,
-    }
-    log = files.PredictionLog(out, origin)
-    if log.changed:
-        changed = " and ".join(log.changed)
-        print(f"{printable(out)}: the {changed} changed since the interrupted run: starting afresh", file=sys.stderr)
+    log = files.PredictionLog(out, files.origin(champion.result()[1], listing.digest, min_probability))
+    scoring.report_changed(out, log.changed)
     if log.pictures:
         print(f"{printable(out)}: going on after {log.pictures:,} pictures of an interrupted run", file=sys.stderr)
     decoded = ahead or batches.decode_batches(listing, champion.done, log.batches)
@@ -160,9 +152,7 @@ def _write(
     counts = files.write(out, log.predictions())
     first = list(islice(log.predictions(), MAX_SHOWN))
     log.remove()
-    counted = ", ".join(f"{counts[name]:,} {name}" for name in ("read", "refused", "failed"))
-    print(f"{listing.count:,} pictures: {counted}; see {printable(out)}")
-    return first, counts["failed"]
+    return first, scoring.report_counts(out, counts)
 
 
 def _draw(

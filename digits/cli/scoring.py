@@ -1,6 +1,7 @@
 """Scoring by Spark, for `digits predict --engine spark`."""
 
 import sys
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,35 +21,42 @@ def write_parts(listing: "Listing", champion: "Background", min_probability: flo
 
     Returns how many pictures can't be read.
     """
+    from digits import params
     from digits.data import shards
     from digits.data.shards import Destination
-    from digits.files import digest
     from digits.prediction import files, parts
 
-    params = _params()
+    spark = params.load().spark
     _, model = champion.result()
-    load(champion, min_probability)
-    divided = parts.divide(listing, params.pictures_per_shard)
+    load(champion, min_probability)  # for its checks and reports: the executors load the file themselves
+    divided = parts.divide(listing, spark.pictures_per_shard)
     origin = {
-        "champion": digest(model, "sha256"),
-        "pictures": listing.digest,
-        "--min-probability": min_probability,
-        "spark.pictures_per_shard": params.pictures_per_shard,
+        **files.origin(model, listing.digest, min_probability),
+        "spark.pictures_per_shard": spark.pictures_per_shard,
     }
     with closing(parts.PartFiles(out, origin, len(divided))) as written:
-        if written.changed:
-            changed = " and ".join(written.changed)
-            print(f"{printable(out)}: the {changed} changed since the earlier run: starting afresh", file=sys.stderr)
+        report_changed(out, written.changed)
         if kept := len(divided) - len(written.missing):
             complete = f"{kept:,} of {len(divided):,} parts are complete from an earlier run"
             print(f"{printable(out)}: {complete}", file=sys.stderr)
         if written.missing:
-            _score(params, [divided[number] for number in written.missing], model, min_probability, out)
+            _score(spark, [divided[number] for number in written.missing], model, min_probability, out)
         if not divided:
             shards.finish(Destination(out), [], files.SCHEMA)
-    counts = parts.count(out)
+    return report_counts(out, parts.count(out))
+
+
+def report_changed(out: Path, changed: list[str]) -> None:
+    """Report why an earlier run's predictions are not kept."""
+    if changed:
+        what = " and ".join(changed)
+        print(f"{printable(out)}: the {what} changed since the earlier run: starting afresh", file=sys.stderr)
+
+
+def report_counts(out: Path, counts: Counter[str]) -> int:
+    """Print how many predictions were written; returns how many pictures can't be read."""
     counted = ", ".join(f"{counts[name]:,} {name}" for name in ("read", "refused", "failed"))
-    print(f"{listing.count:,} pictures: {counted}; see {printable(out)}")
+    print(f"{counts.total():,} pictures: {counted}; see {printable(out)}")
     return counts["failed"]
 
 
@@ -61,10 +69,3 @@ def _score(params: "Spark", missing: list, model: Path, min_probability: float, 
             scoring.score(spark, missing, model, min_probability, out)
     except KeyboardInterrupt:
         raise errors.Interrupted("interrupted: the same command goes on with the parts that are missing") from None
-
-
-def _params() -> "Spark":
-    """The section `spark` of params.yaml."""
-    from digits import params
-
-    return params.load().spark

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from digits.errors import UserError, printable
-from digits.files import atomic_write
+from digits.files import atomic_write, digest
 from digits.prediction.batches import Prediction
 
 CSV_COLUMNS = ("path", "label", "probability", "accepted", "reason", "error")
@@ -38,6 +38,11 @@ def check(path: Path, suffixes: Iterable[str]) -> None:
         raise UserError(f"{printable(path)}: the suffix names the format; expected one of {', '.join(suffixes)}")
     if path.is_dir():
         raise UserError(f"{printable(path)} is a folder; expected the name of a file to write")
+
+
+def origin(model: Path, pictures: str, min_probability: float) -> dict[str, Any]:
+    """What predictions depend on: an ONNX file, a listing's digest and the lowest probability."""
+    return {"champion": digest(model, "sha256"), "pictures": pictures, "--min-probability": min_probability}
 
 
 def write(path: Path, predictions: Iterable[Prediction]) -> Counter[str]:

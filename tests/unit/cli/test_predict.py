@@ -261,4 +261,4 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, wo
     with start("a") as afresh:
         messages = afresh.communicate()[1]
     changed = "the champion and pictures and --min-probability"
-    assert messages.startswith(f"a.{suffix}: {changed} changed since the interrupted run: starting afresh")
+    assert messages.startswith(f"a.{suffix}: {changed} changed since the earlier run: starting afresh")
