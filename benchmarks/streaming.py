@@ -1,13 +1,14 @@
 """Training with the data in memory and streamed, in one run: pictures/s, accuracy, and peak memory by size of the data.
 
-    python -m benchmarks.streaming [--mnist FOLDER] [--epochs 3] [--sorted]
+    python -m benchmarks.streaming [--mnist FOLDER] [--epochs 3] [--sorted] [--only reading]
                                    [--sizes 70000 2000000] [--memory 40] [--steps 300]
 
 Speed and accuracy: MNIST's 60,000 training digits, the default network, in memory and streamed with a buffer of a tenth
-of them, by turns on either backend. Memory: as many rows of processed data as --sizes says, augmented from MNIST's,
-streamed with `train.max_memory_mib` as --memory says, and in memory where the data has no more than 70,000 rows. All of
-an epoch is streamed, of which the network is trained on the first --steps batches, and all of the validation split is
-scored. Each training is a process of its own; its speed is that of all epochs but the first, which compiles the graph.
+of them, by turns on either backend. Reading: the CPU time of that stream alone. Memory: as many rows of processed data
+as --sizes says, augmented from MNIST's, streamed with `train.max_memory_mib` as --memory says, and in memory where the
+data has no more than 70,000 rows. All of an epoch is streamed, of which the network is trained on the first --steps
+batches, and all of the validation split is scored. Each training is a process of its own; its speed is that of all
+epochs but the first, which compiles the graph.
 """
 
 import argparse
@@ -146,6 +147,21 @@ def compare_speed(folder: Path, epochs: int) -> None:
         )
 
 
+def measure_reading(folder: Path) -> None:
+    """CPU time of an epoch without a network: of one process, and of one of eight that share each batch."""
+    from digits.model import streaming
+
+    path = folder / "train.parquet"
+    memory = mebibytes(dataset.count_rows(path) // 10)
+    params = load(mnist.ROOT / "params.yaml").train.model_copy(update={"batch_size": 96, "max_memory_mib": memory})
+    for processes in (1, 8):
+        stream, before = streaming.Stream([path], params, 0, processes), cpu()
+        for _ in stream.batches(0):
+            pass
+        spent = (cpu() - before) / (stream.steps * stream.batch)
+        print(f"the stream alone, in each of {processes}: {spent * 1e6:.1f} µs of CPU a picture", flush=True)
+
+
 def mebibytes(pictures: int) -> float:
     """`train.max_memory_mib` for a buffer of so many pictures, with the default's batches."""
     from digits.model import streaming
@@ -180,7 +196,7 @@ def main() -> None:
     parser.add_argument("--memory", type=float, default=40, help="train.max_memory_mib of those, in MiB")
     parser.add_argument("--steps", type=int, default=300, help="batches of those that the network is trained on")
     parser.add_argument("--sorted", action="store_true", help="sort MNIST's digits by class")
-    parser.add_argument("--only", choices=["speed", "memory"])
+    parser.add_argument("--only", choices=["reading", "speed", "memory"])
     parser.add_argument("--train", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.train:
@@ -197,8 +213,10 @@ def main() -> None:
         folder = Path(temporary)
         if given.only != "memory":
             processed_tables.write_processed(augmented(digits, len(digits.labels)), {}, folder / "mnist")
+            measure_reading(folder / "mnist")
+        if given.only in (None, "speed"):
             compare_speed(folder / "mnist", given.epochs)
-        if given.only != "speed":
+        if given.only in (None, "memory"):
             compare_memory(digits, given.sizes, given.memory, given.steps, folder)
 
 
