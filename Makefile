@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro data train evaluate register ui serve test test-slow test-all lint format \
-	spark bench bench-gpu bench-pages bench-serve bench-stages bench-data lock clean
+	spark bench bench-gpu bench-pages bench-serve bench-stages bench-data bench-engines lock clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
@@ -116,6 +116,9 @@ bench-stages: setup ## Measure the pipeline's time and memory
 
 bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and compare with a Pillow loop
 	python -m benchmarks.data
+
+bench-engines: spark ## Compare the data stages on pandas and on Spark; writes docs/benchmark-engines.md
+	python -m benchmarks.engines
 
 lock: setup ## Resolve pyproject.toml into requirements.txt, and what the service alone needs into requirements-serve.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -45,6 +45,11 @@ def test_the_tree_has_existing_paths():
             folder = line.split()[0]
 
 
+def test_the_tree_has_every_package():
+    packages = {path.parent.name for path in (ROOT / "digits").glob("*/__init__.py")}
+    assert packages <= set(re.findall(r"^  (\w+)/ ", README, re.MULTILINE))
+
+
 def test_the_stages_are_those_of_dvc_yaml_in_their_order():
     assert re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE) == list(STAGES)
 
