@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+from digits import process_group
 from digits.errors import UserError
-from digits.model import process_group
-from digits.model.process_group import Member
+from digits.process_group import Member
 
 
 def sums(member: Member, values: list[int]) -> int:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from digits import process_group
 from digits.files import remove
-from digits.model import distribution, process_group
-from digits.model.process_group import LostProcessError, Member
+from digits.model import distribution
 from digits.params import Train
+from digits.process_group import LostProcessError, Member
 
 INDENT = " " * len("error: ")  # of a message's second line
 Metrics = dict[str, float]

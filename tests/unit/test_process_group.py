@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from digits import process_group
 from digits.errors import UserError
-from digits.model import process_group
-from digits.model.process_group import LostProcessError, run
+from digits.process_group import LostProcessError, run
 from tests import group_members
 from tests.imports import ROOT
 
