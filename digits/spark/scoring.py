@@ -32,7 +32,7 @@ class Scoring(NamedTuple):
 
 
 def score(spark: "SparkSession", parts: Sequence[Part], model: Path, min_probability: float, folder: Path) -> None:
-    """Write the predictions of each part to a file in `folder`, which exists: whole, at the end of the part's task.
+    """Write the predictions of each part to a file in `folder`: one file, whole, at the end of the part's task.
 
     Raises UserError where an executor has another folder of that path than this machine, or none.
     """
