@@ -8,7 +8,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -257,10 +256,8 @@ def _row_groups(path: Path) -> list[RowGroup]:
             raise
         words = f"has no {shards.PATTERN}; expected a table of shards, or a Parquet file"
         raise UserError(f"{printable(path)} {words}") from None
-    with ThreadPoolExecutor(shards.FOOTERS_AT_ONCE) as pool:
-        footers = [*pool.map(_footer, sources)]
     found, row = [], 0
-    for source, footer in zip(sources, footers, strict=True):
+    for source, footer in zip(sources, shards.of_each(_footer, sources), strict=True):
         column = _picture_column(path, footer.schema.to_arrow_schema())
         address = source if shards.is_remote(source) else str(Path(source).absolute())
         for number in range(footer.num_row_groups):
