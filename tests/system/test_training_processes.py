@@ -17,9 +17,10 @@ import pytest
 from tests.scratch import Project, copy
 from tests.tracking_store import client_of, runs_of
 
+EPOCHS = 12
 TRAIN = (sys.executable, "-m", "pipeline.train")
 # Of few and small steps the losses differ by the order of float sums only; many steps multiply such a difference.
-SLOW = {"backend": "jax", "epochs": 30, "learning_rate": 0.002, "adam_learning_rate": 0.002}
+SLOW = {"backend": "jax", "epochs": EPOCHS, "learning_rate": 0.002, "adam_learning_rate": 0.002}
 TOLERANCE = 1e-5  # nats: they differ by 3e-7; norms over half a batch each would change the losses by 1e-3 and more
 NETWORK = "models/network.onnx"
 OUTPUTS = (NETWORK, "models/digits.weights.h5", "metrics/train.json", "reports/plots/history.csv")
@@ -55,7 +56,7 @@ def killed(tmp_path_factory, prepared_template, cached) -> Project:
     project = project_with(prepared_template, tmp_path_factory.mktemp("killed"), 2)
     with project.start(*TRAIN, env=cached) as command:
         printed = ""
-        while "epoch   1/30" not in printed:
+        while f"epoch   1/{EPOCHS}" not in printed:
             line = command.stdout.readline()
             assert line, printed
             printed += line
@@ -84,7 +85,7 @@ def test_a_killed_process_ends_the_training_with_a_clear_error(killed):
     assert last[0].startswith("error: training: process 1 of 2 (")
     assert "was killed by SIGKILL" in last[0]
     assert "the same command resumes after epoch" in last[1]
-    assert printed.count("epoch   1/30") == 1
+    assert printed.count(f"epoch   1/{EPOCHS}") == 1
     assert "with Keras on jax in 2 processes" in printed
     assert not re.search("Traceback|Gloo", printed)
     assert not [output for output in OUTPUTS if (killed.root / output).exists()]
@@ -95,7 +96,7 @@ def test_the_next_run_resumes_and_ends_with_the_losses_of_one_process(killed, un
     assert "restored from" in printed
     one, two = history(undisturbed), history(killed)
     assert list(one.columns) == list(two.columns)
-    assert len(one) == len(two) == 30
+    assert len(one) == len(two) == EPOCHS
     for name in ("loss", "val_loss"):
         np.testing.assert_allclose(two[name], one[name], rtol=0, atol=TOLERANCE)
     assert one["loss"].iloc[-1] < one["loss"].iloc[0]

@@ -111,11 +111,17 @@ AGAIN = [
 ]
 # Float sums in another order differ by some 1e-7; norms over half a batch each would differ by 1e-3 and more.
 FEW_STEPS = {"epochs": 3, "batch_size": 20, "learning_rate": 0.002}
-DEVICES = [Training(f"{devices} devices", {**FEW_STEPS, "devices": devices}) for devices in (1, 2, 5)]
-# In another process than those in memory, and on one backend only, as it costs some seconds
-STREAMED_DEVICES = [
-    Training(f"{devices} devices, streamed", {**FEW_STEPS, **STREAMED, "devices": devices}) for devices in (1, 2)
-]
+DEVICES = {
+    backend: [
+        *(Training(f"{devices} devices", {**FEW_STEPS, "devices": devices}) for devices in (1, 2)),
+        *(
+            Training(f"{devices} devices, streamed", {**FEW_STEPS, **STREAMED, "devices": devices})
+            for devices in streamed
+        ),
+        Training("5 devices", {**FEW_STEPS, "devices": 5}),
+    ]
+    for backend, streamed in {"tensorflow": (), "jax": (1, 2)}.items()  # on one backend only, as it costs some seconds
+}
 
 
 class Trained:
@@ -142,7 +148,7 @@ class Trained:
                 "JAX_COMPILATION_CACHE_DIR": str(self.folder / f"{trainings[0].name}.cache"),
                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             }
-            halved = self.backend == "jax" and trainings in (DEVICES, STREAMED_DEVICES)
+            halved = self.backend == "jax" and trainings is DEVICES["jax"]
             flags = " --xla_force_host_platform_device_count=2" if halved else ""
             command = [sys.executable, "-c", TRAIN, str(self.digits), asked, self.backend, flags]
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -157,6 +163,10 @@ class Trained:
     def again(self):
         self.plain().run(AGAIN)
         return self
+
+    def devices(self):
+        """The trainings on some devices; returns the error of the last one, which has too few."""
+        return self.run(DEVICES[self.backend], exit_code=1)
 
     def history(self, name):
         return self._read(name)["history"]
@@ -240,13 +250,13 @@ def test_an_interrupted_stream_is_resumed_and_ends_with_the_same_bytes(trained):
 
 
 def test_two_devices_have_the_losses_of_one(trained):
-    trained.run(DEVICES, exit_code=1)
+    trained.devices()
     assert_same_losses(trained.history("1 devices"), trained.history("2 devices"))
 
 
 def test_two_devices_have_the_losses_of_one_on_a_stream(backends):
     trained = backends["jax"]
-    trained.run(STREAMED_DEVICES)
+    trained.devices()
     assert_same_losses(trained.history("1 devices, streamed"), trained.history("2 devices, streamed"))
 
 
@@ -257,7 +267,7 @@ def assert_same_losses(ones, twos):
 
 
 def test_more_devices_than_there_are_is_refused(trained):
-    error = trained.run(DEVICES, exit_code=1)
+    error = trained.devices()
     assert f"train.devices = 5, but {trained.backend} finds " in error
     assert "Traceback" not in error
 
