@@ -74,7 +74,8 @@ test: lint ## Lint, and run the fast tests: the unit tests, and the default pipe
 test-slow: setup ## Run the slow tests: experiments, killed processes, servers, a remote, a browser
 	pytest -n auto -m slow --durations 10
 
-test-all: test test-slow ## Lint, and run all tests
+test-all: lint ## Lint, and run all tests, in one go
+	pytest -n auto --durations 10
 
 lint: setup ## Check the code's style, its types, and that imports go down only
 	ruff check .
