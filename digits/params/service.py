@@ -28,7 +28,7 @@ class ServedDrift(Section):
 
 
 class Challenger(Section):
-    """A version that answers beside the champion, unseen by users; none where `version` is null."""
+    """A version that answers what the champion answers, unseen by users; none where `version` is null."""
 
     version: int | None = Field(default=None, ge=1)
     share: Share
