@@ -10,7 +10,7 @@ export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro data train evaluate register ui serve test test-slow test-all lint format \
+.PHONY: help setup repro data train evaluate register ui serve test test-slow test-all lint format docs \
 	spark bench bench-gpu bench-pages bench-serve bench-stages bench-data bench-engines lock clean
 
 help: ## Show this help
@@ -87,6 +87,10 @@ format: setup ## Format the code
 	ruff check --fix .
 	ruff format .
 
+docs: setup ## Build the documentation's site, which is read without a network
+	sphinx-build --quiet --fail-on-warning --keep-going -d docs/_build/doctrees docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 # What the benchmarks compare with; PyTorch alone is 5 GB. RapidOCR asks for opencv-python, whose files would replace those
 # of opencv-python-headless: the lock is without it, and pip installs what the lock lists.
 $(BIN)/.bench: benchmarks/requirements.txt $(BIN)/.ready
@@ -136,4 +140,4 @@ lock: setup ## Resolve pyproject.toml into requirements.txt, and what the servic
 clean: ## Remove what the stages wrote; DVC's cache and the tracking store stay
 	rm -rf data/raw data/interim data/processed data/README.md models/README.md models/digits.* models/checkpoint.npz models/folds models/registered.json \
 		reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs \
-		.pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+		docs/_build docs/reference/python .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

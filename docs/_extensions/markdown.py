@@ -1,0 +1,29 @@
+"""What the generators of the reference share: the project's root, tables, and comments as Markdown."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from digits.visualization.markdown import code
+
+__all__ = ["ROOT", "code", "codes", "prose", "table"]
+ROOT = Path(__file__).parents[2]
+SPANS = re.compile(r"(`+[^`]+`+)")  # code, which is left as it is
+MARKUP = re.compile(r"[\\*_\[\]<>|$]")
+
+
+def prose(text: str) -> str:
+    """A comment, description or help text with `code` in it, as Markdown that shows each other character."""
+    parts = SPANS.split(" ".join(text.split()))
+    return "".join(part.replace("|", r"\|") if part[:1] == "`" else MARKUP.sub(r"\\\g<0>", part) for part in parts)
+
+
+def codes(texts: Iterable[object]) -> str:
+    """Several values, each as code."""
+    return ", ".join(code(str(text)) for text in texts)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells, which are Markdown, as a table; nothing without rows."""
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    return "\n".join([f"| {' | '.join(headings)} |", "|---" * len(headings) + "|", *lines]) + "\n" if lines else ""
