@@ -27,6 +27,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
+add_module_names = False
 toc_object_entries = False  # a page's contents list its modules, not each function
 python_maximum_signature_line_length = 90
 python_use_unqualified_type_names = True
