@@ -18,7 +18,9 @@ extensions = [
     "docs._extensions.generated",
 ]
 exclude_patterns = ["_build", "_extensions"]
-myst_heading_anchors = 4  # links such as page.md#heading, as on GitHub
+# Links such as page.md#heading work as on GitHub.
+myst_heading_anchors = 4
+myst_heading_slug_func = "docs._extensions.markdown.anchor"
 
 html_theme = "furo"
 html_title = f"Digits {version}"
