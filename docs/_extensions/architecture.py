@@ -41,7 +41,7 @@ def diagram() -> str:
         height += len(floor) * ROW
     parts += [*_arrows(pairs, places), *(_box(name, *place) for name, place in places.items())]
     size = f'viewBox="-6 0 {COLUMNS * COLUMN + 12} {height}"'
-    label = 'role="img" aria-label="The packages on their floors, and arrows from who imports to what is imported"'
+    label = 'role="group" aria-label="The packages on their floors, and arrows from who imports to what is imported"'
     return "\n".join(
         ["```{raw} html", STYLE, f'<svg class="architecture" {size} {label}>', HEAD, *parts, "</svg>\n```"]
     )

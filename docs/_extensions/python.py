@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from docs._extensions.annotations import Annotations
-from docs._extensions.markdown import ROOT, prose, table
+from docs._extensions.markdown import ROOT, linked, outside_code, prose, table
 
 FOLDER = Path("reference/python")  # below docs/, written when the site is built
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -84,8 +84,10 @@ def _doc(path: Path) -> str:
 
 
 def _text(node: ast.AST) -> str:
-    """A docstring; it is Markdown already, but for the < that begins no tag."""
+    """A docstring; it is Markdown already, but for a < that begins no tag, and for the pages that it names."""
     lines = (ast.get_docstring(node) or "").splitlines()  # type: ignore[arg-type]
-    return "\n".join(
-        line if line.startswith("    ") else re.sub(r"<(?=[^`]*(`[^`]*`[^`]*)*$)", "&lt;", line) for line in lines
-    )
+    return "\n".join(line if line.startswith("    ") else outside_code(line, _shown) for line in lines)
+
+
+def _shown(text: str) -> str:
+    return linked(text.replace("<", "&lt;"), "../../")

@@ -12,8 +12,15 @@ DOCS = ROOT / "docs"
 PAGES = [path for path in DOCS.rglob("*.md") if not {"_build", "python"} & set(path.relative_to(DOCS).parts)]
 FENCE = re.compile(r"^( *)(`{3,}).*?^\1\2`*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-# Files and folders of the project, but for data/, models/ and the like, where a stage or the user writes
-PATH = re.compile(r"`((?:benchmarks|deploy|digits|docs|notebooks|pipeline|references|tests)/(?:[\w./-]*(?:/|\.\w+))?)`")
+# Without data/, models/ and the like, where a stage or the user writes
+FOLDERS = ("benchmarks", "deploy", "digits", "docs", "notebooks", "pipeline", "references", "tests")
+PATH = re.compile(rf"`(?!docs/_build)((?:{'|'.join(FOLDERS)})/(?:[\w./-]*(?:/|\.\w+))?)`")
+SUFFIXES = {".html", ".ipynb", ".md", ".py", ".toml", ".yaml", ".yml"}
+FILES = [
+    *(path for path in ROOT.iterdir() if path.suffix in SUFFIXES or path.name in ("Dockerfile", "Makefile")),
+    *(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/**/*") if path.suffix in SUFFIXES),
+]
+NAMED = re.compile(r"(?<![\w./-])docs/(?:[\w/-]+\.md|images/[\w-]+\.png)")
 
 
 def words(path: Path) -> str:
@@ -49,3 +56,10 @@ def test_each_picture_is_shown():
     }
     assert set(DOCS.glob("images/*")) <= shown
     assert list(DOCS.glob("*.png")) == []
+
+
+def test_each_page_and_picture_that_the_project_names_exists():
+    old = {ROOT / "CHANGELOG.md", *DOCS.glob("_build/**/*")}  # earlier versions had other pages
+    named = {(name, path) for path in FILES if path not in old for name in NAMED.findall(path.read_text("utf-8"))}
+    assert len(named) > 10
+    assert sorted(f"{path.relative_to(ROOT)}: {name}" for name, path in named if not (ROOT / name).exists()) == []

@@ -11,7 +11,7 @@ from digits.params.file import Params, flatten, load
 from docs._extensions import api, architecture, click_help, imports, layout, parameters, python, stages
 from docs._extensions.annotations import Annotations
 from docs._extensions.generated import GENERATORS, PLACE
-from docs._extensions.markdown import codes, prose, table
+from docs._extensions.markdown import anchor, codes, prose, table
 from tests.imports import ROOT
 
 ROW = re.compile(r"^\| `([\w.]+)` \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
@@ -183,6 +183,24 @@ def test_tables_and_comments_are_escaped():
     assert codes(["a", "b|c"]) == r"`a`, `b\|c`"
     assert table(["x", "y"], [("1", "2")]) == "| x | y |\n|---|---|\n| 1 | 2 |\n"
     assert table(["x"], []) == ""
+
+
+def test_a_page_that_a_comment_or_docstring_names_is_linked():
+    name = "docs/" + "a/b.md#c-d"
+    assert prose(f"see {name}.") == f"see [{name}](../a/b.md#c-d)."
+    assert prose(f"`{name}`") == f"`{name}`"
+
+
+@pytest.mark.parametrize(
+    ("heading", "expected"),
+    [
+        ("Train, and `serve`", "train-and-serve"),
+        ("10⁸ pictures: a_b-c?", "10-pictures-a_b-c"),
+        ("Größe 5 %", "größe-5-"),
+    ],
+)
+def test_a_heading_has_the_anchor_of_github(heading, expected):
+    assert anchor(heading) == expected
 
 
 def test_each_generator_has_its_place():
