@@ -18,9 +18,13 @@ extensions = [
     "docs._extensions.generated",
 ]
 exclude_patterns = ["_build", "_extensions"]
+myst_enable_extensions = ["attrs_block"]  # for the class of the tables that are generated
 # Links such as page.md#heading work as on GitHub.
 myst_heading_anchors = 4
 myst_heading_slug_func = "docs._extensions.markdown.anchor"
+
+smartquotes = False  # an option begins with --
+highlight_language = "text"
 
 html_theme = "furo"
 html_title = f"Digits {version}"

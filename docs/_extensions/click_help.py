@@ -18,11 +18,17 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def escape_lines(app: Sphinx | None, context: click.Context | None, lines: list[str]) -> None:
-    """Escape the lines in their place; a line of a block that is not wrapped begins with `| `."""
-    for number, line in enumerate(lines):
-        if not DIRECTIVE.match(line):
-            start = "| " if line.startswith("| ") else ""
-            lines[number] = start + escaped(line.removeprefix(start))
+    """Escape the lines in their place; a block that is not wrapped, `Examples:` with commands, gets them as code."""
+    changed: list[str] = []
+    for line in lines:
+        text = line.removeprefix("| ")
+        if text == line:
+            changed.append(line if DIRECTIVE.match(line) else escaped(line))
+        elif text.startswith("  "):
+            changed.append(f"  {text}")
+        else:
+            changed += [f"{escaped(text)}:", ""]
+    lines[:] = changed
 
 
 def escaped(text: str) -> str:

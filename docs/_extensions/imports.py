@@ -42,12 +42,12 @@ def owners() -> dict[str, tuple[str, str]]:
     for a, b in _imports():
         if package(a) and not package(b):
             users.setdefault(b, set()).add(package(a))
-    purposes = dict(DEPENDENCY.findall(PROJECT))
+    purposes, distributions = dict(DEPENDENCY.findall(PROJECT)), packages_distributions()
     found = {}
-    for library, distributions in packages_distributions().items():
-        known = sorted({name.lower().replace("_", "-") for name in distributions} & purposes.keys())
-        if known and len(users.get(library, ())) == 1:
-            found[known[0]] = (*users[library], purposes[known[0]])
+    for library, packages in users.items():
+        names = {name.lower().replace("_", "-") for name in distributions.get(library, [library])}
+        for name in sorted(names & purposes.keys())[:1] if len(packages) == 1 else ():
+            found[name] = (*packages, purposes[name])
     return found
 
 

@@ -43,6 +43,7 @@ def codes(texts: Iterable[object]) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows of cells, which are Markdown, as a table; nothing without rows."""
+    """Rows of cells, which are Markdown, as a table, which a phone shows row by row; nothing without rows."""
     lines = [f"| {' | '.join(cells)} |" for cells in rows]
-    return "\n".join([f"| {' | '.join(headings)} |", "|---" * len(headings) + "|", *lines]) + "\n" if lines else ""
+    head = ["{.by-row}", f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
+    return "\n".join([*head, *lines]) + "\n" if lines else ""

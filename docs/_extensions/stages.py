@@ -38,7 +38,7 @@ def _stage(name: str, stage: dict[str, Any]) -> str:
         f"{prose(stage['desc'])}.\n",
         f"```text\n{stage['cmd']}\n```\n",
         always,
-        table(("", ""), rows),
+        table(("in dvc.yaml", "value"), rows),
     ]
     return "\n".join(part for part in parts if part)
 

@@ -64,7 +64,7 @@ def test_a_changed_default_and_comment_change_the_page(tmp_path):
     assert load(tmp_path / "params.yaml").train.momentum == 0.5
     page = parameters.page(tmp_path / "params.yaml")
     assert r"| `train.momentum` | number from 0 below 1 | `0.5` | another \<reason\>, a\|b |" in page
-    assert "\nA new group\n\n| key |" in page
+    assert "\nA new group\n\n{.by-row}\n| key |" in page
 
 
 def test_the_sections_are_those_of_the_models_in_their_order():
@@ -168,20 +168,17 @@ def test_a_library_that_one_package_imports_is_listed_with_it():
 
 
 def test_the_help_of_a_command_is_escaped_for_sphinx_click():
-    lines = ["| digits predict *.jpg `a_b`", ".. option:: --out_x <out>", ":default: ``'a_b'``", "    a_ and b*"]
+    kept = [".. option:: --out_x <out>", "    :default: ``'a_b'``", ""]
+    lines = ["`a_b` and *", *kept, "    a_ and b*", "", "| Examples:", "|   digits predict *.jpg", ""]
     click_help.escape_lines(None, None, lines)
-    assert lines == [
-        r"| digits predict \*.jpg ``a_b``",
-        ".. option:: --out_x <out>",
-        ":default: ``'a_b'``",
-        r"    a\_ and b\*",
-    ]
+    expected = [r"``a_b`` and \*", *kept, r"    a\_ and b\*", "", "Examples::", "", "    digits predict *.jpg", ""]
+    assert lines == expected
 
 
 def test_tables_and_comments_are_escaped():
     assert prose("a*b  `c|d` <e> f|g") == r"a\*b `c\|d` \<e\> f\|g"
     assert codes(["a", "b|c"]) == r"`a`, `b\|c`"
-    assert table(["x", "y"], [("1", "2")]) == "| x | y |\n|---|---|\n| 1 | 2 |\n"
+    assert table(["x", "y"], [("1", "2")]) == "{.by-row}\n| x | y |\n|---|---|\n| 1 | 2 |\n"
     assert table(["x"], []) == ""
 
 
