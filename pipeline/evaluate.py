@@ -6,7 +6,8 @@ Writes  models/digits.onnx (the network with its temperature and bounds), models
         metrics/evaluate.json, and in reports/ evaluation.html, plots/predictions.csv, reliability.csv and
         risk_coverage.csv, figures/confusion_matrix.png, mistakes, reliability, risk_coverage and slices.png
 
-The parts of the validation split choose temperature, bound of the outlier score and threshold; docs/trust.md says how.
+The parts of the validation split choose temperature, bound of the outlier score and threshold, as
+docs/explanation/refusal.md explains.
 """
 
 from functools import partial

@@ -10,7 +10,7 @@ import numpy as np
 from digits.evaluation.intervals import CONFIDENCE, RESAMPLES, ROWS_AT_ONCE, Interval, bootstrap, wilson
 
 BINS = 15  # of equal width, as in Guo et al. 2017
-# How many digits the temperature takes to be misread in addition to those that are; docs/trust.md has the measurement
+# How many digits the temperature takes to be misread in addition to those that are: docs/explanation/evaluation.md
 PSEUDO_ERRORS = 0.25
 
 
@@ -61,7 +61,7 @@ def ece_interval(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS
     """Interval of `ece`, by the basic bootstrap.
 
     A resample has the chance of two samples in it, so that its ECE is too high: the basic bootstrap corrects for that,
-    where an interval of percentiles would be too high as well. docs/trust.md has the measurement.
+    where an interval of percentiles would be too high as well. docs/reference/metrics.md has the figures.
     """
     low, high = bootstrap(_ece, *_gaps(probabilities, labels, bins), method="basic")
     return Interval(max(0.0, low), max(0.0, high))

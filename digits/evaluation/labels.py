@@ -23,7 +23,7 @@ def find_issues(labels: np.ndarray, probabilities: np.ndarray) -> LabelIssues:
 
     Confident learning estimates how many labels are wrong, and the issues are as many of the least probable labels,
     but for those that are the most probable of the ten. The probabilities should be calibrated: of too diffuse ones, as
-    after label smoothing, fewer are found. docs/data.md compares the other rules of cleanlab.
+    after label smoothing, fewer are found. docs/explanation/evaluation.md compares cleanlab's rules.
     """
     from cleanlab.filter import find_label_issues
 

@@ -1,4 +1,4 @@
-"""The validation split in disjoint parts, each of which chooses one thing. docs/trust.md has the table."""
+"""The validation split in disjoint parts, each of which chooses one thing: docs/explanation/refusal.md lists them."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The sections of metrics/evaluate.json: each rate with its 95 % interval; docs/trust.md explains them."""
+"""The sections of metrics/evaluate.json: each rate with its 95 % interval; docs/reference/metrics.md defines them."""
 
 from collections.abc import Callable
 from dataclasses import asdict

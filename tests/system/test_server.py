@@ -1,4 +1,4 @@
-"""A team's server: MLflow on a real PostgreSQL, started as in docs/experiments.md.
+"""A team's server: MLflow on a real PostgreSQL, started as in docs/how-to/team-server.md.
 
 The tests run in their order: each continues where the one before it ended.
 """

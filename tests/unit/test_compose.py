@@ -1,4 +1,4 @@
-"""A team's server: compose.yaml and the commands of docs/experiments.md start the same one, without open passwords.
+"""A team's server: compose.yaml and docs/how-to/team-server.md start the same one, without open passwords.
 
 No test machine has a container engine; tests/system/test_server.py runs the commands. The profile `serve` starts the
 service, too: what Docker Compose itself reads of it, and what the containers may do.
@@ -43,7 +43,7 @@ COMMAND = (
 
 
 def test_the_docs_have_the_commands_that_the_tests_run():
-    docs = (ROOT / "docs" / "experiments.md").read_text()
+    docs = (ROOT / "docs" / "how-to" / "team-server.md").read_text()
     for text in (AUTH, ENVIRONMENT, COMMAND):
         assert text in docs
 
