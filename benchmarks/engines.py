@@ -4,8 +4,8 @@
 
 Makes pictures in Parquet files, MNIST's digits each rotated, sheared, stretched and bent at random, so that no two are
 nearly the same; then runs ingest, validate and preprocess on them with each engine, in a clone of the last commit in a
-temporary folder (some 12 GB for two million). Writes docs/benchmark-engines.md. Without the four MNIST files it starts
-from the 5,000 digits that come with the project.
+temporary folder (some 12 GB for two million). Writes docs/reference/benchmarks/engines.md. Without the four MNIST files
+it starts from the 5,000 digits that come with the project.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from benchmarks.data import SIDE, originals
 from benchmarks.processes import measure
 
 ROOT = Path(__file__).parents[1]
-REPORT = ROOT / "docs" / "benchmark-engines.md"
+REPORT = ROOT / "docs/reference/benchmarks/engines.md"
 STAGES = ("ingest", "validate", "preprocess")
 ENGINES = ("pandas", "spark")
 IN_A_FILE = 50_000

@@ -2,9 +2,9 @@
 
     python -m benchmarks.network [--mnist FOLDER] [--seeds 3] [--only NAME ...] [--resume]
 
-Each row is trained in its own processes, one after the other. Prints the table, and writes it to docs/benchmark.md and
-README.md; with --only it measures some rows, and writes nothing. --resume continues an interrupted run; the page
-reports how many rows were finished before.
+Each row is trained in its own processes, one after the other. Prints the table, and writes it to
+docs/reference/benchmarks/network.md and README.md; with --only it measures some rows, and writes nothing. --resume
+continues an interrupted run; the page reports how many rows were finished before.
 """
 
 import argparse
@@ -32,9 +32,9 @@ OURS = {
     "little": "Digits, default, 4,000 digits",
 }
 LIBRARIES = ("tensorflow", "keras", "torch", "onnxruntime")
-PAGE, README = ROOT / "docs" / "benchmark.md", ROOT / "README.md"
+PAGE, README = ROOT / "docs/reference/benchmarks/network.md", ROOT / "README.md"
 FINISHED = ROOT / "benchmarks" / "finished.jsonl"
-BEGIN, END = "<!-- from docs/benchmark.md, by `make bench` -->", "<!-- end -->"
+BEGIN, END = "<!-- from docs/reference/benchmarks/network.md, by `make bench` -->", "<!-- end -->"
 
 
 def finished() -> dict[tuple[str, int], dict]:
@@ -133,7 +133,7 @@ def write(results: list[str], inference: list[str], resumed: int) -> None:
         "",
         "The other recipes are implemented in `benchmarks/recipes.py` with their published settings. The time is that",
         "of training, with the validation of the recipe. The presets were chosen on validation digits, as",
-        "[designs.md](designs.md) describes, and scored on the test split once per seed.",
+        "[designs.md](../../explanation/designs.md) describes, and scored on the test split once per seed.",
         "",
         *results,
         "",

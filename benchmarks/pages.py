@@ -4,8 +4,8 @@
 
 Pages, grids and codes are composed of MNIST's test digits; photographs are those of `FOLDER/pictures` and
 `FOLDER/sudoku`. An engine is run in several ways, and its best one on a set counts. Prints Markdown tables, and writes
-them to docs/benchmark-pages.md; with --only it measures some sets, and writes nothing. --show draws what our model
-reads.
+them to docs/reference/benchmarks/pages.md; with --only it measures some sets, and writes nothing. --show draws what
+our model reads.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from digits.reading.scores import count_cells
 
 OURS = "Digits"
 DATA = mnist.ROOT.parent / "shared" / "data"
-DOCUMENT = mnist.ROOT / "docs" / "benchmark-pages.md"
+DOCUMENT = mnist.ROOT / "docs/reference/benchmarks/pages.md"
 TIMINGS = 7
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.serving [--rounds 3] [--seconds 3] [--workers 2] [--requests 100000] [--quick]
 
 Needs a champion in the registry, and the environment `.venv-peers`: `make bench-serve` creates it. Writes
-docs/benchmark-serving.md; with --quick it takes a minute, and writes nothing.
+docs/reference/benchmarks/serving.md; with --quick it takes a minute, and writes nothing.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from digits.errors import UserError, exit_status
 from digits.model.classifier import Classifier
 from digits.paths import SERVED
 
-DOCUMENT = ROOT / "docs" / "benchmark-serving.md"
+DOCUMENT = ROOT / "docs/reference/benchmarks/serving.md"
 PICTURES = 256  # of the test split, which are sent in turn
 MEMORY_STEPS = 10
 

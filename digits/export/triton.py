@@ -17,7 +17,7 @@ from digits.visualization import markdown
 
 NAME = "digits"  # of the model, and of its folder
 ONNX_FILE, LABEL_FILE = "model.onnx", "labels.txt"
-MAX_BATCH = 256  # digits computed together: larger batches are no faster, as docs/benchmark-serving.md shows for 64
+MAX_BATCH = 256  # digits computed together: larger batches are no faster: docs/reference/benchmarks/serving.md
 WARM_UP = (1, MAX_BATCH)  # digits: the first call of each size allocates
 MAX_DELAY = 500  # microseconds that a request waits for others: a digit alone takes as long
 

@@ -105,6 +105,6 @@ def test_the_accuracy_is_that_of_the_committed_metrics():
 
 
 def test_the_results_are_those_that_the_benchmark_wrote():
-    results = re.search(r"<!-- from docs/benchmark.md.*?-->(.*?)<!-- end -->", README, re.DOTALL)[1]
+    results = re.search(r"<!-- from docs/reference/benchmarks/network.md.*?-->(.*?)<!-- end -->", README, re.DOTALL)[1]
     assert len(results.splitlines()) > 10
-    assert set(results.splitlines()) <= set((ROOT / "docs" / "benchmark.md").read_text().splitlines())
+    assert set(results.splitlines()) <= set((ROOT / "docs/reference/benchmarks/network.md").read_text().splitlines())
