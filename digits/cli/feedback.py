@@ -108,6 +108,6 @@ def _summary(removed: "Removed") -> str:
         track = f"`dvc add {paths.EXTERNAL}`, then " if paths.EXTERNAL.with_suffix(".dvc").exists() else ""
         lines.append(
             f"next: {track}`dvc repro` trains without them; versions that were trained with them keep what they "
-            "learned, and DVC's cache keeps the files until `dvc gc --workspace`: docs/feedback.md"
+            "learned, and DVC's cache keeps the files until `dvc gc --workspace`: docs/reference/feedback.md"
         )
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from tests.prometheus import promtool
 
 FOLDER = ROOT / "deploy" / "prometheus"
 RULES = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]
-DOCS = (ROOT / "docs" / "monitoring.md").read_text()
+DOCS = (ROOT / "docs/reference/alerts.md").read_text()
 
 
 @pytest.mark.parametrize("command", [("check", "rules", "alerts.yml"), ("test", "rules", "alerts.test.yml")])
@@ -20,5 +20,7 @@ def test_promtool_finds_nothing_wrong_with_the_rules_and_each_fires_when_it_shou
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_each_alert_has_a_summary_a_description_and_a_runbook(rule):
     assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
-    assert rule["annotations"]["runbook_url"] == f"docs/monitoring.md#{rule['alert'].lower()}"
-    assert f"\n### {rule['alert']}\n" in DOCS
+    assert rule["annotations"]["runbook_url"] == f"docs/reference/alerts.md#{rule['alert'].lower()}"
+    assert f"\n## {rule['alert']}\n" in DOCS
+    (row,) = (line for line in DOCS.splitlines() if line.startswith(f"| [{rule['alert']}]("))
+    assert row.endswith(f"| {rule['for'].removesuffix('m')} min | {rule['labels']['severity']} |")
