@@ -1,5 +1,5 @@
 # The service: `digits serve` with the champion of the registry that MLFLOW_TRACKING_URI names. No TensorFlow, DVC or pip,
-# and no user but one without rights. docs/deployment.md explains how to run it.
+# and no user but one without rights. docs/how-to/deploy-with-compose.md explains how to run it.
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /build

@@ -154,7 +154,7 @@ def test_the_job_of_the_monitor_is_that_of_the_alert_rules():
 
 
 def test_the_command_of_the_docs_makes_an_object_of_the_alert_rules():
-    docs = (ROOT / "docs" / "deployment.md").read_text()
+    docs = (ROOT / "docs/how-to/deploy-on-kubernetes.md").read_text()
     (command,) = re.findall(r"```sh\n(\{ printf .*?) \| kubectl apply -f -\n", docs, re.DOTALL)
     done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     rule = yaml.safe_load(done.stdout)
