@@ -1,4 +1,4 @@
-"""deploy/copy_feedback.py: the queue of a service that runs, as docs/how-to/deploy-with-compose.md copies it. Some 0.3 s."""
+"""deploy/copy_feedback.py: the queue of a running service, as docs/how-to/deploy-with-compose.md copies it. 0.3 s."""
 
 import io
 import sqlite3
