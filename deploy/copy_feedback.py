@@ -1,7 +1,7 @@
 """Write the feedback queue of the service that runs here to standard output, as a tar file with the folder feedback/.
 
-Run it where the service runs, while it runs: docs/how-to/deploy-with-compose.md has the commands. A copy of the files of
-a database to which others write can be damaged; this is one transaction's state.
+Run it where the service runs, while it runs: docs/how-to/deploy-with-compose.md has the commands. A copy of the files
+of a database to which others write can be damaged; this is one transaction's state.
 """
 
 import sqlite3

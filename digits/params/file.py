@@ -125,4 +125,4 @@ def _check_renamed(path: Path | str, content: dict[str, Any]) -> None:
         f"{old} is now {new}" for old, new in RENAMED.items() if any(f"{key}.".startswith(f"{old}.") for key in present)
     ]
     if renamed:
-        raise UserError(f"{path} is of an earlier version: {'; '.join(renamed)}. See Upgrading in CHANGELOG.md")
+        raise UserError(f"{path} is of an earlier version: {'; '.join(renamed)}. See docs/how-to/upgrade.md")
