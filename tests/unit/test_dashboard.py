@@ -1,4 +1,4 @@
-"""Grafana's dashboard and Prometheus's alert rules ask for figures and labels that the service has."""
+"""Grafana's dashboard, Prometheus's alert rules and the reference have the figures and labels of the service."""
 
 import json
 import re
@@ -66,6 +66,13 @@ def test_the_dashboard_shows_every_figure_of_the_service():
     asked = set(re.findall(NAME, " ".join(dashboard_queries())))
     figures = {name for name in exposed() if not name.endswith(("_count", "_sum"))}
     assert figures - asked == set()
+
+
+def test_the_reference_has_every_figure_of_the_service_with_its_labels():
+    reference = (ROOT / "docs/reference/service.md").read_text()
+    rows = re.findall(r"^\| `(digits_\w+)` \| (.*?) \|", reference, re.MULTILINE)
+    known = {re.sub("_(bucket|count|sum)$", "", name): labels - ADDED for name, labels in exposed().items()}
+    assert {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows} == known
 
 
 def test_every_panel_says_what_it_shows_and_none_covers_another():
