@@ -23,7 +23,7 @@ ONE_PIPELINE = "test_default_pipeline.py"  # the only test of a whole system in 
 # needs no trained model, so its worker does not wait until the first one has trained it.
 FIRST = [
     *(ON_SPARK, ONE_PIPELINE, "test_training.py", "test_bad_inputs.py", "test_promotion.py", "test_certificate.py"),
-    *("test_whole_pipeline.py", "test_training_processes.py", "test_spark_cluster.py"),
+    *("test_whole_pipeline.py", "test_how_to.py", "test_training_processes.py", "test_spark_cluster.py"),
     *("test_sources.py", "test_tuning.py", "test_outages.py", "test_remote.py"),
     *("test_circle.py", "test_service.py", "test_killed.py", "test_experiments.py", "test_server.py", "test_git.py"),
     *("test_page.py", "test_page_feedback.py", "test_service_faults.py", "test_balancer.py", "test_environment.py"),

@@ -104,6 +104,16 @@ def from_working_tree(root: Path) -> Project:
     return project
 
 
+def with_environment(project: Project) -> Project:
+    """The project with a `.venv` that `make` takes for installed, and that activates this Python's environment."""
+    folder = project.root / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    ours = Path(sys.executable).parent / "activate"
+    (folder / "activate").write_text(f". '{ours}'\n" if ours.exists() else "")
+    (folder / ".ready").touch()
+    return project
+
+
 def clone(origin: Project, root: Path, key: Path | None = None) -> Project:
     """A `git clone` of a scratch repository, with the user's key for its remote where there is one."""
     root.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The default pipeline, as in the README: the only whole pipeline of the fast tier."""
+"""The default pipeline, run by the commands of the tutorial: the only whole pipeline of the fast tier."""
 
 import json
 import re
@@ -8,20 +8,31 @@ import pytest
 import yaml
 
 from digits.data import pictures
-from tests import scratch
+from tests import documentation, scratch
+from tests.imports import ROOT
 from tests.tracking_store import client_of, runs_of
+
+COMMANDS = documentation.read(ROOT / "docs" / "tutorial.md").to_run
+FIRST = next(number for number, command in enumerate(COMMANDS, 1) if command.text.startswith("make repro"))
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """The project as a fresh clone has it."""
-    return scratch.from_working_tree(tmp_path_factory.mktemp("default") / "digits")
+    """The project as a fresh clone has it after `make setup`."""
+    return scratch.with_environment(scratch.from_working_tree(tmp_path_factory.mktemp("default") / "digits"))
 
 
 @pytest.fixture(scope="module")
-def printed(project):
-    """The output of `dvc repro`."""
-    return project.run("dvc", "repro")
+def reader(project):
+    """Who reads the tutorial."""
+    with documentation.Reader(project) as reader:
+        yield reader
+
+
+@pytest.fixture(scope="module")
+def printed(reader):
+    """The output of the tutorial up to `make repro`."""
+    return reader.follow(COMMANDS[:FIRST])
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +95,9 @@ def test_the_champion_reads_a_page(made, mnist_digits):
     assert "certificate of version 1: " in printed
     assert [line.replace(" ", "") for line in printed.splitlines()[-2:]] == ["341", "578"]
     assert (made.root / "shown.png").exists()
+
+
+@pytest.mark.slow
+def test_the_rest_of_the_tutorial(reader, made):
+    """The last test: an experiment, and servers on the ports 5000 and 5001."""
+    reader.follow(COMMANDS[FIRST:])
