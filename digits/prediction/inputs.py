@@ -254,8 +254,9 @@ def _row_groups(path: Path) -> list[RowGroup]:
     except FileNotFoundError:
         if not path.is_dir():
             raise
-        words = f"has no {shards.PATTERN}; expected a table of shards, or a Parquet file"
-        raise UserError(f"{printable(path)} {words}") from None
+        raise UserError(
+            f"{printable(path)} has no {shards.PATTERN}; expected a table of shards, or a Parquet file"
+        ) from None
     found, row = [], 0
     for source, footer in zip(sources, shards.of_each(_footer, sources), strict=True):
         column = _picture_column(path, footer.schema.to_arrow_schema())
