@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from digits.data import pictures
-from tests import documentation, scratch
+from tests import data_dictionary, documentation, scratch
 from tests.imports import ROOT
 from tests.tracking_store import client_of, runs_of
 
@@ -63,6 +63,12 @@ def test_every_declared_output_is_there(made):
         for kind in ("outs", "metrics", "plots"):
             for out in stage.get(kind, []):
                 assert (made.root / (out if isinstance(out, str) else next(iter(out)))).exists(), out
+
+
+def test_the_data_dictionary_describes_what_was_written(made):
+    described = [(file, of) for file, of in data_dictionary.entries().items() if (made.root / file).exists()]
+    assert len(described) >= 20
+    assert [one for file, of in described for one in data_dictionary.differences(made.root, file, of)] == []
 
 
 def test_one_model_has_one_run_and_one_version(made):
