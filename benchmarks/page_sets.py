@@ -128,7 +128,10 @@ def photographs(folder: Path) -> Iterator[Sample]:
 
 
 def sudokus(folder: Path) -> Iterator[Sample]:
-    """The photographs `*.jpg`; the file `.dat` of the same name has the rows of digits, 0 for an empty cell."""
+    """The photographs `*.jpg`; the file `.dat` of the same name has the rows of digits, 0 for an empty cell.
+
+    Wicht and Hennebert 2014, https://github.com/wichtounet/sudoku_dataset.
+    """
     paths = sorted(folder.glob("*.jpg"))
     if not paths:
         raise UserError(f"{folder} has no *.jpg: it should have photographs of sudokus, and a .dat file for each")
