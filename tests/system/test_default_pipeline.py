@@ -43,7 +43,7 @@ def made(project, printed):
 
 def test_one_command_runs_all_stages(printed):
     assert "ingested 5,000 pictures from mnist-5k: 3,640 train, 420 validation, 940 test" in printed
-    assert "of 50 expectations pass for 5,000 pictures" in printed
+    assert " expectations pass for 5,000 pictures" in printed
     assert "version 1 is champion: it passes every gate, with a test accuracy of " in printed
     assert "next: `digits predict PICTURE`" in printed
     for word in ("Traceback", "cuda", "Warning", "warning"):

@@ -36,7 +36,8 @@ def build(
     """
     from digits.data.statistics import PIXEL_COLUMNS  # here: pandas comes with it
 
-    pictures = {name: profile["statistics"][name] for name in PIXEL_COLUMNS} if profile else {}
+    statistics = profile["statistics"] if profile else {}
+    pictures = {name: statistics[name] for name in PIXEL_COLUMNS if name in statistics}  # an older one lacks a new one
     missing = [text for text, found in ((NO_PROFILE, profile), (NO_PREDICTIONS, predictions)) if found is None]
     return {
         "version": version,

@@ -11,6 +11,7 @@ from digits import paths
 from digits.data import pictures, processed_tables
 from digits.data.statistics import COLUMNS
 from digits.errors import UserError
+from digits.validation.suite import DRIFT_EXPECTATIONS, PICTURE_EXPECTATIONS
 from pipeline import preprocess, validate
 from tests.raw import BLANK, SIZES, raw, read_raw, set_params
 
@@ -18,6 +19,7 @@ OUTPUTS = [
     *(paths.STATISTICS, paths.PROFILE, paths.QUARANTINE, paths.VALIDATION, paths.VALIDATION_REPORT),
     paths.DATA_CARD,
 ]
+EXPECTATIONS = len(PICTURE_EXPECTATIONS) + len(DRIFT_EXPECTATIONS)
 STOPPED = "the data fails a critical expectation"
 
 
@@ -53,10 +55,11 @@ BAD = [("3", "0/7.png", "11"), ("5", "0/9.png", "0"), ("20", "1/10.png", "1")]
 def test_real_digits_pass(workspace, mnist_digits, capsys):
     raw(mnist_digits)
     validate.main()
-    assert "50 of 50 expectations pass for 200 pictures; details in reports/validation.html" in capsys.readouterr().out
+    verdict = f"{EXPECTATIONS} of {EXPECTATIONS} expectations pass for 200 pictures; details in reports/validation.html"
+    assert verdict in capsys.readouterr().out
     assert all(path.is_file() for path in [*OUTPUTS, paths.DATA_DOCS / "index.html"])
     assert (metrics()["success"], metrics()["pictures"], metrics()["quarantined"]) == (True, 200, 0)
-    assert (len(metrics()["expectations"]), failed()) == (50, {})
+    assert (len(metrics()["expectations"]), failed()) == (EXPECTATIONS, {})
     table = pd.read_parquet(paths.STATISTICS)
     assert table["split"].value_counts().to_dict() == SIZES
     assert set(table) == {"split", "row", "path", "label", "source", *COLUMNS} - {"thumbnail"}

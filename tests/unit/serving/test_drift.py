@@ -32,6 +32,13 @@ def test_the_reference_is_the_profile_and_the_histograms_of_the_answers():
     assert found["missing"] == []
 
 
+def test_a_profile_that_lacks_a_new_statistic_leaves_that_out():
+    profile = training_profile()
+    del profile["statistics"]["stroke"]
+    found = drift_reference.build("1", "ab" * 32, profile, None)
+    assert list(found["pictures"]) == [name for name in PIXEL_COLUMNS if name != "stroke"]
+
+
 def test_answers_like_those_to_the_test_digits_are_usual_and_others_have_drifted():
     usual = states(answers(each=10))
     assert {usual[name] for name in ("label", "probability", "outcome")} == {USUAL}
