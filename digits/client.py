@@ -16,10 +16,11 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 Picture = str | Path | bytes
+Answer = tuple[http.client.HTTPResponse, bytes]  # with its body
 NO_DIGIT = "none"  # a label of feedback: the picture shows no digit
 OVERLOADED = (429, 503)  # with Retry-After: the service asks to come again
 # How a connection ends that the server closed while it was not used
@@ -102,6 +103,9 @@ class Receipt(NamedTuple):
     kept_until: str | None
 
 
+Row = TypeVar("Row", Prediction, Digit, Page, Receipt)
+
+
 class Client:
     """One connection to the service, which stays open; it is for one thread.
 
@@ -180,7 +184,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _upload(self, path: str, pictures: list[Picture], **options: Any) -> tuple[Any, str | None]:
+    def _upload(self, path: str, pictures: list[Picture], **options: Any) -> tuple[dict[str, Any], str | None]:
         query = urlencode({name: value for name, value in options.items() if value is not None})
         boundary = secrets.token_hex(16)
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="picture"\r\n\r\n'.encode()
@@ -190,7 +194,9 @@ class Client:
             "POST", f"{path}?{query}" if query else path, body, f"multipart/form-data; boundary={boundary}"
         )
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, content_type: str | None = None) -> Any:
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, content_type: str | None = None
+    ) -> tuple[dict[str, Any], str | None]:
         """The JSON of the answer, and the request's id.
 
         As long as the service is overloaded, and time is left, it is asked again.
@@ -204,7 +210,7 @@ class Client:
                 return self._result(response, content)
             time.sleep(int(wait))
 
-    def _send(self, *request: Any) -> tuple[http.client.HTTPResponse, bytes]:
+    def _send(self, *request: Any) -> Answer:
         is_reused = self._connection.sock is not None
         try:
             return self._exchange(*request)
@@ -217,7 +223,7 @@ class Client:
             raise self._unreachable(error) from None
         return self._send(*request)
 
-    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Any:
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         with suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent: the answer may be there
             self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
@@ -226,7 +232,7 @@ class Client:
     def _unreachable(self, error: Exception) -> ServiceError:
         return ServiceError(None, f"{self._url} does not answer: {error or type(error).__name__}")
 
-    def _result(self, response: http.client.HTTPResponse, content: bytes) -> tuple[Any, str | None]:
+    def _result(self, response: http.client.HTTPResponse, content: bytes) -> tuple[dict[str, Any], str | None]:
         request_id = response.headers.get("X-Request-ID")
         try:
             found = json.loads(content)
@@ -238,7 +244,7 @@ class Client:
         raise ServiceError(response.status, detail, request_id)
 
 
-def _row(kind: Any, found: dict[str, Any], **own: Any) -> Any:
+def _row(kind: type[Row], found: dict[str, Any], **own: Any) -> Row:
     """A row with the fields of its kind: the service may answer with more."""
     return kind(**{**{name: found.get(name) for name in kind._fields}, **own})
 

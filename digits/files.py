@@ -125,7 +125,8 @@ def write_json(path: Path | str, content: dict[str, Any]) -> None:
 
 def read_json(path: Path | str) -> dict[str, Any]:
     """Read what `write_json` wrote."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return content
 
 
 def digest(path: Path | str, algorithm: str) -> str:

@@ -35,7 +35,7 @@ class LostProcessError(UserError):
 
 
 class _Worker:
-    def __init__(self, function: Callable[..., Any], arguments: tuple, number: int, processes: int) -> None:
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...], number: int, processes: int) -> None:
         context = get_context("spawn")
         self.number, self.connected, self.finished = number, True, False
         self.error: Exception | None = None
@@ -60,14 +60,17 @@ class _Worker:
     def receive(self) -> tuple[str, Any] | None:
         """The next message of the process: None once it has ended."""
         try:
-            return self.connection.recv()
+            message: tuple[str, Any] = self.connection.recv()
+            return message
         except (EOFError, OSError):
             self.connected = False
             self.process.join(GRACE_SECONDS)
             return None
 
 
-def run(function: Callable[..., Any], arguments: tuple, processes: int, on_message: Callable[[Any], None]) -> Any:
+def run(
+    function: Callable[..., Any], arguments: tuple[Any, ...], processes: int, on_message: Callable[[Any], None]
+) -> Any:
     """Call `function(member, *arguments)` in each of so many new processes; return what the process 0 returns.
 
     `function` and `arguments` are pickled. What process 0 sends is passed to `on_message`, here. What the processes
@@ -133,7 +136,9 @@ def _lost(worker: _Worker, processes: int) -> str:
     return f"process {worker.number} of {processes} ({worker.process.pid}) {how}"
 
 
-def _work(function: Callable[..., Any], arguments: tuple, number: int, processes: int, connection: Connection) -> None:
+def _work(
+    function: Callable[..., Any], arguments: tuple[Any, ...], number: int, processes: int, connection: Connection
+) -> None:
     exit_with_parent()
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.__stdout__.fileno() if sys.__stdout__ else 1)  # also of native code: the parent prints

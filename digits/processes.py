@@ -27,7 +27,8 @@ def cpu_count() -> int:
     """The cores that this process may use, also in a container."""
     from joblib import cpu_count as allowed  # takes as long as the start of Python
 
-    return allowed()
+    count: int = allowed()
+    return count
 
 
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], workload: int) -> Iterator[Result]:
@@ -83,6 +84,7 @@ class Background(Generic[Result]):
 
         Raises ChildProcessError where the other process was killed.
         """
+        result: Result
         result, error = self._received
         if error is not None:
             raise error
@@ -91,7 +93,8 @@ class Background(Generic[Result]):
     @cached_property
     def _received(self) -> tuple[Any, Exception | None]:
         try:
-            return self._receiver.recv()
+            found: tuple[Any, Exception | None] = self._receiver.recv()
+            return found
         except EOFError:
             message = "another process of this command was killed; is there enough memory?"
             return None, ChildProcessError(errno.ECHILD, message)

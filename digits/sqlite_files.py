@@ -120,7 +120,7 @@ class SqliteFile:
 
     def _is_new(self, connection: sqlite3.Connection) -> bool:
         """Whether it has no schema yet. Raises UserError for that of another version."""
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        found: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if found not in (0, self._version):
             raise UserError(
                 f"{printable(self.path)} has schema version {found}, and this version of digits expects "

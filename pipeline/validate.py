@@ -10,7 +10,7 @@ Writes  data/interim/statistics.parquet, data/interim/quarantine.csv (quarantine
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -83,7 +83,7 @@ def check(
     described: dict[str, SourceDescription],
 ) -> None:
     """Run the suite and write the results. Raises UserError where the data fails a critical expectation."""
-    corrections = label_corrections.read(table.count_by("label").to_dict())
+    corrections = label_corrections.read(cast(dict[int, int], table.count_by("label").to_dict()))
     result, quarantined = validate(table, reference, params.expectations, split_rule, corrections), NO_ROWS
     if params.on_bad_rows == "quarantine":
         result, quarantined = quarantine(result, reference, params, split_rule, corrections)

@@ -63,7 +63,8 @@ def main() -> None:
 def _run() -> int | None:
     """The exit status: click's own would be 1 for Ctrl-C."""
     try:
-        return commands.main(standalone_mode=False)
+        status: int | None = commands.main(standalone_mode=False)
+        return status
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PROGRESS_AFTER = 2  # seconds
 Answer = TypeVar("Answer")
+Champion = tuple["Version", Path]  # with its file
 
 
 def _check_share(context: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -39,7 +40,7 @@ min_probability_option = click.option(
 )
 
 
-def start() -> "Background":
+def start() -> "Background[Champion]":
     """Get and check the champion in another process: MLflow's import takes longer than all else of a few pictures."""
     if ignored:  # reported here, since the other process gets an environment without them
         from digits.addresses import redact
@@ -50,7 +51,7 @@ def start() -> "Background":
     return Background(_checked_champion)
 
 
-def load(champion: "Background", min_probability: float) -> "Classifier":
+def load(champion: "Background[Champion]", min_probability: float) -> "Classifier":
     """The champion's classifier; what is certified of its answers, and an option without effect, are reported."""
     from digits.tracking import certificate, version_checks
 

@@ -1,8 +1,9 @@
 """The commands that write the model for other inference servers."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,6 +12,7 @@ from digits.errors import UserError, printable
 if TYPE_CHECKING:
     from digits.export.triton import ExportedModel
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 NAME = re.compile(r"[\w.-]{1,255}", re.ASCII)
 model_argument = click.argument("model", default="champion")
 instances_option = click.option(
@@ -22,7 +24,7 @@ instances_option = click.option(
 )
 
 
-def out_option(default: str):
+def out_option(default: str) -> Callable[[Command], Command]:
     return click.option(
         "--out",
         metavar="FOLDER",

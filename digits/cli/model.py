@@ -16,6 +16,7 @@ from digits.cli.champion import json_option, load, min_probability_option, out_o
 from digits.errors import UserError, printable
 
 if TYPE_CHECKING:
+    from digits.cli.champion import Champion
     from digits.model.classifier import Classifier
     from digits.prediction.batches import Prediction
     from digits.prediction.inputs import Listing
@@ -106,7 +107,7 @@ def _check_spark(picture: tuple[str, ...], as_json: bool, out: Path | None, show
 
 def _print(
     listing: "Listing",
-    champion: "Background",
+    champion: "Background[Champion]",
     classifier: Callable[[], "Classifier"],
     min_probability: float,
     as_json: bool,
@@ -128,7 +129,7 @@ def _print(
 
 def _write(
     listing: "Listing",
-    champion: "Background",
+    champion: "Background[Champion]",
     classifier: Callable[[], "Classifier"],
     min_probability: float,
     out: Path,

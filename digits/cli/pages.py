@@ -1,14 +1,18 @@
 """The option --page of the commands that write a page, and where it is."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from digits.errors import printable
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-def page_option(default: Path):
+
+def page_option(default: Path) -> Callable[[Command], Command]:
     """A file, never a folder, relative to the folder that the command is called in."""
     return click.option(
         "--page",

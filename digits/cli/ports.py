@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from typing import Any
 
 from digits.errors import UserError
 
@@ -19,7 +20,7 @@ def check(host: str, port: int) -> None:
         raise UserError(explain((serious or errors)[0], host, port))
 
 
-def _take(family: int, kind: int, protocol: int, _: str, address: tuple) -> list[OSError]:
+def _take(family: int, kind: int, protocol: int, _: str, address: tuple[Any, ...]) -> list[OSError]:
     try:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, after one that has ended
@@ -49,7 +50,7 @@ def _holder(port: int) -> str:
 
     try:
         listening = [each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN]
-        pid = min(each.pid for each in listening if each.laddr.port == port and each.pid)
+        pid = min(each.pid for each in listening if each.laddr and each.laddr.port == port and each.pid)
         return f" by process {pid} ({psutil.Process(pid).name()})"
     except (psutil.Error, ValueError):
         return " by another process"

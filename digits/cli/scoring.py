@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digits import errors
-from digits.cli.champion import load
+from digits.cli.champion import Champion, load
 from digits.errors import printable
 
 if TYPE_CHECKING:
     from digits.params import Spark
     from digits.prediction.inputs import Listing
+    from digits.prediction.parts import Part
     from digits.processes import Background
 
 
-def write_parts(listing: "Listing", champion: "Background", min_probability: float, out: Path) -> int:
+def write_parts(listing: "Listing", champion: "Background[Champion]", min_probability: float, out: Path) -> int:
     """Write the predictions to a folder, a file for each part, after those that an interrupted run has left.
 
     Returns how many pictures can't be read.
@@ -60,7 +61,7 @@ def report_counts(out: Path, counts: Counter[str]) -> int:
     return counts["failed"]
 
 
-def _score(params: "Spark", missing: list, model: Path, min_probability: float, out: Path) -> None:
+def _score(params: "Spark", missing: "list[Part]", model: Path, min_probability: float, out: Path) -> None:
     from digits.spark import scoring
     from digits.spark.session import session
 

@@ -56,7 +56,7 @@ def _of_run(name: str) -> Model | None:
     return models.of_version(next((one for one in found if one.run_id == evaluated[0].info.run_id), found[-1]))
 
 
-def _named(name: str, everything: list) -> list:
+def _named(name: str, everything: "list[runs.Run]") -> "list[runs.Run]":
     """Of runs, those with this name or id, else those whose id begins so."""
     named = [run for run in everything if name in (run.info.run_id, run.info.run_name)]
     return named or [run for run in everything if len(name) >= MIN_PREFIX and run.info.run_id.startswith(name)]
@@ -124,6 +124,6 @@ def _known(name: str, error: UserError) -> str:
     return "\n".join([*(f"  {kind}: {found}" for kind, found in kinds.items()), f"  git: {error}"])
 
 
-def _listed(found: list) -> str:
+def _listed(found: "list[runs.Run]") -> str:
     named = [f"{run.info.run_id[:12]} “{printable(run.info.run_name)}”" for run in found[:MAX_LISTED]]
     return ", ".join(named) + (f" and {len(found) - MAX_LISTED:,} more" if len(found) > MAX_LISTED else "")

@@ -152,7 +152,7 @@ def slices_verdict(slices: pd.DataFrame) -> str:
 def slice_rows(result: Result) -> list[list[str]]:
     """Rows of SLICE_COLUMNS: groups of which one model alone reads a digit, the lowest p-values first."""
     differing = result.slices[result.slices["only_first"] + result.slices["only_second"] > 0]
-    ordered = differing.sort_values(["adjusted", "chance"], kind="stable")
+    ordered: Any = differing.sort_values(["adjusted", "chance"], kind="stable")
     return [
         [
             f"{row.slice}: {row.group}",

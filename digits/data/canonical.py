@@ -10,6 +10,7 @@ its ink is scaled to 20 pixels and centred (here).
 
 import numpy as np
 
+from digits.arrays import Bools, Floats, Ints, Pixels
 from digits.data.lines import may_have_lines, without_lines
 from digits.data.paper import MIN_CONTRAST, without_paper
 from digits.data.stacks import DIGIT_SIZE, border, bounds, by_shape, centre_of_mass, contrast
@@ -31,7 +32,7 @@ FAINT_MAXIMUM = 250  # pixel values: of MNIST's digits, each has a brighter pixe
 MIN_CLEANED_SIZE = 24  # pixels: in a smaller picture a line is as wide as a stroke, and a speck as a part
 
 
-def canonical(stack: np.ndarray, ink: np.ndarray | None = None) -> np.ndarray:
+def canonical(stack: Pixels, ink: Floats | None = None) -> Pixels:
     """Convert (n, height, width) uint8 pixel values to canonical digits: (n, 28, 28) uint8, light ink on 0.
 
     As LeCun et al. describe for MNIST, the ink is scaled to a longest side of 20 pixels and its centre of mass is
@@ -59,14 +60,14 @@ def canonical(stack: np.ndarray, ink: np.ndarray | None = None) -> np.ndarray:
     return digits
 
 
-def _keep(digits: np.ndarray, stack: np.ndarray, todo: np.ndarray) -> np.ndarray:
+def _keep(digits: Pixels, stack: Pixels, todo: Bools) -> Bools:
     """Write the pictures of the stack that are canonical into `digits`, of those that `todo` has; returns which."""
-    ready = todo & is_canonical(stack)
+    ready: Bools = todo & is_canonical(stack)
     digits[ready] = _brightened(stack[ready])
     return ready
 
 
-def clean(ink: np.ndarray) -> np.ndarray:
+def clean(ink: Floats) -> Floats:
     """The ink of one digit, of (height, width) float32 `ink_fractions`: without lines, other parts and odd strokes."""
     for step in CLEANING:
         ink = step(ink)
@@ -76,7 +77,7 @@ def clean(ink: np.ndarray) -> np.ndarray:
 CLEANING = (without_lines, without_faint_ink, without_edge_parts, without_specks, with_usual_stroke_width)
 
 
-def is_canonical(stack: np.ndarray) -> np.ndarray:
+def is_canonical(stack: Pixels) -> Bools:
     """(n,) bool: whether each picture already meets the limits that all of MNIST's 70,000 digits meet.
 
     Measured on them: a longest side of 19 or 20 pixels above zero, and a centre of mass at most 0.52 pixels from
@@ -87,10 +88,11 @@ def is_canonical(stack: np.ndarray) -> np.ndarray:
     lengths = [last - first + 1 for first, last in bounds(stack > 0)]
     centred = [np.abs(position - DIGIT_SIZE / 2) <= 0.52 for position in centre_of_mass(stack)]
     longest = np.maximum(*lengths)
-    return (longest >= INK_BOX_SIZE - 1) & (longest <= INK_BOX_SIZE) & np.logical_and(*centred)
+    found: Bools = (longest >= INK_BOX_SIZE - 1) & (longest <= INK_BOX_SIZE) & np.logical_and(*centred)
+    return found
 
 
-def ink_fractions(stack: np.ndarray) -> np.ndarray:
+def ink_fractions(stack: Pixels) -> Floats:
     """The ink of each pixel: (n, height, width) float32, from 0 for paper to 1 for the strongest ink.
 
     The paper is the median of the picture's border; the ink may be darker or lighter. In a photograph, uneven light,
@@ -102,22 +104,24 @@ def ink_fractions(stack: np.ndarray) -> np.ndarray:
     darkest, brightest = stack.min(axis=(1, 2)).astype(np.float32), stack.max(axis=(1, 2)).astype(np.float32)
     strongest = np.where(paper - darkest > brightest - paper, darkest, brightest)
     span = np.where(strongest == paper, np.inf, strongest - paper)[:, None, None]
-    return np.clip((stack - paper[:, None, None]) / span, 0, 1)
+    ink: Floats = np.clip((stack - paper[:, None, None]) / span, 0, 1)
+    return ink
 
 
-def dark_on_light(stack: np.ndarray) -> np.ndarray:
+def dark_on_light(stack: Pixels) -> Bools:
     """(n,) bool: whether the ink is darker than the paper, the median of the border."""
     paper = np.median(border(stack), axis=1)
-    return paper - stack.min(axis=(1, 2)) > stack.max(axis=(1, 2)) - paper
+    is_darker: Bools = paper - stack.min(axis=(1, 2)) > stack.max(axis=(1, 2)) - paper
+    return is_darker
 
 
-def _cropped(ink: np.ndarray) -> np.ndarray:
+def _cropped(ink: Floats) -> Floats:
     """The part of (height, width) ink that is scaled: the rest only takes time."""
     (top, bottom), (left, right) = ((first[0], last[0]) for first, last in bounds((ink > INK_THRESHOLD)[None]))
     return ink[top : bottom + 1, left : right + 1]
 
 
-def _need_cleaning(ink: np.ndarray) -> np.ndarray:
+def _need_cleaning(ink: Floats) -> Bools:
     """(n,) bool: which (n, height, width) ink `clean` may change: of tiny pictures none, of photographs all."""
     if not len(ink) or min(ink.shape[1:]) < MIN_CLEANED_SIZE:
         return np.zeros(len(ink), bool)
@@ -125,17 +129,18 @@ def _need_cleaning(ink: np.ndarray) -> np.ndarray:
         return np.ones(len(ink), bool)
     width = relative_stroke_width(ink)
     several = np.array([has_several_parts(one) for one in ink], bool)
-    return several | (width < NARROW) | (width > WIDE) | may_have_lines(ink)
+    unclean: Bools = several | (width < NARROW) | (width > WIDE) | may_have_lines(ink)
+    return unclean
 
 
-def _brightened(digits: np.ndarray) -> np.ndarray:
+def _brightened(digits: Pixels) -> Pixels:
     """Digits whose brightest pixel is far below 255, as of a faint pencil, scaled to it; MNIST's stay as they are."""
     brightest = digits.max(axis=(1, 2), keepdims=True)
     scaled = np.rint(digits * (255 / np.maximum(brightest, 1))).astype(np.uint8)
     return np.where(brightest < FAINT_MAXIMUM, scaled, digits)
 
 
-def scaled_and_centred(ink: np.ndarray) -> np.ndarray:
+def scaled_and_centred(ink: Floats) -> Pixels:
     """(n, 28, 28) uint8 digits of (n, height, width) ink: its longest side is 20 pixels, its centre of mass at 14."""
     (top, bottom), (left, right) = bounds(ink > INK_THRESHOLD)
     longest = np.maximum(bottom - top, right - left) + 1
@@ -143,11 +148,10 @@ def scaled_and_centred(ink: np.ndarray) -> np.ndarray:
     columns = _resampling_weights(left, right - left + 1, longest, ink.shape[2])
     scaled = np.clip(rows @ ink @ columns.transpose(0, 2, 1), 0, 1)
     strongest = scaled.max(axis=(1, 2), keepdims=True)
-    scaled = np.rint(scaled * (255 / np.where(strongest > 0, strongest, 1))).astype(np.uint8)
-    return _centred(scaled)
+    return _centred(np.rint(scaled * (255 / np.where(strongest > 0, strongest, 1))).astype(np.uint8))
 
 
-def _resampling_weights(first: np.ndarray, length: np.ndarray, longest: np.ndarray, size: int) -> np.ndarray:
+def _resampling_weights(first: Ints, length: Ints, longest: Ints, size: int) -> Floats:
     """(n, 20, size) float32 weights that scale `length` of `size` positions, from `first` on, to at most 20.
 
     Bicubic interpolation with a = -0.5 (Keys 1981), widened where a picture shrinks, so that every pixel counts:
@@ -167,7 +171,7 @@ def _resampling_weights(first: np.ndarray, length: np.ndarray, longest: np.ndarr
     return (weights / np.where(total > 0, total, 1)).astype(np.float32)
 
 
-def _centred(scaled: np.ndarray) -> np.ndarray:
+def _centred(scaled: Pixels) -> Pixels:
     """Place (n, 20, 20) digits, which start in the upper left corner, in (n, 28, 28) by their centre of mass."""
     (_, bottom), (_, right) = bounds(scaled > 0)
     padded = np.pad(scaled, ((0, 0), (0, 1), (0, 1)))  # an empty row and column, for positions outside

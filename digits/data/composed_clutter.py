@@ -91,7 +91,8 @@ def _speck(random: np.random.Generator) -> np.ndarray:
     angles = np.linspace(0, 2 * np.pi, 9)[:-1]
     radius = random.uniform(2, 6, 8)
     points = 8 + radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return cropped(cv2.fillPoly(ink, [np.rint(points).astype(np.int32)], 255, cv2.LINE_AA))
+    cv2.fillPoly(ink, [np.rint(points).astype(np.int32)], 255, cv2.LINE_AA)
+    return cropped(ink)
 
 
 def add_ruled_paper(source: PageSource, layout: Layout, width: int, height: int) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.arrays import Floats, Ints, Pixels
 from digits.data.composed_difficulty import Difficulty
 from digits.data.drawing import written
 from digits.data.non_digits import TEST_FONTS, TRAIN_FONTS
@@ -39,8 +40,8 @@ class PageSource(NamedTuple):
 
     random: np.random.Generator
     difficulty: Difficulty
-    digits: np.ndarray
-    labels: np.ndarray
+    digits: Pixels
+    labels: Ints
     for_training: bool
     paper: Color
 
@@ -66,7 +67,7 @@ class Glyph(NamedTuple):
     `label`, `line` and `group` are -1 for what is no digit. Wide gaps separate the groups of a line.
     """
 
-    ink: np.ndarray
+    ink: Floats
     left: float
     top: float
     scale: float
@@ -77,11 +78,12 @@ class Glyph(NamedTuple):
 
     @property
     def right(self) -> float:
-        return self.left + self.ink.shape[1] * self.scale
+        width: int = self.ink.shape[1]
+        return self.left + width * self.scale
 
     @property
     def bottom(self) -> float:
-        return self.top + self.ink.shape[0] * self.scale
+        return self.top + len(self.ink) * self.scale
 
     def moved(self, right: float, down: float) -> "Glyph":
         return self._replace(left=self.left + right, top=self.top + down)
@@ -90,7 +92,7 @@ class Glyph(NamedTuple):
 class Rule(NamedTuple):
     """A line on the sheet through (n, 2) points, `width` pixels wide."""
 
-    points: np.ndarray
+    points: Floats
     width: float
     color: Color
 
@@ -152,13 +154,13 @@ def sample_digit(source: PageSource, style: Style) -> Glyph:
     return Glyph(ink, 0, baseline - len(ink) * scale, scale, style.color, label)
 
 
-def printed(text: str, font: str, height: float) -> np.ndarray:
+def printed(text: str, font: str, height: float) -> Floats:
     """(h, w) float32 ink of the text, its digits about `height` pixels tall."""
     size = max(8, min(MAX_FONT_SIZE, round(height / DIGIT_OF_EM)))
     return cropped(written(text, font, size, (2 * size, 2 * size * len(text))))
 
 
-def cropped(ink: np.ndarray) -> np.ndarray:
+def cropped(ink: Pixels) -> Floats:
     """(h, w) float32 from 0 to 1: the part of uint8 ink that isn't blank."""
     left, top, width, height = cv2.boundingRect(ink)
     return ink[top : top + height, left : left + width].astype(np.float32) / 255
@@ -173,12 +175,13 @@ def _varied_print(ink: np.ndarray, label: int, font: str, random: np.random.Gene
     return cv2.dilate(np.pad(ink, width // 2), kernel)
 
 
-def _broken(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _broken(ink: Floats, random: np.random.Generator) -> Floats:
     """The ink without a round spot of a stroke, three of its pixels wide."""
     strokes = np.argwhere(ink > 0.5)
     row, column = strokes[random.integers(len(strokes))]
     rows, columns = np.indices(ink.shape)
-    return ink * np.clip(np.hypot(rows - row, columns - column) - 1, 0, 1).astype(np.float32)
+    outside: Floats = np.clip(np.hypot(rows - row, columns - column) - 1, 0, 1).astype(np.float32)
+    return ink * outside
 
 
 def number_line(source: PageSource, style: Style, groups: Iterable[int], width: float = np.inf) -> Layout:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.arrays import Floats, Numbers
 from digits.data.composed_layout import Glyph, Layout, PageSource
 from digits.data.drawing import SUBPIXEL_BITS, clouds
 
@@ -25,22 +26,24 @@ class Sheet(NamedTuple):
 
     width: int
     height: int
-    matrix: np.ndarray
-    folds: np.ndarray
+    matrix: Floats
+    folds: Floats
 
-    def displacement(self, points: np.ndarray) -> np.ndarray:
+    def displacement(self, points: Floats) -> Floats:
         """(n, 2) pixels by which folds move (n, 2) points of the sheet."""
         x, y = (points * (FIELD - 1) / (self.width, self.height)).astype(np.float32).T
-        return cv2.remap(self.folds, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        found: Floats = cv2.remap(self.folds, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        return found
 
-    def in_picture(self, points: np.ndarray) -> np.ndarray:
+    def in_picture(self, points: Floats) -> Floats:
         """(n, 2) points of the picture, of (n, 2) points of the sheet."""
         return transformed(points, self.matrix) + self.displacement(points)
 
 
-def transformed(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def transformed(points: Numbers, matrix: Numbers) -> Floats:
     """(n, 2) points after a perspective (3, 3) transform."""
-    return cv2.perspectiveTransform(points[None].astype(np.float64), matrix)[0]
+    found: Floats = cv2.perspectiveTransform(points[None].astype(np.float64), matrix)[0]
+    return found
 
 
 def placed_sheet(source: PageSource, width: int, height: int) -> Sheet:
@@ -102,7 +105,7 @@ def _draw(canvas: np.ndarray, source: PageSource, sheet: Sheet, glyph: Glyph, bl
 
 def _placed_ink(sheet: Sheet, glyph: Glyph) -> tuple[np.ndarray, int, int]:
     """A glyph in the picture: (h, w) float32 share of each pixel that ink covers, and where its left and top are."""
-    ink = np.pad(glyph.ink, PADDING)
+    ink: Numbers = np.pad(glyph.ink, PADDING)
     if glyph.scale > 2:
         ink = cv2.GaussianBlur(ink, (0, 0), 0.6)  # or the pixels of the small digit show at the enlarged edge
     shift = (0.5 - PADDING) * glyph.scale - 0.5
@@ -161,10 +164,12 @@ def _light(source: PageSource, height: int, width: int) -> np.ndarray:
         slope = np.clip(1 - beyond / random.uniform(0.05, 0.3), 0, 1) * (beyond > 0)
         light *= 1 + random.normal(0, 0.12) * slope
         light *= 1 - random.uniform(0, 0.2) * np.exp(-np.square(beyond / random.uniform(0.001, 0.004)))
-    return cv2.resize(np.clip(light, 0.15, 1.1).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    light = np.clip(light, 0.15, 1.1).astype(np.float32)
+    return np.asarray(cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _across(random: np.random.Generator, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+def _across(random: np.random.Generator, across: Floats, down: Floats) -> Floats:
     """The distance of each point from a line through the middle in any direction."""
     angle = random.uniform(0, 2 * np.pi)
-    return np.cos(angle) * across + np.sin(angle) * down
+    distance: Floats = np.cos(angle) * across + np.sin(angle) * down
+    return distance

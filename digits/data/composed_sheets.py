@@ -62,7 +62,8 @@ def _group_sizes(random: np.random.Generator, total: int) -> list[int]:
 
 def _pitch(source: PageSource, size: float, room: float) -> float:
     """Pixels from a line of digits of this size to the next, with room for the lines' different slopes."""
-    return 1.65 * size + 2 * np.tan(np.radians(source.difficulty.slope / 12)) * room
+    spread: float = 2 * np.tan(np.radians(source.difficulty.slope / 12)) * room
+    return 1.65 * size + spread
 
 
 def _line_sizes(source: PageSource, height: float, room: float) -> list[float]:

@@ -20,6 +20,7 @@ from digits.files import atomic_write
 COLUMNS = ("sha256", "old", "new", "who", "when", "why")
 EFFECT_COLUMNS = ("path", "split", "label", *COLUMNS, "effect")
 DROP = "drop"  # the picture is no digit
+Effect = tuple[str | int, ...]  # a row of EFFECT_COLUMNS
 EFFECTS = CORRECTED, DROPPED, CONFLICT, NOT_NEEDED, NOT_FOUND = (
     "corrected",
     "dropped",
@@ -102,7 +103,7 @@ def apply(
     names: Callable[[], Sequence[str]],
     split: np.ndarray,
     labels: np.ndarray,
-) -> list[tuple]:
+) -> list[Effect]:
     """Apply them to n pictures: changes (n,) int `split` and `labels` in place, and returns rows of EFFECT_COLUMNS.
 
     These are in the order of the pictures, with the splits from before. `digests` are (n,) 'S32'; `names` gives the
@@ -110,7 +111,7 @@ def apply(
     """
     found = [one for one in match(corrections, digests, labels) if split[one.row] != splits.DROPPED]
     paths_of = names() if found else []
-    rows = []
+    rows: list[Effect] = []
     for one in found:
         where = printable(paths_of[one.row]), SPLITS[split[one.row]]
         rows.append((*where, one.label, *one.correction, one.effect))
@@ -121,13 +122,13 @@ def apply(
     return rows
 
 
-def not_found(corrections: dict[str, Correction], applied: Iterable[tuple]) -> list[tuple]:
+def not_found(corrections: dict[str, Correction], applied: Iterable[Effect]) -> list[Effect]:
     """Rows of EFFECT_COLUMNS of the corrections that no picture is for, by the rows of all others."""
     found = {row[EFFECT_COLUMNS.index("sha256")] for row in applied}
     return [("", "", "", *one, NOT_FOUND) for digest, one in corrections.items() if digest not in found]
 
 
-def summary(rows: Sequence[tuple]) -> str:
+def summary(rows: Sequence[Effect]) -> str:
     """The effects in words: counts, and each of the first conflicts."""
     counts = Counter(row[-1] for row in rows)
     lines = [

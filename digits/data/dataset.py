@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -104,7 +105,8 @@ def split_rule(folder: Path = paths.PROCESSED) -> dict[str, Any]:
 
 def decode_rule(schema: pa.Schema) -> dict[str, Any]:
     """The rule that `encode_rule` added to a schema, empty where there is none."""
-    return json.loads((schema.metadata or {}).get(_RULE_KEY, "{}"))
+    rule: dict[str, Any] = json.loads((schema.metadata or {}).get(_RULE_KEY, "{}"))
+    return rule
 
 
 def encode_rule(schema: pa.Schema, rule: Mapping[str, Any]) -> pa.Schema:
@@ -118,9 +120,10 @@ def count_rows(path: Path) -> int:
     return shards.count_rows(path)
 
 
-def read_sources(table: Path | Iterable[ParquetSource]) -> np.ndarray:
+def read_sources(table: Path | Iterable[ParquetSource]) -> npt.NDArray[np.str_]:
     """(n,) str: the name of each row's source, in a split of raw or processed data, by its path or its files."""
-    return shards.read(table, ["source"])["source"].cast(pa.string()).to_numpy().astype(str)
+    names: npt.NDArray[np.str_] = shards.read(table, ["source"])["source"].cast(pa.string()).to_numpy().astype(str)
+    return names
 
 
 def count_by_source(path: Path) -> Counter[str]:

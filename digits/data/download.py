@@ -1,9 +1,13 @@
 """A file read over HTTP: through a user's proxies, with their certificates and `~/.netrc`, as `requests` does it."""
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from digits.addresses import redact
 from digits.errors import UserError
+
+if TYPE_CHECKING:
+    import requests
 
 ELSEWHERE = "set ingest.mirror to a folder or address that has it"
 NETWORK = "check the network, or set ingest.mirror to another address or a local folder"
@@ -67,7 +71,7 @@ def _cause(error: Exception, address: str, timeout: float) -> str:
             return f"did not answer: {type(last).__name__} {last}; {NETWORK}"
 
 
-def _status(answer, address: str) -> str:
+def _status(answer: "requests.Response", address: str) -> str:
     """What the server's or the proxy's status means."""
     found = f"{answer.status_code} {answer.reason}"
     match answer.status_code:

@@ -28,10 +28,10 @@ class Ingested(NamedTuple):
     rows: Mapping[str, int]
     by_source: Mapping[str, Mapping[str, int]]
     tally: np.ndarray
-    effects: list[tuple]
+    effects: list[corrections.Effect]
 
 
-def lists(dropped: Iterable[DroppedPicture], effects: list[tuple]) -> dict[str, str]:
+def lists(dropped: Iterable[DroppedPicture], effects: list[corrections.Effect]) -> dict[str, str]:
     """The CSV files next to the pictures, by name: only those that have rows."""
     found = {}
     left_out = pd.DataFrame(dropped, columns=DroppedPicture._fields)

@@ -76,16 +76,16 @@ def text(path: Path) -> str:
     return path.as_posix().encode("utf-8", "backslashreplace").decode()
 
 
-def _entries(folder: Path | str) -> Iterator[os.DirEntry]:
+def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         yield from (entry for entry in entries if entry.name[0] != "." and entry.name not in SYSTEM_FILES)
 
 
-def _is_other_input(entry: os.DirEntry) -> bool:
+def _is_other_input(entry: os.DirEntry[str]) -> bool:
     return (entry.name in TABLES and entry.is_file()) or (entry.name == PARQUET_FOLDER and entry.is_dir())
 
 
-def _folder_error(entry: os.DirEntry, root: Path) -> str | None:
+def _folder_error(entry: os.DirEntry[str], root: Path) -> str | None:
     if entry.name not in map(str, LABELS):
         hint = f"; is it {int(entry.name)}?" if entry.name.isdecimal() and int(entry.name) in LABELS else ""
         return f"{_name(entry)} is not a label: a folder's name is its digit, 0 to 9{hint}"
@@ -94,7 +94,7 @@ def _folder_error(entry: os.DirEntry, root: Path) -> str | None:
     return None if entry.is_dir() else f"{_name(entry)} is a file; expected the folder of a label"
 
 
-def _file_error(entry: os.DirEntry) -> str | None:
+def _file_error(entry: os.DirEntry[str]) -> str | None:
     if entry.is_dir(follow_symlinks=False):
         return f"{_name(entry)} is a folder; a label's folder holds pictures only: move its pictures up"
     if Path(entry.name).suffix.lower() not in PICTURE_SUFFIXES:
@@ -107,11 +107,11 @@ def _file_error(entry: os.DirEntry) -> str | None:
     return None if entry.is_file() else f"{_name(entry)} is not a regular file"
 
 
-def _target_allowed(entry: os.DirEntry, root: Path) -> bool:
+def _target_allowed(entry: os.DirEntry[str], root: Path) -> bool:
     """Whether a link's target is in the folder itself, or in DVC's cache, which DVC links to."""
     target = Path(entry.path).resolve()
     return target.is_relative_to(root.resolve()) or target.is_relative_to(dvc_files.cache_folder(Path.cwd()))
 
 
-def _name(entry: os.DirEntry) -> str:
+def _name(entry: os.DirEntry[str]) -> str:
     return printable(entry.path)

@@ -119,7 +119,7 @@ def _problem(schema: pa.Schema) -> str:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _rows(batch: pa.RecordBatch, part: Part, first: int) -> Iterator[Row]:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from digits.arrays import Ints
 from digits.data.statistics import THUMBNAIL_SIZE
 
 THUMBNAIL_PIXELS = THUMBNAIL_SIZE**2
@@ -79,7 +80,7 @@ class _Groups:
     def __init__(self, vectors: np.ndarray, max_distance: float) -> None:
         self.vectors, self.max_distance = vectors, max_distance
         self.lengths = _lengths(vectors)
-        self.groups = np.arange(len(vectors))
+        self.groups: Ints = np.arange(len(vectors))
 
     def connect(self, one: np.ndarray, other: np.ndarray) -> None:
         """Connect the (k,) rows `one` with the rows `other`, pair by pair."""
@@ -165,7 +166,7 @@ def _block_pairs(found: _Groups, ones: np.ndarray, others: np.ndarray) -> list[t
     rows, place = np.unique(np.concatenate([ones, others]), return_inverse=True)
     if not len(rows):
         return []
-    label = np.unique(found.groups[rows], return_inverse=True)[1]
+    label: Ints = np.unique(found.groups[rows], return_inverse=True)[1]
     ones, others = place[: len(ones)], place[len(ones) :]
     side = max(1, int(PRODUCTS_PER_BLOCK**0.5))
     for start, among in product(range(0, len(ones), side), range(0, len(others), side)):
@@ -180,10 +181,11 @@ def _block_pairs(found: _Groups, ones: np.ndarray, others: np.ndarray) -> list[t
     return [(rows[first[label]], rows)]
 
 
-def _components(groups: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _components(groups: Ints, one: Ints, other: Ints) -> Ints:
     """(n,) int: the groups after the groups of the rows `one` are connected with those of the rows `other`."""
     edges = coo_array((np.ones(len(one), bool), (groups[one], groups[other])), shape=(int(groups.max()) + 1,) * 2)
-    return connected_components(edges, directed=False)[1][groups]
+    connected: Ints = connected_components(edges, directed=False)[1][groups]
+    return connected
 
 
 def _lengths(vectors: np.ndarray) -> np.ndarray:

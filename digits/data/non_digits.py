@@ -11,6 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.arrays import Floats, Pixels
 from digits.data.canonical import canonical
 from digits.data.drawing import bent, clouds, draw_line, on_paper, pixel_values, smooth, written
 from digits.params import Preprocess
@@ -101,7 +102,7 @@ def draw(order: Order) -> list[np.ndarray]:
     return [KINDS[order.kind](source) for _ in range(order.pictures)]
 
 
-def draw_canonical(order: Order) -> np.ndarray:
+def draw_canonical(order: Order) -> Pixels:
     """The pictures as canonical digits, (n, 28, 28) uint8, at most as many as ordered.
 
     Without those that end as an upright bar, and for training without blank ones, which are refused before the network.
@@ -110,7 +111,8 @@ def draw_canonical(order: Order) -> np.ndarray:
     columns = np.any(found > INK, axis=1)
     width = columns.shape[1] - columns.argmax(axis=1) - columns[:, ::-1].argmax(axis=1)
     blank = ~found.any(axis=(1, 2))
-    return found[(width >= BAR) & ~blank | (blank & (order.split == "test"))]
+    kept: Pixels = found[(width >= BAR) & ~blank | (blank & (order.split == "test"))]
+    return kept
 
 
 @kind
@@ -160,7 +162,8 @@ def _sign_stroke(random: np.random.Generator, start: np.ndarray, upright: bool) 
     length, t = random.uniform(0.2, 0.75) * PEN_SIDE, np.linspace(0, 1, 16)[:, None]
     match random.choice(4, p=[0.45, 0.2, 0.25, 0.1]):
         case 0:
-            return start + t * length * _direction(angle)
+            line: Floats = start + t * length * _direction(angle)
+            return line
         case 1:
             corner = start + length * _direction(angle)
             turned = angle + random.choice([-1, 1]) * (np.pi / 2 if upright else random.uniform(0.7, 2.6))
@@ -212,8 +215,8 @@ def two_digits(source: Source) -> np.ndarray:
         place = line[len(line) - len(digit) :, width - digit.shape[1] :]
         np.maximum(place, digit, out=place)
         ink = line
-    ink = cv2.resize(np.pad(ink, 6), None, fx=1.6, fy=1.6, interpolation=cv2.INTER_LINEAR)
-    return on_paper(ink, random)
+    enlarged = cv2.resize(np.pad(ink, 6), None, fx=1.6, fy=1.6, interpolation=cv2.INTER_LINEAR)
+    return on_paper(np.asarray(enlarged, np.uint8), random)
 
 
 def _cropped(digit: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from digits.arrays import Floats, Pixels
 from digits.data.stacks import border
 
 MIN_CONTRAST = 16  # of 255: a picture with less is blank
@@ -46,7 +47,7 @@ def _ink(pixels: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, float]:
     return ink, float(((distance <= 4 * noise + 6) | (ink > 0.6)).mean())
 
 
-def _smooth_paper(pixels: np.ndarray) -> np.ndarray | None:
+def _smooth_paper(pixels: Pixels) -> Floats | None:
     """The paper as a quadratic surface, (height, width) float32, fitted to the pixels near it; None if few are.
 
     It starts from the border's median and from that of the whole picture: a frame falsifies the one, a digit that
@@ -63,7 +64,8 @@ def _smooth_paper(pixels: np.ndarray) -> np.ndarray | None:
         return None
     a, b, c, d, e, f = weights
     y, x = axes[0][:, None], axes[1][None]
-    return np.clip(a + b * x + c * y + d * x * y + e * x * x + f * y * y, 0, 255).astype(np.float32)
+    paper: Floats = np.clip(a + b * x + c * y + d * x * y + e * x * x + f * y * y, 0, 255).astype(np.float32)
+    return paper
 
 
 def _fit(small: np.ndarray, terms: np.ndarray, start: float) -> tuple[float, np.ndarray]:

@@ -120,7 +120,9 @@ class PictureFile:
         pillow-heif 1.8 on 8,000 x 8,000 pixels of noise.
         """
         pixels = self.width * self.height
-        kept = self.image.width * self.image.height * PIXEL_BYTES.get(self.image.mode, 4)  # a draft's size, of a JPEG
+        kept: int = (
+            self.image.width * self.image.height * PIXEL_BYTES.get(self.image.mode, 4)
+        )  # a draft's size, of a JPEG
         if self.format == "JPEG":
             more = pixels * _coefficients(self._data, self.image)
         elif self.format == "TIFF":
@@ -230,7 +232,7 @@ def _tiff_strip(image: Any) -> int:
     return 0 if 322 in image.tag_v2 else rows * image.width * max(bits, 8) // 8  # TileWidth
 
 
-def _heif_planes(info: dict) -> float:
+def _heif_planes(info: dict[str, Any]) -> float:
     """Bytes a pixel of what libheif decodes before it converts to RGB."""
     samples = {"420": 1.5, "422": 2.0, "400": 1.0}.get(str(info.get("chroma")), 3.0)
     return samples * (2 if info["bit_depth"] > 8 else 1)

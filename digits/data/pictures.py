@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from digits.arrays import Pixels
 from digits.data import picture_files, pixel_values
 from digits.data.canonical import canonical
 from digits.data.paper import MIN_CONTRAST
@@ -105,10 +106,10 @@ def decode_canonical(data: bytes) -> np.ndarray:
     return canonical_digit(decode(data).pixels)
 
 
-def canonical_digit(pixels: np.ndarray) -> np.ndarray:
+def canonical_digit(pixels: Pixels) -> Pixels:
     """The canonical digit, (28, 28) uint8, of (height, width) uint8 pixel values. Raises BlankPictureError."""
     stack = pixels[None]
-    digit = canonical(stack)[0]
+    digit: Pixels = canonical(stack)[0]
     if not digit.any():
         found = contrast(stack)[0]
         raise BlankPictureError(f"blank: contrast {found} of 255, and no stroke with at least {MIN_CONTRAST}")

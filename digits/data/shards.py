@@ -274,7 +274,8 @@ def _remote(address: str) -> tuple[Any, str]:
 
     options = {"auto_mkdir": True} if address.startswith("file://") else {}
     try:
-        return fsspec.url_to_fs(address, **options)
+        system, path = fsspec.url_to_fs(address, **options)
+        return system, path
     except (ValueError, ImportError) as error:  # a protocol that there is not, or whose package is not installed
         raise UserError(redact(f"{address} can't be used: {error}; {EXPECTED_ADDRESS}")) from None
 

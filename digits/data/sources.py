@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -216,7 +216,8 @@ def _fetch(name: str, params: Ingest) -> bytes:
 
     try:
         system, path = fsspec.url_to_fs(address, **_timeout_options(address, params.mirror_timeout))
-        return system.cat_file(path)
+        content: bytes = system.cat_file(path)
+        return content
     except FileNotFoundError:
         raise UserError(f"{redact(address)} does not exist; {download.ELSEWHERE}") from None
     except Exception as error:  # each of fsspec's many backends raises errors of its own
@@ -225,7 +226,7 @@ def _fetch(name: str, params: Ingest) -> bytes:
         ) from None
 
 
-def _timeout_options(address: str, seconds: float) -> dict:
+def _timeout_options(address: str, seconds: float) -> dict[str, Any]:
     """The storage options that set a timeout for a mirror, where the protocol has one."""
     if address.startswith("s3://"):
         return {"config_kwargs": {"connect_timeout": seconds, "read_timeout": seconds}}

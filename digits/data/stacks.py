@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from digits.arrays import Bools, Floats, Ints, Pixels
+
 DIGIT_SIZE = 28  # pixels: the side of the canonical digit
 MAX_STACK_PIXELS = 4_000_000  # pixels in one stack: bounds the memory
 
@@ -20,9 +22,10 @@ def by_shape(pictures: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.nd
             yield np.array(chosen), np.stack([pictures[position] for position in chosen])
 
 
-def contrast(stack: np.ndarray) -> np.ndarray:
+def contrast(stack: Pixels) -> Ints:
     """(n,) int: difference of the brightest and the darkest pixel, 0 to 255."""
-    return stack.max(axis=(1, 2)).astype(int) - stack.min(axis=(1, 2))
+    difference: Ints = stack.max(axis=(1, 2)).astype(int) - stack.min(axis=(1, 2))
+    return difference
 
 
 def border(stack: np.ndarray) -> np.ndarray:
@@ -30,7 +33,7 @@ def border(stack: np.ndarray) -> np.ndarray:
     return np.concatenate([stack[:, 0], stack[:, -1], stack[:, :, 0], stack[:, :, -1]], axis=1)
 
 
-def bounds(mask: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+def bounds(mask: Bools) -> tuple[tuple[Ints, Ints], ...]:
     """First and last row, and first and last column, that contain a pixel of each (n, height, width) bool mask.
 
     An empty mask gives its whole height and width: 0 to height - 1 and 0 to width - 1.
@@ -53,11 +56,12 @@ def centre_of_mass(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tuple(centres)
 
 
-def stroke_width(mask: np.ndarray) -> np.ndarray:
+def stroke_width(mask: Bools) -> Floats:
     """Mean width in pixels of the strokes of (n, height, width) bool: twice the area over the perimeter.
 
     The perimeter is Crofton's: pi / 4 times the number of changes along rows and columns.
     """
     padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
     changes = sum(np.diff(padded, axis=axis).sum(axis=(1, 2)) for axis in (1, 2))
-    return 2 * mask.sum(axis=(1, 2)) / np.maximum(np.pi / 4 * changes, 1)
+    width: Floats = 2 * mask.sum(axis=(1, 2)) / np.maximum(np.pi / 4 * changes, 1)
+    return width

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
@@ -81,11 +82,13 @@ class Staging:
 
     def paths(self) -> list[str]:
         """The paths of all pictures, in their order."""
-        return self.read(["path"])["path"].to_pylist()
+        found: list[str] = self.read(["path"])["path"].to_pylist()
+        return found
 
-    def labels(self) -> np.ndarray:
+    def labels(self) -> npt.NDArray[np.int64]:
         """(n,) int64: the labels of all pictures, in their order, as their sources give them."""
-        return self.read(["label"])["label"].to_numpy().copy()
+        found: npt.NDArray[np.int64] = self.read(["label"])["label"].to_numpy().copy()
+        return found
 
     def read(self, columns: list[str]) -> pa.Table:
         """Some columns of all pictures, in their order."""

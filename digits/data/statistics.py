@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import ndimage
 
+from digits.arrays import Bools, Floats, Pixels
 from digits.data import canonical, dataset, pictures, raw_tables, stacks
 from digits.data.raw_tables import Example, RowGroup
 from digits.data.strokes import INK_THRESHOLD, relative_stroke_width
@@ -99,10 +100,11 @@ def compute_statistics(encoded: Sequence[bytes]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
 
 
-def compute_thumbnails(digits: np.ndarray) -> np.ndarray:
+def compute_thumbnails(digits: Pixels) -> Pixels:
     """(n, 14, 14) uint8: (n, 28, 28) canonical digits, averaged two by two."""
     quarters = digits.reshape(-1, THUMBNAIL_SIZE, 2, THUMBNAIL_SIZE, 2)
-    return (quarters.sum(axis=(2, 4), dtype=np.uint16) // 4).astype(np.uint8)
+    means: Pixels = (quarters.sum(axis=(2, 4), dtype=np.uint16) // 4).astype(np.uint8)
+    return means
 
 
 def _batch_statistics(batch: list[pictures.Picture | pictures.PictureError]) -> pd.DataFrame:
@@ -123,7 +125,7 @@ def _batch_statistics(batch: list[pictures.Picture | pictures.PictureError]) -> 
     return table.assign(**columns, thumbnail=thumbnails)
 
 
-def _file_statistics(picture: pictures.Picture) -> dict:
+def _file_statistics(picture: pictures.Picture) -> dict[str, Any]:
     shape = f"{picture.width} {picture.height}".encode()
     return {
         **{name: getattr(picture, name) for name in FILE_COLUMNS if name != "aspect"},
@@ -155,11 +157,12 @@ def _pixel_statistics(stack: np.ndarray, ink: np.ndarray, digits: np.ndarray) ->
     }
 
 
-def _border_changes(mask: np.ndarray) -> np.ndarray:
+def _border_changes(mask: Bools) -> Floats:
     """(n,) how often (n, height, width) bool changes along its outermost pixels, of the steps along them."""
     sides = [mask[:, 0], mask[:, -1], mask[:, :, 0], mask[:, :, -1]]
     changes = np.concatenate([np.diff(side, axis=1) for side in sides], axis=1)
-    return changes.sum(axis=1) / max(changes.shape[1], 1)
+    share: Floats = changes.sum(axis=1) / max(changes.shape[1], 1)
+    return share
 
 
 def _parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -176,8 +179,9 @@ def _parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.bincount(picture_of[1:], minlength=len(mask)), largest / np.maximum(mask.sum(axis=(1, 2)), 1)
 
 
-def _second_digit(mask: np.ndarray) -> np.ndarray:
+def _second_digit(mask: Bools) -> Floats:
     """(n,) the largest share of (n, height, width) bool's ink that an empty column separates from a larger rest."""
     columns = mask.sum(axis=1)
     before = np.cumsum(columns, axis=1) / np.maximum(columns.sum(axis=1, keepdims=True), 1)
-    return np.where(columns == 0, np.minimum(before, 1 - before), 0).max(axis=1)
+    share: Floats = np.where(columns == 0, np.minimum(before, 1 - before), 0).max(axis=1)
+    return share

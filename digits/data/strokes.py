@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from digits.arrays import Floats
 from digits.data.stacks import bounds, stroke_width
 
 INK_THRESHOLD = 0.15  # of the strongest ink: weaker values are shadows of the paper, not strokes
@@ -80,13 +81,14 @@ def without_specks(ink: np.ndarray) -> np.ndarray:
         kept |= near
 
 
-def relative_stroke_width(ink: np.ndarray) -> np.ndarray:
+def relative_stroke_width(ink: Floats) -> Floats:
     """(n,) mean stroke widths of (n, height, width) ink, as fractions of the ink's longest side."""
     (top, bottom), (left, right) = bounds(ink > INK_THRESHOLD)
-    return stroke_width(ink > 0.5) / (np.maximum(bottom - top, right - left) + 1)
+    relative: Floats = stroke_width(ink > 0.5) / (np.maximum(bottom - top, right - left) + 1)
+    return relative
 
 
-def with_usual_stroke_width(ink: np.ndarray) -> np.ndarray:
+def with_usual_stroke_width(ink: Floats) -> Floats:
     """The ink cropped, with strokes widened where they are much thinner than MNIST's, and thinned where much wider.
 
     Another size than `ink`; unchanged where the width is usual. Strokes change by the distance from their edge.
@@ -101,9 +103,11 @@ def with_usual_stroke_width(ink: np.ndarray) -> np.ndarray:
     solid = (padded > 0.5).astype(np.uint8)
     if width < NARROW:
         outside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return np.maximum(padded, np.clip((NARROW_TARGET - width) * side / 2 + 0.5 - outside, 0, 1))
+        wider: Floats = np.maximum(padded, np.clip((NARROW_TARGET - width) * side / 2 + 0.5 - outside, 0, 1))
+        return wider
     inside = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.minimum(padded, np.clip(inside - (width - WIDE_TARGET) * side / 2 + 0.5, 0, 1))
+    narrower: Floats = np.minimum(padded, np.clip(inside - (width - WIDE_TARGET) * side / 2 + 0.5, 0, 1))
+    return narrower
 
 
 def has_several_parts(ink: np.ndarray) -> bool:

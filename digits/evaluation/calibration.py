@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Floats, Ints
 from digits.evaluation.intervals import CONFIDENCE, RESAMPLES, ROWS_AT_ONCE, Interval, bootstrap, wilson
 
 BINS = 15  # of equal width, as in Guo et al. 2017
@@ -73,7 +74,7 @@ def ece_difference(first: np.ndarray, second: np.ndarray, labels: np.ndarray, bi
     By the basic bootstrap, as in `ece_interval`.
     """
 
-    def difference(bins_1: np.ndarray, gaps_1: np.ndarray, bins_2: np.ndarray, gaps_2: np.ndarray, axis: int):
+    def difference(bins_1: Ints, gaps_1: Floats, bins_2: Ints, gaps_2: Floats, axis: int) -> Floats:
         return _ece(bins_2, gaps_2, axis) - _ece(bins_1, gaps_1, axis)
 
     return bootstrap(difference, *_gaps(first, labels, bins), *_gaps(second, labels, bins), method="basic")
@@ -124,19 +125,21 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS)
     return Reliability(mean, count / digits, np.array(low), np.array(high), ideal_low, ideal_high, digits)
 
 
-def _bin(confidence: np.ndarray, bins: int) -> np.ndarray:
-    return np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
+def _bin(confidence: Floats, bins: int) -> Ints:
+    bin_of: Ints = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
+    return bin_of
 
 
-def _gaps(probabilities: np.ndarray, labels: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+def _gaps(probabilities: Floats, labels: Ints, bins: int) -> tuple[Ints, Floats]:
     """The bin of each digit, and 1 where its top label is right, else 0, less the confidence."""
     confidence = probabilities.max(axis=1)
     return _bin(confidence, bins), (probabilities.argmax(axis=1) == labels) - confidence
 
 
-def _ece(bin_of: np.ndarray, gaps: np.ndarray, axis: int) -> np.ndarray:
+def _ece(bin_of: Ints, gaps: Floats, axis: int) -> Floats:
     """The ECE of each sample: (..., n) bins and gaps along the last axis, whatever `axis` says."""
     samples, bins = int(np.prod(gaps.shape[:-1])), int(bin_of.max()) + 1
     cells = bin_of.reshape(samples, -1) + bins * np.arange(samples)[:, None]
     sums = np.bincount(cells.ravel(), gaps.ravel(), bins * samples).reshape(*gaps.shape[:-1], bins)
-    return np.abs(sums).sum(axis=-1) / gaps.shape[-1]
+    mean: Floats = np.abs(sums).sum(axis=-1) / gaps.shape[-1]
+    return mean

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Floats
+
 WORST_LEVEL = 0.1  # a higher error is not worth a certificate
 LEAST_COVERAGE = 0.5  # of the claims that accept least
 USEFUL_COVERAGE = 0.985  # likewise, where the digits are too few for the error asked for: to refuse more gains nothing
@@ -117,6 +119,7 @@ def certify(probabilities: np.ndarray, labels: np.ndarray, within_bound: np.ndar
     return Certificate(threshold, level, *tested[2:], len(labels), int(accepted[last]), int(errors[last]))
 
 
-def _lowest_level(digits: np.ndarray, confidence: float) -> np.ndarray:
+def _lowest_level(digits: Floats, confidence: float) -> Floats:
     """The error that so many digits without an error certify, by the exact binomial test."""
-    return -np.expm1(np.log1p(-confidence) / digits)
+    level: Floats = -np.expm1(np.log1p(-confidence) / digits)
+    return level

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy import stats
 
+from digits.arrays import Floats
 from digits.evaluation.intervals import CONFIDENCE, Interval
 
 if TYPE_CHECKING:
@@ -73,11 +74,12 @@ def _lowest_difference(only_first: int, only_second: int, digits: int) -> float:
     return max(low, np.finfo(float).tiny) if above_zero else min(low, 0.0)
 
 
-def _beta(a: int, b: int, levels: int) -> np.ndarray:
+def _beta(a: int, b: int, levels: int) -> Floats:
     """(levels,) equally probable values of a beta distribution, rising; for a = 0 all are 0, for b = 0 all are 1."""
     if a == 0 or b == 0:
         return np.full(levels, float(b == 0))
-    return stats.beta.ppf((np.arange(levels) + 0.5) / levels, a, b)
+    rising: Floats = stats.beta.ppf((np.arange(levels) + 0.5) / levels, a, b)
+    return rising
 
 
 def _mcnemar(only_first: int, only_second: int, alternative: str) -> float:

@@ -6,12 +6,13 @@ https://github.com/google-research/mnist-c; the code is our own, for many digits
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from digits.arrays import Bools, Floats, Ints, Numbers, Pixels
 from digits.data.canonical import canonical
 from digits.data.stacks import DIGIT_SIZE
 from digits.processes import parallel_map
@@ -23,6 +24,7 @@ POSITION = np.arange(DIGIT_SIZE, dtype=np.float32)
 MIDDLE = (DIGIT_SIZE - 1) / 2
 LINE_WIDTH = 2.3  # pixels: a line's brightness is 1 + ln(1 - distance from its middle / width), at least 0
 FOG_FIELDS, FOG_SIZE = 8, 256  # independent fields of fog, and their side in pixels; each digit lies in a part of one
+Entry = float | Numbers  # of a matrix: the same for all images, or (n,)
 MUD = 63 / 255  # brightness of the spattered mud
 
 
@@ -31,7 +33,7 @@ class Corrupted(NamedTuple):
 
     name: str
     strength: int
-    digits: np.ndarray
+    digits: Pixels
 
 
 def strengths(name: str) -> tuple[int, ...]:
@@ -39,7 +41,7 @@ def strengths(name: str) -> tuple[int, ...]:
     return STRENGTHS if len(CORRUPTIONS[name].amounts) == len(STRENGTHS) else (MNIST_C,)
 
 
-def corrupted(images: np.ndarray, name: str, strength: int, seed: int) -> np.ndarray:
+def corrupted(images: Pixels, name: str, strength: int, seed: int) -> Pixels:
     """Corrupt (n, 28, 28) uint8 digits, light ink on 0: the same shape and type, not canonical any more.
 
     `name` is a key of CORRUPTIONS, `strength` one of `strengths(name)`. The same arguments give the same pixels.
@@ -48,23 +50,22 @@ def corrupted(images: np.ndarray, name: str, strength: int, seed: int) -> np.nda
     amount = amounts[strengths(name).index(strength)]
     random = np.random.default_rng([seed, strength, *name.encode()])
     changed = function(images / np.float32(255), amount, random)
-    return np.rint(np.clip(changed, 0, 1) * 255).astype(np.uint8)
+    pixels: Pixels = np.rint(np.clip(changed, 0, 1) * 255).astype(np.uint8)
+    return pixels
 
 
-def corrupted_digits(images: np.ndarray, seed: int) -> Iterator[Corrupted]:
+def corrupted_digits(images: Pixels, seed: int) -> Iterator[Corrupted]:
     """Every corruption at every strength of (n, 28, 28) uint8 digits, converted as a picture that a user brings."""
     levels = [(name, strength) for name in CORRUPTIONS for strength in strengths(name)]
     yield from parallel_map(partial(_corrupted, images, seed), levels, COST * len(images) * len(levels))
 
 
-def misread_shares(
-    predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, labels: np.ndarray, seed: int
-) -> dict[str, np.ndarray]:
+def misread_shares(predict: Callable[[Pixels], Ints], images: Pixels, labels: Ints, seed: int) -> dict[str, Floats]:
     """By corruption: the share, 0 to 1, of its strengths at which each of n digits is misread, (n,) float64.
 
     `predict` maps (n, 28, 28) uint8 canonical digits to (n,) labels. A digit of which no ink is left is misread.
     """
-    misread: dict[str, list[np.ndarray]] = {name: [] for name in CORRUPTIONS}
+    misread: dict[str, list[Bools]] = {name: [] for name in CORRUPTIONS}
     levels = sum(len(strengths(name)) for name in CORRUPTIONS)
     with tqdm(desc="corrupted digits", total=levels, unit=" levels", disable=None) as progress:
         for name, _, digits in corrupted_digits(images, seed):
@@ -73,31 +74,31 @@ def misread_shares(
     return {name: np.mean(levels, axis=0) for name, levels in misread.items()}
 
 
-def corruption_error(shares: dict[str, np.ndarray]) -> dict[str, float]:
+def corruption_error(shares: dict[str, Floats]) -> dict[str, float]:
     """Of `misread_shares`: the mean of each corruption, 0 to 1, and as `mean` that of all corruptions."""
     errors = {name: float(share.mean()) for name, share in shares.items()}
     return errors | {"mean": float(np.mean([*errors.values()]))}
 
 
-def _corrupted(images: np.ndarray, seed: int, level: tuple[str, int]) -> Corrupted:
+def _corrupted(images: Pixels, seed: int, level: tuple[str, int]) -> Corrupted:
     return Corrupted(*level, canonical(corrupted(images, *level, seed)))
 
 
 # What follows changes (n, 28, 28) float32 images, 0 to 1, by one amount; what leaves that range is clipped afterwards.
 
 
-def _shot_noise(images, photons, random):
+def _shot_noise(images: Floats, photons: float, random: np.random.Generator) -> Floats:
     """The noise of few photons: each pixel's count has Poisson's distribution, and a white one's mean is `photons`."""
     return random.poisson(images * photons) / photons
 
 
-def _impulse_noise(images, share, random):
+def _impulse_noise(images: Floats, share: float, random: np.random.Generator) -> Floats:
     """This share of the pixels becomes black or white, either equally often."""
     drawn = random.random(images.shape, np.float32)
     return np.where(drawn < share, drawn < share / 2, images)
 
 
-def _glass_blur(images, amount, random):
+def _glass_blur(images: Floats, amount: tuple[float, int, int], random: np.random.Generator) -> Floats:
     """Blurred, shuffled and blurred again: half of the pixels, in turn, are exchanged with one near by."""
     sigma, distance, rounds = amount
     changed = _blurred(images, sigma)
@@ -113,7 +114,7 @@ def _glass_blur(images, amount, random):
     return _blurred(changed, sigma)
 
 
-def _motion_blur(images, sigma, random):
+def _motion_blur(images: Floats, sigma: float, random: np.random.Generator) -> Floats:
     """Smeared in one direction, at most 45 degrees from the horizontal, by half a Gaussian of this many pixels."""
     reach = 3 * int(sigma)
     trail = np.zeros((2 * reach + 1,) * 2, np.float32)
@@ -125,35 +126,35 @@ def _motion_blur(images, sigma, random):
     return changed
 
 
-def _shear(images, angle, random):
+def _shear(images: Floats, angle: float, random: np.random.Generator) -> Floats:
     """Slanted to the left or the right by this many radians."""
     sign = _signs(random, len(images))
     return _warped(images, 1, sign * np.sin(angle), 0, np.cos(angle))
 
 
-def _scale(images, factor, random):
+def _scale(images: Floats, factor: float, random: np.random.Generator) -> Floats:
     """Made smaller, to this share of the size."""
     return _warped(images, 1 / factor, 0, 0, 1 / factor)
 
 
-def _rotate(images, angle, random):
+def _rotate(images: Floats, angle: float, random: np.random.Generator) -> Floats:
     """Turned by this many radians, either way."""
     sign = _signs(random, len(images))
     return _warped(images, np.cos(angle), -sign * np.sin(angle), sign * np.sin(angle), np.cos(angle))
 
 
-def _brightness(images, amount, random):
+def _brightness(images: Floats, amount: float, random: np.random.Generator) -> Floats:
     """Every pixel is brighter by this much."""
     return images + amount
 
 
-def _translate(images, pixels, random):
+def _translate(images: Floats, pixels: int, random: np.random.Generator) -> Floats:
     """Moved along a diagonal: by this many pixels to the left or right, and up or down."""
     right, down = pixels * _signs(random, len(images)), pixels * _signs(random, len(images))
     return _warped(images, 1, 0, 0, 1, right, down)
 
 
-def _stripe(images, pixels, random):
+def _stripe(images: Floats, pixels: int, random: np.random.Generator) -> Floats:
     """Inverted in a stripe of this many pixels on the left and on the right."""
     changed = images.copy()
     for stripe in (np.s_[..., :pixels], np.s_[..., -pixels:]):
@@ -161,7 +162,7 @@ def _stripe(images, pixels, random):
     return changed
 
 
-def _fog(images, thickness, random):
+def _fog(images: Floats, thickness: float, random: np.random.Generator) -> Floats:
     """Fog over the digit, a fractal field from 0 to `thickness`, and the whole darkened so that white stays white.
 
     MNIST-C's field is by the diamond-square algorithm: halving the step halves its changes. Noise whose amplitude
@@ -175,10 +176,11 @@ def _fog(images, thickness, random):
     windows = np.lib.stride_tricks.sliding_window_view((field - low) / (high - low), images.shape[1:], axis=(1, 2))
     drawn = windows[tuple(random.integers(0, windows.shape[:3], (len(images), 3)).T)]
     brightest = images.max(axis=(1, 2), keepdims=True)
-    return (images + thickness * drawn) * brightest / (brightest + thickness)
+    foggy: Floats = (images + thickness * drawn) * brightest / (brightest + thickness)
+    return foggy
 
 
-def _spatter(images, threshold, random):
+def _spatter(images: Floats, threshold: float, random: np.random.Generator) -> Floats:
     """Spots of mud where normal noise of deviation 1, blurred by a pixel, exceeds the threshold."""
     noise = _blurred(random.standard_normal(images.shape, np.float32), 1)
     cover = _blurred((noise > threshold).astype(np.float32), 1.5)
@@ -186,14 +188,14 @@ def _spatter(images, threshold, random):
     return images * (1 - cover) + MUD * cover
 
 
-def _dotted_line(images, gap, random):
+def _dotted_line(images: Floats, gap: int, random: np.random.Generator) -> Floats:
     """A line from the left to the right edge, at any two heights, of which every second `gap` pixels are there."""
     left, right = random.integers(0, DIGIT_SIZE - 1, (2, len(images), 1))
     heights = left + (right - left) * POSITION / (DIGIT_SIZE - 1)
     return images + _line(heights) * (POSITION // gap % 2)
 
 
-def _zigzag(images, height, random):
+def _zigzag(images: Floats, height: float, random: np.random.Generator) -> Floats:
     """A zigzag line between the columns 2 and 25, of this height to each side of its middle, nearly level."""
     start = random.integers(0, DIGIT_SIZE - 1, (len(images), 1))
     rise = random.integers(-5, 5, (len(images), 1)) / 23
@@ -202,37 +204,39 @@ def _zigzag(images, height, random):
     return images + _line(heights) * ((along >= 0) & (along < 23))
 
 
-def _canny_edges(images, sigma, random):
+def _canny_edges(images: Floats, sigma: float, random: np.random.Generator) -> Floats:
     """The edges that Canny's detector finds after a blur of this many pixels, white on black."""
     smooth = np.rint(_blurred(images, sigma) * 255).astype(np.uint8)
     return np.array([cv2.Canny(image, 25, 51, L2gradient=True) for image in smooth]).reshape(images.shape) / 255
 
 
-def _blurred(images: np.ndarray, sigma: float) -> np.ndarray:
+def _blurred(images: Floats, sigma: float) -> Floats:
     """Gaussian blur of each image by `sigma` pixels."""
     from scipy.ndimage import gaussian_filter
 
-    return gaussian_filter(images, (0, sigma, sigma), mode="nearest")
+    blurred: Floats = gaussian_filter(images, (0, sigma, sigma), mode="nearest")
+    return blurred
 
 
-def _signs(random: np.random.Generator, count: int) -> np.ndarray:
+def _signs(random: np.random.Generator, count: int) -> Ints:
     """(count,) -1 or 1."""
     return random.choice([-1, 1], count)
 
 
-def _line(heights: np.ndarray) -> np.ndarray:
+def _line(heights: Floats) -> Floats:
     """(n, 28, 28) brightness of lines that have these (n, 28) heights, in pixels, in each column."""
     distance = np.abs(POSITION[:, None] - heights[:, None, :])
-    return np.clip(1 + np.log(1 - np.clip(distance / LINE_WIDTH, 0, 0.99)), 0, 1)
+    brightness: Floats = np.clip(1 + np.log(1 - np.clip(distance / LINE_WIDTH, 0, 0.99)), 0, 1)
+    return brightness
 
 
-def _warped(images, xx, xy, yx, yy, right=0, down=0) -> np.ndarray:
+def _warped(images: Floats, xx: Entry, xy: Entry, yx: Entry, yy: Entry, right: Entry = 0, down: Entry = 0) -> Floats:
     """Each image, sampled at (xx x + xy y + right, yx x + yy y + down) from the middle; numbers or (n,) arrays."""
     matrices = np.empty((len(images), 2, 3))
     for (row, column), entries in zip(np.ndindex(2, 3), (xx, xy, right, yx, yy, down), strict=True):
         matrices[:, row, column] = entries
     matrices[:, :, 2] += MIDDLE * (1 - matrices[:, :, :2].sum(axis=2))
-    changed = np.empty_like(images)
+    changed: Floats = np.empty_like(images)
     for image, out, matrix in zip(images, changed, matrices, strict=True):
         cv2.warpAffine(image, matrix, image.shape, out, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return changed
@@ -241,8 +245,8 @@ def _warped(images, xx, xy, yx, yy, right=0, down=0) -> np.ndarray:
 class Corruption(NamedTuple):
     """What it does to images, and by which amount at each of its strengths."""
 
-    function: Callable[..., np.ndarray]
-    amounts: tuple
+    function: Callable[..., Floats]
+    amounts: tuple[Any, ...]
 
 
 # The third amount is MNIST-C's. Where nothing else is said, the others are 1/3, 2/3, 4/3 and 5/3 of it.

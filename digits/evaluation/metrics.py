@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from digits.arrays import Floats, Ints
+
 
 @dataclass(frozen=True)
 class ClassScore:
@@ -29,7 +31,7 @@ class Scores:
     classes: dict[str, ClassScore]
 
 
-def score(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
+def score(probabilities: Floats, labels: Ints) -> Scores:
     """Score (n, k) probabilities, rows that sum to 1 in float32's precision, against (n,) integer labels 0 to k - 1.
 
     The precision of a label that is never predicted is 0, and so is the recall of one that never occurs.
@@ -51,7 +53,7 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
     )
 
 
-def score_groups(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> dict[str, dict[str, float]]:
+def score_groups(probabilities: Floats, labels: Ints, groups: np.ndarray) -> dict[str, dict[str, float]]:
     """`pictures`, `accuracy` and `log_loss` of each of the (n,) str groups, by its name, of what `score` takes."""
     found = {}
     for name in np.unique(groups).tolist():
@@ -61,36 +63,39 @@ def score_groups(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarr
     return found
 
 
-def digit_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def digit_losses(probabilities: Floats, labels: Ints) -> Floats:
     """(n,) float64, nats: -ln of each digit's probability of its true label; their mean is the log loss.
 
     Takes (n, k) probabilities and (n,) integer labels. A probability of 0 counts as float32's smallest number.
     """
     truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     total = probabilities.sum(axis=1, dtype=np.float64)
-    return -np.log(np.maximum(truth / total, np.finfo(np.float32).tiny))
+    losses: Floats = -np.log(np.maximum(truth / total, np.finfo(np.float32).tiny))
+    return losses
 
 
-def digit_briers(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def digit_briers(probabilities: Floats, labels: Ints) -> Floats:
     """(n,) float64, 0 to 2: each digit's share of the Brier score, which is their mean; arguments as `digit_losses`."""
     exact = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
-    return ((exact - np.eye(probabilities.shape[1])[labels]) ** 2).sum(axis=1)
+    briers: Floats = ((exact - np.eye(probabilities.shape[1])[labels]) ** 2).sum(axis=1)
+    return briers
 
 
-def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def accuracy(probabilities: Floats, labels: Ints) -> float:
     """Share, 0 to 1, of the rows of (n, k) probabilities whose largest value is that of the (n,) label."""
     return float(np.mean(probabilities.argmax(axis=1) == labels))
 
 
-def confusion_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def confusion_matrix(probabilities: Floats, labels: Ints) -> Ints:
     """Counts, (k, k) int64, of (n, k) probabilities: the true label by row, the predicted one by column."""
     from sklearn import metrics
 
     classes = np.arange(probabilities.shape[1])
-    return metrics.confusion_matrix(labels, probabilities.argmax(axis=1), labels=classes)
+    counts: Ints = metrics.confusion_matrix(labels, probabilities.argmax(axis=1), labels=classes)
+    return counts
 
 
-def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:
+def worst_mistakes(probabilities: Floats, labels: Ints, limit: int) -> np.ndarray:
     """Rows whose predicted label is wrong, (m,) int64, the lowest probability of the true label first; m <= `limit`."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     truth = probabilities[wrong, labels[wrong]]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from digits import paths
+from digits.arrays import Ints
 from digits.data.canonical import canonical
 from digits.data.dataset import Digits
 from digits.data.pictures import encode_png
@@ -132,8 +133,9 @@ def _listed(found: Sized, pictures: list[Picture]) -> Picture:
     return {"count": len(found), "pictures": pictures}
 
 
-def _predicted(of: Evaluation) -> np.ndarray:
-    return of.found.probabilities.argmax(axis=1)
+def _predicted(of: Evaluation) -> Ints:
+    labels: Ints = of.found.probabilities.argmax(axis=1)
+    return labels
 
 
 def _digits(

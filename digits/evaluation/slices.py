@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from digits import paths
+from digits.arrays import Floats
 from digits.data import shards, stacks
 from digits.data.dataset import Digits
 from digits.data.strokes import relative_stroke_width
@@ -30,11 +31,11 @@ class Bins(NamedTuple):
     names: Sequence[str]
     edges: Sequence[float]
 
-    def of(self, values: np.ndarray) -> "pd.Categorical":
+    def of(self, values: Floats) -> "pd.Categorical[str]":
         """The group of each of (n,) values."""
         import pandas as pd
 
-        return pd.Categorical.from_codes(np.digitize(values, self.edges), self.names, ordered=True)
+        return pd.Categorical.from_codes(np.digitize(values, self.edges), pd.Index(self.names), ordered=True)
 
 
 STROKE = Bins(("thin", "usual", "thick"), (0.09, 0.175))  # width, of the digit's longest side: MNIST's mean is 0.13
@@ -92,7 +93,7 @@ def of_processed(
     return rows
 
 
-def slant(ink: np.ndarray) -> np.ndarray:
+def slant(ink: Floats) -> Floats:
     """(n,) degrees, -90 to 90, by which (n, height, width) float32 ink leans to the right; 0 without ink.
 
     The angle of the shear that makes the principal axis vertical, by second moments: the deslanting in section III.A of
@@ -101,7 +102,8 @@ def slant(ink: np.ndarray) -> np.ndarray:
     centre_y, centre_x = stacks.centre_of_mass(ink)
     rows, columns = np.arange(ink.shape[1]) - centre_y[:, None], np.arange(ink.shape[2]) - centre_x[:, None]
     covariance = np.einsum("nyx,ny,nx->n", ink, rows, columns, optimize=True)
-    return -np.degrees(np.arctan2(covariance, np.einsum("nyx,ny->n", ink, rows**2)))
+    angle: Floats = -np.degrees(np.arctan2(covariance, np.einsum("nyx,ny->n", ink, rows**2)))
+    return angle
 
 
 def score(groups: "pd.DataFrame", right: np.ndarray) -> "pd.DataFrame":
@@ -120,7 +122,8 @@ def score(groups: "pd.DataFrame", right: np.ndarray) -> "pd.DataFrame":
         by_slice[name] = frame.by_group.loc[column.cat.remove_unused_categories().cat.categories]
     table = pd.concat(by_slice, names=["slice", "group"]).reset_index().astype({"pictures": int})
     intervals = [wilson(round(row.accuracy * row.pictures), row.pictures) for row in table.itertuples()]
-    return table.join(pd.DataFrame(intervals).add_prefix("accuracy_"))
+    joined: pd.DataFrame = table.join(pd.DataFrame(intervals).add_prefix("accuracy_"))
+    return joined
 
 
 def worst(table: "pd.DataFrame") -> "pd.Series":
@@ -129,7 +132,8 @@ def worst(table: "pd.DataFrame") -> "pd.Series":
     Of equal ones, the one of more pictures.
     """
     enough = table[table["pictures"] >= min(MIN_PICTURES, table["pictures"].max())]
-    return enough.sort_values(["accuracy", "pictures"], ascending=[True, False]).iloc[0]
+    row: pd.Series = enough.sort_values(["accuracy", "pictures"], ascending=[True, False]).iloc[0]
+    return row
 
 
 def hardest(groups: "pd.DataFrame", worst: "pd.Series", probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

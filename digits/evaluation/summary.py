@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from digits.arrays import Ints, Pixels
 from digits.data.canonical import canonical
 from digits.data.dataset import Digits
 from digits.data.training_tables import NonDigits
@@ -116,8 +117,9 @@ def non_digits(digits: Predictions, found: Predictions, others: NonDigits) -> di
 def robustness(classifier: Classifier, digits: Digits, count: int) -> dict[str, Any]:
     """`corruption_error` of `count` test digits, drawn with a fixed seed, and `font_accuracy`."""
 
-    def predict(images: np.ndarray) -> np.ndarray:
-        return classifier.predict(images).probabilities.argmax(axis=1)
+    def predict(images: Pixels) -> Ints:
+        labels: Ints = classifier.predict(images).probabilities.argmax(axis=1)
+        return labels
 
     rows = np.random.default_rng(0).permutation(len(digits.labels))[:count]
     printed = fonts.printed_digits()

@@ -191,7 +191,7 @@ class Queue:
             self._remove_orphaned_files(connection)
         return removed + len(lost)
 
-    def _select(self, condition: str, values: list) -> list[Item]:
+    def _select(self, condition: str, values: list[str]) -> list[Item]:
         with self._database.read() as connection:
             return rows.select(connection, condition, values)
 

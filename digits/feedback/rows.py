@@ -18,7 +18,8 @@ REQUEST_IDS = (
 
 def waiting(connection: sqlite3.Connection) -> int:
     """How many pictures wait for a label."""
-    return connection.execute("SELECT count(*) FROM pictures WHERE state = ?", [WAITING]).fetchone()[0]
+    count: int = connection.execute("SELECT count(*) FROM pictures WHERE state = ?", [WAITING]).fetchone()[0]
+    return count
 
 
 def insert_picture(connection: sqlite3.Connection, sha256: str, report: Report) -> None:
@@ -46,7 +47,7 @@ def insert_report(connection: sqlite3.Connection, sha256: str, report: Report) -
     )
 
 
-def select(connection: sqlite3.Connection, condition: str, values: list) -> list[Item]:
+def select(connection: sqlite3.Connection, condition: str, values: list[str]) -> list[Item]:
     """The pictures for which an SQL condition on their table holds, with these values for its question marks."""
     query = f"SELECT ({SUGGESTED}), ({REQUEST_IDS}), {COLUMNS} FROM pictures WHERE {condition}"
     found = []

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import softmax
 
 from digits import paths
+from digits.arrays import Floats, Ints
 from digits.data import dataset, processed_tables, raw_tables
 from digits.data.dataset import Digits
 from digits.data.raw_tables import Example
@@ -91,7 +92,7 @@ def write(
     return Found(found, len(others), len(given))
 
 
-def calibrate(logits: np.ndarray, given: np.ndarray) -> np.ndarray:
+def calibrate(logits: Floats, given: Ints) -> Floats:
     """(n, 10) probabilities of (n, 10) logits, calibrated with one temperature by (n,) labels, some of them wrong.
 
     Wrong labels count as mistakes and make the probabilities too diffuse, so that fewer are found. Therefore the
@@ -100,7 +101,8 @@ def calibrate(logits: np.ndarray, given: np.ndarray) -> np.ndarray:
     temperature = calibration.fit_temperature(logits, given)
     wrong = labels.find_issues(given, softmax(logits / temperature, axis=1)).rows
     right = np.delete(np.arange(len(given)), wrong)
-    return softmax(logits / calibration.fit_temperature(logits[right], given[right]), axis=1)
+    calibrated: Floats = softmax(logits / calibration.fit_temperature(logits[right], given[right]), axis=1)
+    return calibrated
 
 
 def _raw_places() -> dict[str, Place]:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from digits.arrays import Floats
 from digits.data.stacks import DIGIT_SIZE
-from digits.model.keras_backend import keras
+from digits.model.keras_backend import Tensor, keras
 from digits.params import Train
 
 ops = keras.ops
@@ -26,7 +27,7 @@ class Appearance(keras.layers.Layer):
         super().__init__(dtype="float32")
         self.params = params
 
-    def call(self, images, sampled):
+    def call(self, images: Tensor, sampled: Tensor) -> Tensor:
         sampled = sampled[:, :, None, None]
         if self.params.stroke_width:
             images = self._stroke(images, self.params.stroke_width * sampled[:, STROKE])
@@ -40,20 +41,20 @@ class Appearance(keras.layers.Layer):
             images = 255 * (images / 255) ** ops.exp(self.params.contrast * sampled[:, CONTRAST])
         return images * (1 - self.params.brightness * (1 + sampled[:, BRIGHTNESS]) / 2)
 
-    def _stroke(self, images, width):
+    def _stroke(self, images: Tensor, width: Tensor) -> Tensor:
         """Between the picture and that with each pixel's brightest (width 1) or darkest (-1) neighbour."""
         pixels = images[..., None]
         widest = ops.max_pool(pixels, 3, 1, "same")[..., 0]
         narrowest = -ops.max_pool(-pixels, 3, 1, "same")[..., 0]
         return images + ops.maximum(width, 0) * (widest - images) + ops.maximum(-width, 0) * (narrowest - images)
 
-    def _blur(self, images, amount):
+    def _blur(self, images: Tensor, amount: Tensor) -> Tensor:
         """Between the picture and its mean over 5 x 5 pixels (amount 1), as out of focus."""
         margin = (BLUR_SIDE // 2,) * 2
         padded = ops.pad(images, ((0, 0), margin, margin))[..., None]
         return images + amount * (ops.average_pool(padded, BLUR_SIDE, 1, "valid")[..., 0] - images)
 
-    def _hole(self, images, sampled):
+    def _hole(self, images: Tensor, sampled: Tensor) -> Tensor:
         """Without a square of up to `occlusion` pixels a side."""
         size = self.params.occlusion * (1 + sampled[:, HOLE]) / 4  # half a side
         across, down = _from_middle()
@@ -62,7 +63,7 @@ class Appearance(keras.layers.Layer):
         )
         return images * ops.clip(inside - size + 0.5, 0, 1)
 
-    def _line(self, sampled):
+    def _line(self, sampled: Tensor) -> Tensor:
         """A level or upright piece of a line, one pixel wide, in the fraction `lines` of the digits."""
         across, down = _from_middle()
         level = ops.cast(sampled[:, LINE_TURN] > 0, "float32")
@@ -74,7 +75,7 @@ class Appearance(keras.layers.Layer):
         return 255 * strength * near
 
 
-def _from_middle() -> tuple[np.ndarray, np.ndarray]:
+def _from_middle() -> tuple[Floats, Floats]:
     """Each pixel's place across, (1, 1, 28), and down, (1, 28, 1), in pixels from the middle of the digit."""
     places = np.arange(DIGIT_SIZE, dtype=np.float32) - (DIGIT_SIZE - 1) / 2
     return places[None, None, :], places[None, :, None]

@@ -59,8 +59,10 @@ def restore(path: Path, key: str, network: Network) -> list[Metrics]:
         network.inference.set_weights(weights)
         for number, each in enumerate(_optimizer(network)):
             each.assign(state[f"optimizer_{number}"])
-        return json.loads(str(state["history"]))
+        history: list[Metrics] = json.loads(str(state["history"]))
+        return history
 
 
 def _optimizer(network: Network) -> list[keras.Variable]:
-    return network.training.optimizer.variables
+    variables: list[keras.Variable] = network.training.optimizer.variables
+    return variables

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from digits.arrays import Floats
 from digits.errors import UserError
 from digits.model import backend
 from digits.params import Train
@@ -71,9 +72,10 @@ def local() -> Iterator[None]:
         keras.distribution.set_distribution(shared)
 
 
-def total(values: np.ndarray) -> np.ndarray:
+def total(values: Floats) -> Floats:
     """The sum of each process's (n,) float64, the same in all of them; all have to call this."""
     from jax.experimental import multihost_utils
 
     gathered = multihost_utils.process_allgather(values.view(np.uint8))  # JAX would make float32 of them
-    return np.ascontiguousarray(gathered).view(np.float64).sum(axis=0)
+    found: Floats = np.ascontiguousarray(gathered).view(np.float64).sum(axis=0)
+    return found

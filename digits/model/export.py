@@ -5,6 +5,7 @@ and each batch normalization is folded into the convolution before it.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,7 +29,7 @@ class _Chain:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[TensorProto] = []
 
-    def add(self, kind: str, *constants: np.ndarray | np.floating, name: str | None = None, **attributes) -> None:
+    def add(self, kind: str, *constants: np.ndarray | np.floating, name: str | None = None, **attributes: Any) -> None:
         name = name or f"{kind}_{len(self.nodes)}"
         tensors = [numpy_helper.from_array(np.asarray(one), f"{name}.{at}") for at, one in enumerate(constants)]
         inputs = [self.last, *(tensor.name for tensor in tensors)]

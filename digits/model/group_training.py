@@ -72,4 +72,5 @@ def _fit_part(
 def _free_port() -> int:
     with closing(socket.socket()) as one:
         one.bind((distribution.LOOPBACK, 0))
-        return one.getsockname()[1]
+        port: int = one.getsockname()[1]
+        return port

@@ -1,6 +1,7 @@
 """Keras, imported here and nowhere else: on the backend that was selected, TensorFlow where none was."""
 
 import os
+from typing import Any
 
 from digits.processes import suppress_native_stderr
 
@@ -9,4 +10,6 @@ with suppress_native_stderr():  # TensorFlow prints four lines of warnings on ev
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     import keras
 
+__all__ = ["BACKEND", "Tensor", "keras"]
 BACKEND: str = keras.backend.backend()
+Tensor = Any  # of the backend

@@ -2,14 +2,13 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
+from digits.arrays import Pixels
 from digits.data.dataset import NO_DIGIT
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.appearance import Appearance
 from digits.model.augmentation import Warp
 from digits.model.augmentation_values import AUGMENTATION_PARAMETERS, WARP
-from digits.model.keras_backend import BACKEND, keras
+from digits.model.keras_backend import BACKEND, Tensor, keras
 from digits.params import Train
 
 layers, ops = keras.layers, keras.ops
@@ -27,7 +26,7 @@ class Network(NamedTuple):
     inference: keras.Model
 
 
-def build(params: Train, images: np.ndarray | None = None) -> Network:
+def build(params: Train, images: Pixels | None = None) -> Network:
     """The network, with fresh weights, and its training split, (n, 28, 28) uint8, on the device.
 
     None where the training split is streamed, or shared by several processes.
@@ -84,7 +83,7 @@ class DeviceDataset(keras.layers.Layer):
     Input: (batch,) int32. Output: (batch, 28, 28) uint8.
     """
 
-    def __init__(self, images: np.ndarray) -> None:
+    def __init__(self, images: Pixels) -> None:
         super().__init__(dtype="float32")
         self.images = self.add_weight(
             shape=images.shape,
@@ -93,5 +92,5 @@ class DeviceDataset(keras.layers.Layer):
             initializer=lambda shape, dtype: ops.convert_to_tensor(images, dtype),
         )
 
-    def call(self, rows):
+    def call(self, rows: Tensor) -> Tensor:
         return ops.take(self.images, rows, axis=0)

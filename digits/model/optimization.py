@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from digits.model.keras_backend import keras
+from digits.model.keras_backend import Tensor, keras
 from digits.params import Train
 
 ops = keras.ops
@@ -28,7 +28,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, peak: float, steps: int, warmup: float) -> None:
         self.peak, self.steps, self.warmup = peak, steps, warmup
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         done = ops.cast(step, "float32") / self.steps
         rise = done / self.warmup
         fall = 0.5 + 0.5 * ops.cos(np.pi * (done - self.warmup) / (1 - self.warmup))
@@ -42,10 +42,12 @@ class Muon(keras.optimizers.Muon):
     every other variable is left to AdamW. After Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
     """
 
-    def _should_use_adamw(self, variable) -> bool:
+    def _should_use_adamw(self, variable: keras.Variable) -> bool:
         return len(variable.shape) != 4
 
-    def _muon_update_step(self, gradient, variable, learning_rate, momentum) -> None:
+    def _muon_update_step(
+        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor, momentum: keras.Variable
+    ) -> None:
         self.assign_add(momentum, gradient + momentum * (self.momentum - 1))
         ahead = ops.reshape(gradient + self.momentum * momentum, (-1, variable.shape[-1]))  # Nesterov's
         step = self.lr_adjust(self.zeropower_via_newtonschulz5(ahead, self.ns_steps))

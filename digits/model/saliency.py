@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from digits.arrays import Floats
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.classifier import Classifier
 
@@ -35,6 +36,7 @@ def _patches() -> np.ndarray:
     return (inside[:, None, :, None] & inside[None, :, None, :]).reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
 
 
-def _log_odds(logits: np.ndarray, label: int) -> np.ndarray:
+def _log_odds(logits: Floats, label: int) -> Floats:
     """(k,) of (k, 10): the log-odds of the label."""
-    return logits[:, label] - np.logaddexp.reduce(np.delete(logits, label, axis=1), axis=1)
+    odds: Floats = logits[:, label] - np.logaddexp.reduce(np.delete(logits, label, axis=1), axis=1)
+    return odds

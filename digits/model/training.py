@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import log_softmax
 
+from digits.arrays import Floats, Pixels
 from digits.data import stream
 from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
@@ -192,10 +193,11 @@ def validation_blocks(validation: Digits | Path) -> Iterable[Digits]:
     return stream.blocks(validation, BLOCK) if isinstance(validation, Path) else [validation]
 
 
-def logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def logits(model: keras.Model, images: Pixels) -> Floats:
     """The logits of the network for inference, (n, 11) float32, for (n, 28, 28) uint8 canonical digits."""
     padded = np.pad(images, [(0, -len(images) % BATCH), (0, 0), (0, 0)])  # one shape, so one compiled graph
-    return model.predict(padded, batch_size=BATCH, verbose=0)[: len(images)]
+    found: Floats = model.predict(padded, batch_size=BATCH, verbose=0)[: len(images)]
+    return found
 
 
 def full_precision(model: keras.Model, params: Train) -> keras.Model:

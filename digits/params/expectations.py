@@ -75,7 +75,8 @@ class Expectations(Section):
     drift: AtMost
 
     def severity(self, name: str) -> str:
-        return getattr(self, name).severity
+        severity: str = getattr(self, name).severity
+        return severity
 
     def limits(self, name: str) -> dict[str, float]:
         """Its `min` and `max`, those that it has."""

@@ -128,7 +128,7 @@ def forget(paths: Sequence[Path], request_ids: Sequence[str], sha256s: Sequence[
     return removed
 
 
-def _delete(path: Path, condition: str, values: Sequence[list]) -> int:
+def _delete(path: Path, condition: str, values: Sequence[Sequence[str | bytes | float]]) -> int:
     if not values:
         return 0
     file = _database(path)

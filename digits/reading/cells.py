@@ -6,6 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.arrays import Bools, Floats, Numbers
 from digits.data.canonical import canonical
 
 CELL_SIDE = 96  # pixels: the shorter median side of a flattened cell
@@ -123,10 +124,10 @@ def _without_level_rules(ink: np.ndarray, x_edges: np.ndarray, y_edges: np.ndarr
     return rest
 
 
-def _without_level_rule(band: np.ndarray) -> np.ndarray:
+def _without_level_rule(band: Floats) -> Floats:
     """The (height, width) ink without its median along each row; a stroke above and below the rule is continued."""
     rule = np.median(band, axis=1, keepdims=True)
-    rest = np.clip(band - RULE_EXCESS * rule, 0, None)
+    rest: Floats = np.clip(band - RULE_EXCESS * rule, 0, None)
     dark = np.flatnonzero(rule > RULE_EDGE * rule.max())
     if not len(dark) or dark[0] == 0 or dark[-1] == len(band) - 1:
         return rest
@@ -161,11 +162,12 @@ def _digit_ink(ink: np.ndarray, x_edges: np.ndarray, y_edges: np.ndarray) -> _In
     return _Ink(_sharpened(digit, solid & kept[parts]), strength, *box)
 
 
-def _sharpened(ink: np.ndarray, solid: np.ndarray) -> np.ndarray:
+def _sharpened(ink: Numbers, solid: Bools) -> Floats:
     """A blurred digit's ink with its gaps opened, 0 to 1: float32, by unsharp masking."""
     sharp = 2 * ink - cv2.GaussianBlur(ink, (0, 0), SHARPEN_SIGMA)
     sharp = np.where(ink > 0, sharp / np.quantile(sharp[solid], FULL_INK), 0)
-    return np.clip((sharp - PAPER_INK) / (1 - PAPER_INK), 0, 1).astype(np.float32)
+    opened: Floats = np.clip((sharp - PAPER_INK) / (1 - PAPER_INK), 0, 1).astype(np.float32)
+    return opened
 
 
 def _box(positions: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from digits.arrays import Ints, Pixels
 from digits.reading.candidates import Candidate
 
 WORKING_HEIGHT = 40  # pixels: of the copy that seams are searched in
@@ -12,7 +13,7 @@ OUTSIDE_COST = 100.0
 STEPS = np.array([0, -1, 1], np.int8)
 
 
-def seams(ink: np.ndarray, apart: float) -> np.ndarray:
+def seams(ink: Pixels, apart: float) -> Ints:
     """(k, height) int columns of seams from the top to the bottom of (height, width) ink, about `apart` pixels apart.
 
     Each is the path that crosses the least ink, in a band of columns around the place of the seam, found by dynamic
@@ -24,7 +25,8 @@ def seams(ink: np.ndarray, apart: float) -> np.ndarray:
     small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA) if factor > 1 else ink
     found = _paths(small.astype(np.float32) / max(1, int(small.max())) + BLANK_COST, apart / factor)
     rows = np.clip(((np.arange(height) + 0.5) / height * size[1]).astype(int), 0, size[1] - 1)
-    return np.rint((found[:, rows] + 0.5) * (width / size[0]) - 0.5).astype(int)
+    columns: Ints = np.rint((found[:, rows] + 0.5) * (width / size[0]) - 0.5).astype(int)
+    return columns
 
 
 def _paths(cost: np.ndarray, apart: float) -> np.ndarray:

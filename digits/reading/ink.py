@@ -5,6 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.arrays import Pixels
+
 PAPER_SIDE = 400  # pixels: the paper is computed on a copy of about this size
 LARGE_WINDOW = 0.3  # of the shorter side: wider than twice the strokes of a digit that fills the picture
 SMALL_WINDOW = 0.06  # of the shorter side, for light that changes quickly, once the ink is known
@@ -70,14 +72,15 @@ def _energy(difference: np.ndarray) -> float:
     return float(np.square(difference[difference > MIN_INK].astype(np.float64)).sum())
 
 
-def _refined(small: np.ndarray, paper: np.ndarray) -> np.ndarray:
+def _refined(small: Pixels, paper: Pixels) -> Pixels:
     """The mean of the paper in a small window, without the ink; `paper` where there is nothing but ink."""
     known = (np.abs(small.astype(np.int16) - paper) <= MIN_INK).astype(np.float32)
     side = 2 * (int(SMALL_WINDOW * min(small.shape)) // 2) + 3
     total = cv2.boxFilter(small * known, cv2.CV_32F, (side, side), normalize=False)
     count = cv2.boxFilter(known, cv2.CV_32F, (side, side), normalize=False)
     share = np.clip(count / (0.25 * side * side), 0, 1)
-    return np.rint(share * total / np.maximum(count, 1) + (1 - share) * paper).astype(np.uint8)
+    refined: Pixels = np.rint(share * total / np.maximum(count, 1) + (1 - share) * paper).astype(np.uint8)
+    return refined
 
 
 def _median(small: np.ndarray, window: float) -> np.ndarray:

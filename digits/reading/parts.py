@@ -5,6 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.arrays import Bools, Ints
+
 MAX_PARTS = 2000  # the longest: a texture has more, and so has a page of small print
 MAX_COVERED = 4  # times the picture, by the boxes of all parts, the smallest first: those of hatching overlap
 MIN_SIDE = 8  # pixels: the longer side of the smallest part; a digit of 12 pixels may be broken
@@ -39,12 +41,14 @@ class Parts(NamedTuple):
         return found
 
     @property
-    def heights(self) -> np.ndarray:
-        return self.boxes[:, 3] - self.boxes[:, 1]
+    def heights(self) -> Ints:
+        heights: Ints = self.boxes[:, 3] - self.boxes[:, 1]
+        return heights
 
     @property
-    def widths(self) -> np.ndarray:
-        return self.boxes[:, 2] - self.boxes[:, 0]
+    def widths(self) -> Ints:
+        widths: Ints = self.boxes[:, 2] - self.boxes[:, 0]
+        return widths
 
     def take(self, kept: np.ndarray) -> "Parts":
         return Parts(self.labels, self.numbers[kept], self.boxes[kept])
@@ -106,7 +110,7 @@ def _are_separators(parts: Parts, rules: np.ndarray) -> np.ndarray:
     return found
 
 
-def _are_cut_off(parts: Parts) -> np.ndarray:
+def _are_cut_off(parts: Parts) -> Bools:
     """(n,) bool: which parts touch the picture's border, and are far longer than most that do not."""
     height, width = parts.labels.shape
     left, top, right, bottom = parts.boxes.T
@@ -114,7 +118,8 @@ def _are_cut_off(parts: Parts) -> np.ndarray:
     longer = np.maximum(parts.heights, parts.widths)
     if touching.all():
         return np.zeros(len(touching), bool)
-    return touching & (longer > CUT_OFF * np.median(longer[~touching]))
+    cut_off: Bools = touching & (longer > CUT_OFF * np.median(longer[~touching]))
+    return cut_off
 
 
 def _are_frames(parts: Parts, area: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Floats
 from digits.data.picture_files import PictureError
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.classifier import Classifier, Predictions
@@ -166,10 +167,11 @@ def _is_texture(parts: list[Candidate], predict: Callable[[list[Candidate]], Pre
     return bool(digits.mean() < MIN_DIGITS)
 
 
-def _log_probabilities(predictions: Predictions) -> np.ndarray:
+def _log_probabilities(predictions: Predictions) -> Floats:
     """(n,): that each is a digit, and the one that it is most like."""
     score = np.nan_to_num(predictions.score, nan=-np.inf)
-    return np.log(np.maximum(predictions.probabilities.max(axis=1), 1e-9)) - np.logaddexp(0, score)
+    found: Floats = np.log(np.maximum(predictions.probabilities.max(axis=1), 1e-9)) - np.logaddexp(0, score)
+    return found
 
 
 def _scaled(box: Box, scale: int, width: int, height: int) -> Box:

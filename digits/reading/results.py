@@ -83,7 +83,8 @@ def write(path: Path, results: Iterable[Result]) -> None:
 
 
 def _digit(digit: Any) -> dict[str, Any]:
-    return digit._asdict() | {"probability": round(digit.probability, DECIMALS)}
+    fields: dict[str, Any] = digit._asdict()
+    return fields | {"probability": round(digit.probability, DECIMALS)}
 
 
 def _rows(one: Result) -> Iterator[dict[str, Any]]:

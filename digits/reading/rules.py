@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
+from digits.arrays import Bools, Floats, Numbers
 from digits.data.lines import erase_path
 
 SEARCH_SIDE = 1200  # pixels: rules are searched in a copy of about this size
@@ -123,12 +124,13 @@ def _level_rules(mask: np.ndarray) -> list[Rule]:
     return found
 
 
-def _extended(columns: np.ndarray, known: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _extended(columns: Numbers, known: Numbers, rows: Numbers) -> Floats:
     """The rows at all columns: between the known ones straight, beyond them as their ends slope."""
     inner = np.interp(columns, known, rows)
     slope = np.polyfit(known, rows, 1)[0]
     beyond = np.minimum(columns - known[0], 0) + np.maximum(columns - known[-1], 0)
-    return inner + slope * beyond
+    extended: Floats = inner + slope * beyond
+    return extended
 
 
 def _level_parts(mask: np.ndarray) -> LevelParts:
@@ -155,7 +157,7 @@ def _pieces(mask: np.ndarray, parts: LevelParts) -> list[Piece]:
     return found
 
 
-def _collinear(pieces: list[Piece], lengths: np.ndarray, width: int) -> np.ndarray:
+def _collinear(pieces: list[Piece], lengths: Numbers, width: int) -> Bools:
     """(n, n) bool: which pairs lie on one line, not far apart; the longer piece says how it slopes."""
     slope = np.array([piece.slope for piece in pieces])
     left, right = (np.array([piece.columns[end] for piece in pieces], float) for end in (0, -1))
@@ -166,11 +168,13 @@ def _collinear(pieces: list[Piece], lengths: np.ndarray, width: int) -> np.ndarr
     expected = last[:, None] + steepness * gap
     distance = np.abs(expected - first[None])
     near = (gap > -PIECE) & (gap <= MAX_GAP * width) & (distance <= TOLERANCE + DRIFT * np.maximum(gap, 0))
-    return near & (np.abs(slope[:, None] - slope) <= MAX_TURN)
+    collinear: Bools = near & (np.abs(slope[:, None] - slope) <= MAX_TURN)
+    return collinear
 
 
-def _smoothed(values: np.ndarray, side: int) -> np.ndarray:
+def _smoothed(values: Numbers, side: int) -> Floats:
     """The running median, so that a stroke that crosses does not pull the path away."""
     side = min(side, len(values)) // 2 * 2 + 1
     padded = np.pad(values, side // 2, mode="edge")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, side), axis=-1)[: len(values)]
+    smoothed: Floats = np.median(np.lib.stride_tricks.sliding_window_view(padded, side), axis=-1)[: len(values)]
+    return smoothed

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Floats, Numbers
+
 MIN_IOU = 0.5
 Table = Sequence[Sequence[int | None]]  # a grid's labels, row by row; None is an empty cell
 
@@ -65,13 +67,14 @@ class GridCounts(NamedTuple):
         }
 
 
-def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+def iou(boxes: Numbers, others: Numbers) -> Floats:
     """(n, m): intersection over union of each of (n, 4) boxes with each of (m, 4), 0 to 1."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=2)
     areas, other_areas = (np.subtract(one[:, 2:], one[:, :2]).prod(axis=1) for one in (boxes, others))
-    return shared / np.maximum(areas[:, None] + other_areas - shared, 1)
+    found: Floats = shared / np.maximum(areas[:, None] + other_areas - shared, 1)
+    return found
 
 
 def match(boxes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
+from digits.arrays import Floats, Ints, Numbers
+
 MAX_GAP = 4.0  # heights between neighbours in a line
 MIN_OVERLAP = 0.4  # of the lower one's height: neighbours in a line
 MAX_RATIO = 2.5  # between the heights of neighbours
@@ -39,9 +41,10 @@ def text_lines(boxes: np.ndarray, strengths: np.ndarray, one_line: bool = False)
     return sorted(lines, key=lambda line: _middle(boxes, line.members, line.slope))
 
 
-def _without_faint(members: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+def _without_faint(members: Ints, strengths: Floats) -> Ints:
     usual = np.quantile(strengths[members], USUAL_STRENGTH)
-    return members[strengths[members] >= FAINT * usual]
+    strong: Ints = members[strengths[members] >= FAINT * usual]
+    return strong
 
 
 def _linked(boxes: np.ndarray) -> np.ndarray:
@@ -120,6 +123,7 @@ def _with_usual_slope(lines: list[TextLine]) -> list[TextLine]:
     return [line if len(line.members) > 2 else line._replace(slope=usual) for line in lines]
 
 
-def _centres(boxes: np.ndarray, members: np.ndarray) -> np.ndarray:
+def _centres(boxes: Numbers, members: Ints) -> Floats:
     """(2, k): across and down, in pixels."""
-    return (boxes[members, :2] + boxes[members, 2:]).T / 2
+    centres: Floats = (boxes[members, :2] + boxes[members, 2:]).T / 2
+    return centres

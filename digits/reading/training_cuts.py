@@ -7,6 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.arrays import Bools, Numbers
 from digits.data.composed_difficulty import DIFFICULTIES
 from digits.data.composed_pages import ComposedPage
 from digits.data.dataset import NO_DIGIT, Digits
@@ -131,10 +132,11 @@ def _smaller(page: ComposedPage, random: np.random.Generator) -> tuple[ComposedP
     return page._replace(pixels=pixels, boxes=page.boxes * factor), factor
 
 
-def _is_wide(boxes: np.ndarray) -> np.ndarray:
+def _is_wide(boxes: Numbers) -> Bools:
     """(n,) bool: which of (n, 4) boxes are not as narrow as a 1."""
     width, height = (boxes[:, 2:] - boxes[:, :2]).T
-    return width > BAR * height
+    is_wide: Bools = width > BAR * height
+    return is_wide
 
 
 def _sample(labels: np.ndarray, clear: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -46,7 +46,7 @@ class BoundedThread:
 class _Call(NamedTuple):
     key: Hashable
     items: Sequence[Any]
-    answers: asyncio.Future
+    answers: asyncio.Future[list[Any]]
 
 
 class Batcher(Generic[Item, Result]):
@@ -99,7 +99,7 @@ class Batcher(Generic[Item, Result]):
             _settle(call, [next(answers) for _ in call.items])
 
 
-def _settle(call: _Call, result: list | Exception) -> None:
+def _settle(call: _Call, result: list[Any] | Exception) -> None:
     if call.answers.done():  # its client has gone
         return
     if isinstance(result, Exception):

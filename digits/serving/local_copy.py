@@ -27,7 +27,7 @@ class LocalCopy(NamedTuple):
     def is_intact(self) -> bool:
         """Whether the file is there, with the bytes that the description says."""
         try:
-            return digest(self.onnx_file, "sha256") == self.description["sha256"]
+            return bool(digest(self.onnx_file, "sha256") == self.description["sha256"])
         except OSError:
             return False
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn import Config
@@ -21,6 +21,11 @@ from digits.params import Serve
 from digits.processes import exit_with_parent
 from digits.serving import logs, tracing
 from digits.serving.settings import METRICS_FOLDER, Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from digits.serving.connections import Connection
 
 KEEP_ALIVE = 75  # seconds that a connection without a request stays open: longer than usual balancers keep it
 GARBAGE = 10_000  # objects more than were freed, at which the garbage of reference cycles is collected
@@ -78,7 +83,7 @@ def _provide_metrics_folder(settings: Settings) -> None:
         state.unlink()
 
 
-def _create_app(settings: Settings):
+def _create_app(settings: Settings) -> "FastAPI":
     exit_with_parent()
     logs.leave_out_what_nobody_reads()
     try:
@@ -100,7 +105,7 @@ def _watch(settings: Settings) -> None:
     Watcher(settings).run()
 
 
-def _connect(limits: Serve, *arguments: Any, **named: Any):
+def _connect(limits: Serve, *arguments: Any, **named: Any) -> "Connection":
     from digits.serving.connections import Connection  # here: the supervising process needs none of it
 
     return Connection(limits, *arguments, **named)

@@ -1,12 +1,12 @@
 """The classes that pictures are compared with, fitted to the same pictures as on pandas."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
 from digits.data.dataset import LABELS
 from digits.spark.related_rows import KEY, in_order
-from digits.validation.label_conflicts import FittedClass, compared_classes, fit_classes, sample_step
+from digits.validation.label_conflicts import Class, FittedClass, compared_classes, fit_classes, sample_step
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -30,7 +30,7 @@ def fit(table: "DataFrame") -> dict[tuple[int, int], FittedClass]:
         "label", half.alias("half"), *KEY, functions.floor(functions.col("row") / ROWS_PER_BLOCK).alias("block")
     )
     counts: pd.DataFrame = rows.groupBy(*BLOCK).count().toPandas()
-    sizes = {key: int(size) for key, size in counts.groupby(CLASS)["count"].sum().items()}
+    sizes = {cast(Class, key): int(size) for key, size in counts.groupby(CLASS)["count"].sum().items()}
     wanted = compared_classes(sizes)
     if not wanted:
         return {}

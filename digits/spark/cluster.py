@@ -51,7 +51,8 @@ def driver_host(master: str) -> str:
         try:
             parts = urlsplit(f"//{address}")
             with socket.create_connection((parts.hostname or "", parts.port or 7077), CONNECT_SECONDS) as connection:
-                return connection.getsockname()[0]
+                host: str = connection.getsockname()[0]
+                return host
         except (OSError, ValueError) as error:
             causes.append(f"{address}: {error}")
     raise UserError(

@@ -60,6 +60,7 @@ def add_findings(
 def _row_findings(table: "DataFrame", max_minority: float, max_ratio: float, corrections: LabelCorrections) -> "Column":
     """A struct of ROW_FINDINGS, from the row, the share of dark ink in the table, and the classes fitted to it."""
     from pyspark.sql import functions
+    from pyspark.sql.pandas.functions import pandas_udf
 
     dark_share = table.agg(functions.avg("dark_ink")).collect()[0][0] or 0.0
     classes = class_mismatch.fit(table)
@@ -71,8 +72,9 @@ def _row_findings(table: "DataFrame", max_minority: float, max_ratio: float, cor
 
     columns = ["split", "label", "path", "format", "dark_ink", "picture", "thumbnail"]
     found = ", ".join(f"{name} string" for name in ROW_FINDINGS)
-    pandas_udf: Any = functions.pandas_udf  # its types know no function of a data frame
-    return pandas_udf(find, returnType=found)(functions.struct(*columns))
+    apply: Any = pandas_udf  # its types know no function of a data frame
+    struct: Column = apply(find, returnType=found)(functions.struct(*columns))
+    return struct
 
 
 def _equal_pictures(table: "DataFrame", kept: list["DataFrame"]) -> "DataFrame":

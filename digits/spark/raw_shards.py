@@ -46,7 +46,7 @@ class WrittenShard(NamedTuple):
     by_source: Counter[tuple[str, str]]
     tally: np.ndarray
     dropped: list[Dropped]
-    effects: list[tuple]
+    effects: list[corrections.Effect]
 
 
 def write(job: Job, assigned: Assigned) -> WrittenShard:

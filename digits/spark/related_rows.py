@@ -63,7 +63,8 @@ def _finder(
 
 
 def _rows(structs: pa.StructArray) -> pd.DataFrame:
-    return pa.Table.from_struct_array(structs).to_pandas()
+    rows: pd.DataFrame = pa.Table.from_struct_array(structs).to_pandas()
+    return rows
 
 
 def rank_of_split() -> "Column":

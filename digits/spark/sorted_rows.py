@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from digits.arrays import Bools, Ints
+
 
 def parts(
     batches: Iterable[pa.RecordBatch], columns: Sequence[str], at_once: int
@@ -39,7 +41,8 @@ def _keys(rows: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> np.ndarray
     return np.stack([rows[column].to_numpy().astype(np.int64) for column in columns], axis=1)
 
 
-def _changes(keys: np.ndarray, last: np.ndarray | None) -> np.ndarray:
+def _changes(keys: Ints, last: Ints | None) -> Bools:
     """(n,) bool: which of (n, columns) keys differ from the row before; the first one from the (1, columns) `last`."""
     before = np.concatenate([keys[:1] - 1 if last is None else last, keys[:-1]])
-    return (keys != before).any(axis=1)
+    changes: Bools = (keys != before).any(axis=1)
+    return changes

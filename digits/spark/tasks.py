@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +17,7 @@ from digits.errors import UserError
 from digits.spark import failures
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 POLL_SECONDS = 0.5
 TABLE_TASKS = "spark.sql.leafNodeDefaultParallelism"  # for a table that the driver has
@@ -50,7 +50,7 @@ def run(
     return [pickle.loads(row["result"]) for row in sorted(rows, key=lambda row: row["number"])]
 
 
-def collect(frame: "DataFrame", total: int, description: str) -> list:
+def collect(frame: "DataFrame", total: int, description: str) -> "list[Row]":
     """The rows of a small DataFrame; see `watched`."""
     return watched(frame.sparkSession, frame.collect, total, description)
 
@@ -67,7 +67,7 @@ def watched(spark: "SparkSession", job: Callable[[], Result], total: int, descri
     ):
         started = thread.submit(job)
         try:
-            _show(spark, started, progress)
+            _show(spark, started, progress, total)
         except BaseException:
             with suppress(Exception):  # the driver's JVM has ended: so has the job
                 spark.sparkContext.cancelAllJobs()
@@ -75,10 +75,10 @@ def watched(spark: "SparkSession", job: Callable[[], Result], total: int, descri
         return started.result()
 
 
-def _show(spark: "SparkSession", started: Future, progress: tqdm) -> None:
+def _show(spark: "SparkSession", started: Future[Any], progress: "tqdm[Any]", total: int) -> None:
     from py4j.protocol import Py4JError
 
-    status, total = spark.sparkContext.statusTracker(), progress.total
+    status = spark.sparkContext.statusTracker()
     while not started.done():
         try:
             started.exception(POLL_SECONDS)

@@ -120,7 +120,7 @@ def _recent(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {key: record for key, record in records.items() if record["time"] > since}
 
 
-def _writes(records: dict[str, dict[str, Any]]) -> dict[str, list]:
+def _writes(records: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
     return {f"{key} {at}": write for key, record in records.items() for at, write in enumerate(record["writes"])}
 
 

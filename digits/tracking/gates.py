@@ -26,7 +26,8 @@ class Floor(NamedTuple):
         return self.key.startswith("min_")
 
     def bound(self, params: Register) -> float:
-        return getattr(params, self.key)
+        bound: float = getattr(params, self.key)
+        return bound
 
     def reason(self, metrics: dict[str, float], params: Register) -> str:
         """Why a model misses it: the value, the bound, and the key that changes the bound."""

@@ -8,11 +8,16 @@ last release of mlflow-export-import, 1.2.0 of 2023, does not support MLflow 3's
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from digits.tracking import history, registry, store
 from digits.tracking.tags import PARENT
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel, Run
 
 SOURCE_ID = "migrated_from"  # tag: the run's or the model's id in the store that it comes from
 COMPLETE = "migration_complete"  # tag: the last that a copied run gets; one without it is copied again
@@ -29,7 +34,7 @@ def migrate(source: str, target: str, report: Callable[[str], None]) -> None:
     from mlflow import MlflowClient
 
     old, new = (MlflowClient(tracking_uri=address, registry_uri=address) for address in (source, target))
-    old_experiment, new_experiment = (_experiment(client) for client in (old, new))
+    old_experiment, new_experiment = (store.experiment_id(client) for client in (old, new))
     known = new.search_runs([new_experiment], max_results=MAX_RUNS)
     copied = {run.data.tags[SOURCE_ID]: run.info.run_id for run in known if run.data.tags.get(COMPLETE)}
     runs = old.search_runs([old_experiment], max_results=MAX_RUNS)[::-1]  # the oldest first
@@ -50,15 +55,11 @@ def migrate(source: str, target: str, report: Callable[[str], None]) -> None:
     _copy_versions(old, new, copied, models, report)
 
 
-def _experiment(client) -> str:
-    return client.get_experiment_by_name(store.EXPERIMENT).experiment_id
-
-
-def _copy_run(old, new, run, experiment: str) -> str:
+def _copy_run(old: "MlflowClient", new: "MlflowClient", run: "Run", experiment: str) -> str:
     for incomplete in new.search_runs([experiment], f"tags.{SOURCE_ID} = '{run.info.run_id}'"):
         new.delete_run(incomplete.info.run_id)
     tags = {key: value for key, value in run.data.tags.items() if not key.startswith(OF_EACH_RUN)}
-    run_id = new.create_run(
+    run_id: str = new.create_run(
         experiment,
         start_time=run.info.start_time,
         run_name=run.info.run_name,
@@ -73,17 +74,19 @@ def _copy_run(old, new, run, experiment: str) -> str:
     return run_id
 
 
-def _copy_values(old, new, run, run_id: str) -> None:
+def _copy_values(old: "MlflowClient", new: "MlflowClient", run: "Run", run_id: str) -> None:
     from mlflow.entities import Param
 
     params = [Param(key, value) for key, value in run.data.params.items()]
     points = [point for key in run.data.metrics for point in old.get_metric_history(run.info.run_id, key)]
     new.log_batch(run_id, params=params, metrics=points)
-    if run.inputs.dataset_inputs:
+    if run.inputs and run.inputs.dataset_inputs:
         new.log_inputs(run_id, datasets=run.inputs.dataset_inputs)
 
 
-def _copy_models(old, new, old_run: str, new_run: str, experiments: tuple[str, str]) -> dict[str, str]:
+def _copy_models(
+    old: "MlflowClient", new: "MlflowClient", old_run: str, new_run: str, experiments: tuple[str, str]
+) -> dict[str, str]:
     """Copy the run's logged models; returns their new ids by the old ones."""
     copied = {}
     for model in old.search_logged_models([experiments[0]], f"source_run_id = '{old_run}'"):
@@ -95,7 +98,7 @@ def _copy_models(old, new, old_run: str, new_run: str, experiments: tuple[str, s
     return copied
 
 
-def _copy_model(old, new, model, run_id: str, experiment: str) -> str:
+def _copy_model(old: "MlflowClient", new: "MlflowClient", model: "LoggedModel", run_id: str, experiment: str) -> str:
     from mlflow.artifacts import download_artifacts
 
     created = new.create_logged_model(
@@ -113,7 +116,13 @@ def _copy_model(old, new, model, run_id: str, experiment: str) -> str:
     return created.model_id
 
 
-def _copy_versions(old, new, runs: dict[str, str], models: dict[str, str], report: Callable[[str], None]) -> None:
+def _copy_versions(
+    old: "MlflowClient",
+    new: "MlflowClient",
+    runs: dict[str, str],
+    models: dict[str, str],
+    report: Callable[[str], None],
+) -> None:
     from mlflow.exceptions import MlflowException
 
     versions = sorted(old.search_model_versions(f"name = '{registry.NAME}'"), key=lambda one: int(one.version))
@@ -126,7 +135,7 @@ def _copy_versions(old, new, runs: dict[str, str], models: dict[str, str], repor
             raise
     numbers: dict[str, str] = {}  # in the new store, by those in the old one
     for version in versions:
-        model = models.get(version.source.removeprefix("models:/"))
+        model = models.get(str(version.source).removeprefix("models:/"))
         if model is None:
             report(f"version {version.version} is not copied: its run was deleted, or is still running")
             continue
@@ -137,7 +146,7 @@ def _copy_versions(old, new, runs: dict[str, str], models: dict[str, str], repor
             else new.create_model_version(
                 registry.NAME,
                 f"models:/{model}",
-                runs[version.run_id],
+                runs[str(version.run_id)],
                 version.tags,
                 description=version.description,
                 model_id=model,
@@ -151,7 +160,7 @@ def _copy_versions(old, new, runs: dict[str, str], models: dict[str, str], repor
     _copy_history(old, new, numbers)
 
 
-def _copy_history(old, new, numbers: dict[str, str]) -> None:
+def _copy_history(old: "MlflowClient", new: "MlflowClient", numbers: dict[str, str]) -> None:
     """Copy the history of the champion, unless the new store has another champion, with a history of its own."""
     source, target = (client.get_registered_model(registry.NAME) for client in (old, new))
     champion, other = (model.aliases.get(registry.CHAMPION) for model in (source, target))

@@ -23,7 +23,7 @@ def provide(version: Version) -> Path:
 
     The bytes are looked for in models/, then in DVC's cache. Raises UnusableVersionError where neither has them.
     """
-    source = store.connect().get_model_version(NAME, version.number).source
+    source = str(store.connect().get_model_version(NAME, version.number).source)
     expected = version.tags[tags.ONNX]
     found = stored(source)
     if found is not None and digest(found, "sha256") == expected:

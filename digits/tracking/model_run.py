@@ -69,7 +69,8 @@ def _create(run_tags: dict[str, str], name: str, model: dict[str, str]) -> str:
             _log_epochs(active.info.run_id)
             runs.log_inputs()
             mlflow.set_tags(model)  # last: a run without them is completed by the next attempt
-    return active.info.run_id
+    run_id: str = active.info.run_id
+    return run_id
 
 
 def _log_epochs(run_id: str) -> None:
@@ -78,7 +79,9 @@ def _log_epochs(run_id: str) -> None:
     now, known = int(time.time() * 1000), runs.logged_epochs(run_id)
     history = pd.read_csv(paths.HISTORY).set_index("epoch").drop(index=list(known), errors="ignore")
     points = [
-        Metric(key, float(value), now, int(epoch)) for epoch, row in history.iterrows() for key, value in row.items()
+        Metric(str(key), float(value), now, int(epoch))
+        for epoch, row in zip(history.index, history.to_dict("records"), strict=True)
+        for key, value in row.items()
     ]
     store.connect().log_batch(run_id, metrics=points)
 
@@ -111,8 +114,7 @@ def _log_model(run_id: str) -> None:
 def logged_models(run_id: str) -> list[Any]:
     """MLflow's models of a run, those that are complete."""
     client = store.connect()
-    experiment = client.get_experiment_by_name(store.EXPERIMENT).experiment_id
-    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    found = client.search_logged_models([store.experiment_id(client)], f"source_run_id = '{run_id}'")
     return [model for model in found if str(model.status).endswith("READY")]
 
 

@@ -64,7 +64,7 @@ def find_version(number: str) -> Version | None:
 def get_version(number: str) -> Version:
     """The version with this number, with its aliases."""
     found = store.connect().get_model_version(NAME, number)
-    return Version(str(found.version), tuple(found.aliases), found.run_id, dict(found.tags))
+    return Version(str(found.version), tuple(found.aliases), found.run_id or "", dict(found.tags))
 
 
 def champion() -> Version | None:

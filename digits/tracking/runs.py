@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digits import paths
 from digits.addresses import file_path, redact
@@ -17,10 +17,13 @@ from digits.files import digest
 from digits.tracking import causes, store, tags, values
 from digits.vcs import dvc_files, revisions
 
+if TYPE_CHECKING:
+    from mlflow.entities import Run as Run
+
 SMALL = 2**20  # bytes
 
 
-def get_run(run_id: str):
+def get_run(run_id: str) -> "Run | None":
     """MLflow's run with this id; None where the store has none, or it was deleted. Raises UserError where it fails."""
     from mlflow.exceptions import MlflowException
 
@@ -66,12 +69,12 @@ def find_interrupted(task: str) -> str | None:
     )
 
 
-def find_all() -> list:
+def find_all() -> "list[Run]":
     """MLflow's runs of this project, the newest first."""
     return _search("", limit=50_000)  # MLflow's own limit
 
 
-def with_lock(name: str) -> list:
+def with_lock(name: str) -> "list[Run]":
     """MLflow's runs that a process writes to, or wrote to, under the lock file of this name."""
     return _search(f"tags.`{tags.LOCK}` = '{name}'")
 
@@ -129,7 +132,7 @@ def log_params(run_id: str, params: dict[str, Any]) -> None:
     changed = {key: value for key, value in texts.items() if known.get(key, value) != value}
     if changed:
         text = " ".join(f"{key}={value}" for key, value in changed.items())
-        client.set_tag(run_id, tags.LATER_PARAMS, *values.tag_values({tags.LATER_PARAMS: text}).values())
+        client.set_tag(run_id, tags.LATER_PARAMS, values.tag_values({tags.LATER_PARAMS: text})[tags.LATER_PARAMS])
 
 
 def log_metrics(run_id: str, metrics: dict[str, float]) -> None:
@@ -183,21 +186,19 @@ def create_parent(name: str, params: dict[str, str], known: str | None) -> str:
     if known is not None and get_run(known):
         return known
     client = store.connect()
-    experiment = client.get_experiment_by_name(store.EXPERIMENT)
     run_tags = values.tag_values({tags.SEARCH: name})
-    run_id = client.create_run(experiment.experiment_id, run_name=name, tags=run_tags).info.run_id
+    run_id: str = client.create_run(store.experiment_id(client), run_name=name, tags=run_tags).info.run_id
     log_params(run_id, params)
     client.set_terminated(run_id)
     return run_id
 
 
-def _of_network(network_sha256: str) -> list:
+def _of_network(network_sha256: str) -> "list[Run]":
     return _search(f"tags.{tags.NETWORK} = '{network_sha256}'")
 
 
-def _search(condition: str, limit: int = 1000) -> list:
+def _search(condition: str, limit: int = 1000) -> "list[Run]":
     client = store.connect()
-    experiment = client.get_experiment_by_name(store.EXPERIMENT)
     return client.search_runs(
-        [experiment.experiment_id], condition, order_by=["attributes.start_time DESC"], max_results=limit
+        [store.experiment_id(client)], condition, order_by=["attributes.start_time DESC"], max_results=limit
     )

@@ -1,9 +1,13 @@
 """Whether a tracking server answers, and is one: asked before MLflow is imported, which would retry for minutes."""
 
 import os
+from typing import TYPE_CHECKING
 
 from digits.addresses import redact
 from digits.errors import UserError
+
+if TYPE_CHECKING:
+    import requests
 
 # Ways to name a user that MLflow knows, and this check does not
 OTHER_USERS = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4", "MLFLOW_KERBEROS_PRINCIPAL")
@@ -49,7 +53,7 @@ def check(address: str) -> None:
         raise UserError(f"{where} does not answer ({_words(error)}); start it, {ANOTHER}") from None
 
 
-def _get(address: str):
+def _get(address: str) -> "requests.Response":
     import requests
 
     environment = os.environ.get
@@ -73,7 +77,7 @@ def _refusal(status: int) -> str:
     return "answers with an error"
 
 
-def _fix(error) -> str:
+def _fix(error: "requests.HTTPError") -> str:
     if error.response.status_code in (401, 403):
         return USER
     if error.response.status_code == 404:

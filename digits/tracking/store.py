@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -17,6 +18,10 @@ from digits.addresses import SQLITE
 from digits.errors import UserError
 from digits.paths import ARTIFACTS, TRACKING_DATABASE, project_root
 from digits.tracking import causes, relocation, server
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 EXPERIMENT = "digits"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's UI opens its view for language models
@@ -109,7 +114,7 @@ def _store_errors() -> tuple[type[Exception], ...]:
 
 
 @cache
-def connect():
+def connect() -> "MlflowClient":
     """Connect to the tracking store and return an MlflowClient; a database that does not exist is created.
 
     Raises UserError where the store cannot be written or does not answer.
@@ -196,7 +201,15 @@ def _check_database(path: Path) -> None:
         raise UserError(f"{path} is no SQLite database ({error}): move it away, and a new one is created") from None
 
 
-def _provide_experiment(client, address: str) -> None:
+def experiment_id(client: "MlflowClient") -> str:
+    """Id of the project's experiment in a store. Raises UserError where it has none."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        raise UserError(f"the tracking store {addresses.redact(client.tracking_uri)} has no experiment {EXPERIMENT}")
+    return str(found.experiment_id)
+
+
+def _provide_experiment(client: "MlflowClient", address: str) -> None:
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
         _check_active(found)
@@ -212,7 +225,7 @@ def _provide_experiment(client, address: str) -> None:
             raise
 
 
-def _check_active(experiment) -> None:
+def _check_active(experiment: "Experiment") -> None:
     if experiment.lifecycle_stage != "active":
         raise UserError(
             f"the experiment {EXPERIMENT} was deleted in the tracking store {redacted_uri()}; this brings it and its "

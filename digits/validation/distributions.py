@@ -32,7 +32,8 @@ def quantiles(table: "Table", columns: Sequence[str], fractions: npt.ArrayLike) 
 
 def _ranks(places: np.ndarray) -> list[int]:
     """The ranks on both sides of each place, which may be between two."""
-    return np.unique(np.concatenate([np.floor(places), np.ceil(places)])).astype(int).tolist()
+    ranks: list[int] = np.unique(np.concatenate([np.floor(places), np.ceil(places)])).astype(int).tolist()
+    return ranks
 
 
 def _between(place: float, ranks: Sequence[int], values: np.ndarray) -> float:

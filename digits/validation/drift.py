@@ -26,8 +26,8 @@ Pairs = dict[str, tuple[np.ndarray, np.ndarray]]  # of a statistic the (k,) coun
 def read_reference() -> dict[str, Any]:
     """The committed profile that drift is measured from. Raises UserError where the file is not a profile."""
     try:
-        content = json.loads(REFERENCE_PROFILE.read_text(encoding="utf-8"))
-        problem = {"pictures", "statistics"} - content.keys()
+        content: dict[str, Any] = json.loads(REFERENCE_PROFILE.read_text(encoding="utf-8"))
+        problem: set[str] | Exception = {"pictures", "statistics"} - content.keys()
     except (OSError, ValueError, AttributeError) as error:
         problem = error
     if problem:

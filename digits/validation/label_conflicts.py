@@ -5,14 +5,16 @@ a finding, else a message.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
+from digits.arrays import Floats
 from digits.data.dataset import LABELS
 from digits.data.near_duplicates import THUMBNAIL_PIXELS
 
+Class = tuple[int, int]  # its label, and the half of its pictures
 COMPONENTS = 24  # principal components of a class
 MAX_SAMPLES = 4000  # pictures of a class that its components are computed from
 MIN_PICTURES = 4 * COMPONENTS  # of a class; a class with fewer is left out
@@ -51,7 +53,7 @@ def class_mismatch(table: pd.DataFrame, max_ratio: float) -> pd.Series:
     known = table[table["thumbnail"].notna() & table["label"].isin(LABELS)]
     members = known["thumbnail"].groupby([known["label"], halves(known["picture"])])
     samples = {}
-    for label, half in compared_classes(members.size().to_dict()):
+    for label, half in compared_classes(cast(dict[Class, int], members.size().to_dict())):
         rows = members.get_group((label, half))
         samples[label, half] = rows.iloc[:: sample_step(len(rows))]
     return find_mismatches(table, fit_classes(samples), max_ratio)
@@ -62,7 +64,7 @@ def halves(pictures: pd.Series) -> pd.Series:
     return pictures.astype(object).str[-1].map(lambda digit: int(digit, 16) % 2).astype("int64")
 
 
-def compared_classes(sizes: Mapping[tuple[int, int], int]) -> list[tuple[int, int]]:
+def compared_classes(sizes: Mapping[Class, int]) -> list[Class]:
     """The (label, half) of the classes that are compared, of the number of pictures of each; none for one label."""
     several = {label for label, _ in sizes if min(sizes.get((label, half), 0) for half in (0, 1)) > 1}
     labels = [label for label in sorted(several) if sizes[label, 0] + sizes[label, 1] >= MIN_PICTURES]
@@ -74,12 +76,12 @@ def sample_step(size: int) -> int:
     return size // MAX_SAMPLES + 1
 
 
-def fit_classes(samples: Mapping[tuple[int, int], Iterable[bytes]]) -> dict[tuple[int, int], FittedClass]:
+def fit_classes(samples: Mapping[Class, Iterable[bytes]]) -> dict[Class, FittedClass]:
     """The class of each label and half of the pictures, from some of their thumbnails."""
     return {key: _fit_class(_vectors(thumbnails)) for key, thumbnails in samples.items()}
 
 
-def find_mismatches(table: pd.DataFrame, classes: Mapping[tuple[int, int], FittedClass], max_ratio: float) -> pd.Series:
+def find_mismatches(table: pd.DataFrame, classes: Mapping[Class, FittedClass], max_ratio: float) -> pd.Series:
     """The column of `class_mismatch` for a table, or for any part of it: the same to the last bit."""
     messages = pd.Series(None, index=table.index, dtype=object)
     present = np.array(sorted({label for label, _ in classes}))
@@ -91,7 +93,7 @@ def find_mismatches(table: pd.DataFrame, classes: Mapping[tuple[int, int], Fitte
         for start in range(0, len(rows), ROWS_PER_PRODUCT):
             part = rows.iloc[start : start + ROWS_PER_PRODUCT]
             ratio, other = _compare(part, present, fitted)
-            for row in np.flatnonzero(ratio > max_ratio):
+            for row in np.flatnonzero(ratio > max_ratio).tolist():
                 messages[part.index[row]] = f"looks like a {other[row]}: fits that class {ratio[row]:.1f} times better"
     return messages
 
@@ -107,10 +109,11 @@ def _compare(rows: pd.DataFrame, labels: np.ndarray, classes: list[FittedClass])
     return own_residuals / np.maximum(residuals.min(axis=1), 1e-6), labels[residuals.argmin(axis=1)]
 
 
-def _vectors(thumbnails: Iterable[bytes]) -> np.ndarray:
+def _vectors(thumbnails: Iterable[bytes]) -> Floats:
     """(k, 196) float32: thumbnails as vectors of length 1."""
     pixels = np.frombuffer(b"".join(thumbnails), np.uint8).reshape(-1, THUMBNAIL_PIXELS).astype(np.float32)
-    return pixels / np.maximum(np.linalg.norm(pixels, axis=1, keepdims=True), 1)
+    vectors: Floats = pixels / np.maximum(np.linalg.norm(pixels, axis=1, keepdims=True), 1)
+    return vectors
 
 
 def _fit_class(sample: np.ndarray) -> FittedClass:
@@ -118,6 +121,7 @@ def _fit_class(sample: np.ndarray) -> FittedClass:
     return FittedClass(sample.mean(axis=0), components.astype(np.float32))
 
 
-def _residuals(vectors: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
+def _residuals(vectors: Floats, mean: Floats, components: Floats) -> Floats:
     centred = vectors - mean
-    return np.linalg.norm(centred - (centred @ components) @ components.T, axis=1)
+    lengths: Floats = np.linalg.norm(centred - (centred @ components) @ components.T, axis=1)
+    return lengths

@@ -1,7 +1,7 @@
 """The results of a validation run: for metrics/validate.json, as text, and as a page with the pictures that fail."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -44,13 +44,14 @@ def metrics(run: ValidationRun, quarantined: pd.DataFrame, corrections: LabelCor
 
 def count_by_source(table: Table) -> dict[str, dict[str, int]]:
     """The pictures of each source in each split that has some."""
-    return _by_split(table.count_by("source", "split")).to_dict("index")
+    return cast(dict[str, dict[str, int]], _by_split(table.count_by("source", "split")).to_dict("index"))
 
 
 def count_by_label(table: Table) -> dict[int, dict[str, int]]:
     """The pictures of each label, also of a digit without any, in each split that has some."""
     counts = _by_split(table.count_by("label", "split"))
-    return counts.reindex(sorted({*LABELS, *counts.index}), fill_value=0).to_dict("index")
+    every_digit = counts.reindex(sorted({*LABELS, *counts.index}), fill_value=0)
+    return cast(dict[int, dict[str, int]], every_digit.to_dict("index"))
 
 
 def _by_split(counts: pd.Series) -> pd.DataFrame:

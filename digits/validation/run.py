@@ -45,7 +45,7 @@ class ExpectationResult:
     severity: str
     success: bool
     expected: str
-    observed: float | list | str
+    observed: float | list[Any] | str
     unexpected: int = 0
     condition: Condition | None = None
     failing: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FAILING_COLUMNS), compare=False)
@@ -184,7 +184,7 @@ def _run_suite(
     chances: Mapping[str, float] = NOTHING,
 ) -> list[ExpectationResult]:
     import great_expectations as gx
-    from great_expectations.checkpoint import UpdateDataDocsAction
+    from great_expectations.checkpoint.actions import UpdateDataDocsAction
 
     sources = context.data_sources
     source = sources.add_spark(name, persist=False) if table.engine == "spark" else sources.add_pandas(name)

@@ -20,7 +20,7 @@ class Condition(NamedTuple):
     column: str
     lowest: float | None = None
     highest: float | None = None
-    allowed: tuple | None = None  # () for a column that must be empty
+    allowed: tuple[Any, ...] | None = None  # () for a column that must be empty
 
     def fails(self, values: pd.Series) -> pd.Series:
         """Whether each of the column's values fails, as bool."""

@@ -20,7 +20,8 @@ def lock(revision: str | None) -> dict[str, Any]:
     """dvc.lock's stages at a revision (None: in the working tree): what each read and wrote, with MD5s."""
     content = revisions.read_text(DVC_LOCK, revision)
     loaded = yaml.load(content, Loader=yaml.CSafeLoader) if content else None  # a tenth of the time of Python's own
-    return (loaded or {}).get("stages", {})
+    stages: dict[str, Any] = (loaded or {}).get("stages", {})
+    return stages
 
 
 def data_hashes() -> dict[str, str]:
@@ -86,7 +87,7 @@ def _md5_at(file: Path, revision: str | None, stage: str) -> str:
     with suppress(FileNotFoundError):  # `opened` says so
         known = _system(revision).info(_name(file)).get("dvc_info", {}) if revision else {}
         if "md5" in known:
-            return known["md5"]
+            return str(known["md5"])
     with opened(file, revision, stage) as content:
         return hashlib.file_digest(content, "md5").hexdigest()  # type: ignore[arg-type]
 

@@ -1,5 +1,6 @@
 """Figures of the data and of the model, as PNG files. The same content gives the same bytes."""
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
+from digits.arrays import Floats
 from digits.data.dataset import LABELS, NO_DIGIT, Digits
 from digits.data.stacks import DIGIT_SIZE
 from digits.data.training_tables import NonDigits
@@ -58,7 +60,7 @@ def learning_curves(history: list[dict[str, float]], path: Path) -> None:
     """Loss and error by epoch, of the augmented training split and of the validation split."""
     figure = Figure(figsize=(10, 4), dpi=100, layout="constrained")
     epochs = np.arange(1, len(history) + 1)
-    curves = {
+    curves: dict[str, tuple[str, Callable[[Floats], Floats]]] = {
         "cross-entropy, smoothed labels": ("loss", lambda value: value),
         "error, % (log scale)": ("accuracy", lambda value: 100 * (1 - value)),
     }

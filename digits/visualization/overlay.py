@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from digits.arrays import Floats, Pixels
+
 FULL_COLOUR = math.log(100)  # log-odds: the same in all pictures, so that they can be compared
 # The two ends of ColorBrewer's RdBu, which the colour-blind can tell apart
 PAPER, NEUTRAL, FOR, AGAINST = (np.array(rgb) for rgb in ((255,) * 3, (190,) * 3, (178, 24, 43), (33, 102, 172)))
@@ -13,7 +15,7 @@ LEGEND = (
 )
 
 
-def overlay(images: np.ndarray, saliency: np.ndarray) -> np.ndarray:
+def overlay(images: Pixels, saliency: Floats) -> Pixels:
     """(…, 28, 28, 3) uint8 RGB of (…, 28, 28) uint8 digits and their saliency in log-odds, of the same shape.
 
     The ink is on white paper: red where the saliency is positive, blue where it is negative, grey at 0.
@@ -21,4 +23,5 @@ def overlay(images: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     strength = np.clip(np.abs(saliency) / FULL_COLOUR, 0, 1)[..., None]
     ink = NEUTRAL + strength * (np.where(saliency[..., None] > 0, FOR, AGAINST) - NEUTRAL)
     opacity = images[..., None] / 255
-    return np.rint(PAPER + opacity * (ink - PAPER)).astype(np.uint8)
+    rgb: Pixels = np.rint(PAPER + opacity * (ink - PAPER)).astype(np.uint8)
+    return rgb

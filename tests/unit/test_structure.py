@@ -64,6 +64,7 @@ OWNERS = {
 # Modules and packages that no stage has to list as a dependency.
 EXEMPT = {
     "pipeline/__init__.py": "it imports digits, before a stage imports anything",
+    "digits/arrays.py": "it names types, which change no result",
     "digits/paths.py": "dvc.yaml's outs and deps name the same paths",
     "digits/params": "dvc.yaml's params have the values: a new key of one stage reruns no other",
     "digits/tracking/live.py": "it logs a training, and cannot change an output",
@@ -151,7 +152,7 @@ def test_each_library_is_imported_in_one_place(path):
 
 @pytest.mark.parametrize("module", ["data/stacks", "evaluation/metrics", "processes", "errors", "files"])
 def test_a_basic_module_imports_no_other(module):
-    assert project_files(ROOT / "digits" / f"{module}.py") == {f"digits/{module}.py"}
+    assert project_files(ROOT / "digits" / f"{module}.py") - {"digits/arrays.py"} == {f"digits/{module}.py"}
 
 
 def test_decoding_a_picture_imports_little():
@@ -167,7 +168,7 @@ def test_decoding_a_picture_imports_little():
         "stacks",
         "strokes",
     )
-    assert found <= {"digits/__init__.py"} | {f"digits/data/{name}.py" for name in names}
+    assert found <= {"digits/__init__.py", "digits/arrays.py"} | {f"digits/data/{name}.py" for name in names}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -32,8 +32,9 @@ class ReferenceFollower:
         self._asked, self._retry_at = champion.number, time.monotonic() + RETRY_SECONDS
         try:
             with downloads_removed():
-                known = [ask(read, champion) for read in (served_reference.profile, served_reference.predictions)]
-            built = reference.build(champion.number, sha256, *known)
+                profile = ask(served_reference.profile, champion)
+                predictions = ask(served_reference.predictions, champion)
+            built = reference.build(champion.number, sha256, profile, predictions)
             if built != found:
                 reference.write(self._folder, built)
         except Exception as error:  # of the registry, a damaged file or the disk

@@ -121,7 +121,8 @@ def canonical(request: Request, sha256: str) -> Response:
 
 
 def _labeller(request: Request) -> Labeller:
-    return request.app.state.labeller
+    labeller: Labeller = request.app.state.labeller
+    return labeller
 
 
 def _read_picture(request: Request, sha256: str) -> bytes:
