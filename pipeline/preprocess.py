@@ -15,6 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from digits import paths
+from digits.arrays import Ints
 from digits.data import conversion, dataset, non_digits, processed_tables, raw_tables, training_tables
 from digits.data.conversion import Selection
 from digits.data.dataset import Digits
@@ -54,7 +55,7 @@ def draw_non_digits(orders: Sequence[non_digits.Order]) -> Iterator[tuple[str, s
             yield order.split, order.kind, images
 
 
-def read_training_rows(rows: np.ndarray) -> Digits:
+def read_training_rows(rows: Ints) -> Digits:
     """The processed training digits at (k,) ascending rows."""
     return processed_tables.read_digit_rows(paths.PROCESSED / "train.parquet", rows)
 

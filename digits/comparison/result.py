@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from digits import paths
+from digits.arrays import Ints
 from digits.comparison import rows
 from digits.comparison.models import Model
 from digits.comparison.rows import Row
@@ -30,7 +31,7 @@ class Result(NamedTuple):
     """
 
     digits: Digits
-    rows: np.ndarray
+    rows: Ints
     total: int
     found: tuple[Predictions, Predictions]
     read_by_one: tuple[np.ndarray, np.ndarray]
@@ -82,7 +83,7 @@ def _by_confidence(found: Predictions, of: np.ndarray) -> np.ndarray:
     return indices[np.argsort(-found.probabilities[indices].max(axis=1), kind="stable")]
 
 
-def _figures(found: tuple[Predictions, Predictions], labels: np.ndarray, sources: np.ndarray) -> dict[str, list[Row]]:
+def _figures(found: tuple[Predictions, Predictions], labels: Ints, sources: np.ndarray) -> dict[str, list[Row]]:
     names = np.unique(sources).tolist()
     parts = {name: sources == name for name in names if len(names) > 1}
     enough = {name: of for name, of in parts.items() if of.sum() >= MIN_DIGITS}

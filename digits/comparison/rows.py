@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from digits.arrays import Ints
 from digits.evaluation import calibration, comparison, metrics, summary
 from digits.evaluation.intervals import Interval, bootstrap
 from digits.model.classifier import Predictions
@@ -50,7 +51,7 @@ class Row(NamedTuple):
     verdict: str
 
 
-def measured(first: Predictions, second: Predictions, labels: np.ndarray) -> list[Row]:
+def measured(first: Predictions, second: Predictions, labels: Ints) -> list[Row]:
     """What two models show on the same n >= 2 digits with these (n,) labels.
 
     The difference is one of pairs: of accuracy and coverage by McNemar's exact test, of log loss and Brier score by
@@ -84,7 +85,7 @@ def recorded(first: dict[str, Any], second: dict[str, Any]) -> list[Row]:
     return [Row(names[key], True, *both, None, _recorded_verdict(key, *both)) for key, both in estimates.items()]
 
 
-def _figures(found: Predictions, labels: np.ndarray) -> summary.Metrics:
+def _figures(found: Predictions, labels: Ints) -> summary.Metrics:
     """The values of MEASURED and the ends of their intervals, by the methods of metrics/evaluate.json."""
     probabilities = found.probabilities
     right = probabilities.argmax(axis=1) == labels

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Ints
 from digits.data.composed_clutter import add_clutter, add_ruled_paper
 from digits.data.composed_difficulty import DIFFICULTIES
 from digits.data.composed_layout import Layout, PageSource
@@ -25,7 +26,7 @@ class GridCells(NamedTuple):
     columns: int
     cell: np.ndarray
 
-    def table(self, labels: np.ndarray) -> list[list[int | None]]:
+    def table(self, labels: Ints) -> list[list[int | None]]:
         """The cells' labels, row by row, None for an empty one, of the page's (n,) labels."""
         known = dict(zip(self.cell.tolist(), labels.tolist(), strict=True))
         return [[known.get(row * self.columns + column) for column in range(self.columns)] for row in range(self.rows)]
@@ -40,7 +41,7 @@ class ComposedPage(NamedTuple):
 
     pixels: np.ndarray
     boxes: np.ndarray
-    labels: np.ndarray
+    labels: Ints
     line: np.ndarray
     position: np.ndarray
     group: np.ndarray
@@ -56,9 +57,7 @@ class ComposedPage(NamedTuple):
         return texts
 
 
-def compose(
-    difficulty: int, seed: int, digits: np.ndarray, labels: np.ndarray, for_training: bool = False
-) -> ComposedPage:
+def compose(difficulty: int, seed: int, digits: np.ndarray, labels: Ints, for_training: bool = False) -> ComposedPage:
     """A page of lines or columns, of (n, 28, 28) uint8 canonical digits with (n,) labels, and of printed digits.
 
     `difficulty` is from 1, a clean scan, to 5, a bad photograph. Pages for training and others share no font.
@@ -79,7 +78,7 @@ def compose_grid(
     difficulty: int,
     seed: int,
     digits: np.ndarray,
-    labels: np.ndarray,
+    labels: Ints,
     for_training: bool = False,
 ) -> ComposedPage:
     """A ruled grid as of a newspaper's puzzle; `empty` is the share of its cells without a digit, 0 to below 1."""
@@ -90,7 +89,7 @@ def compose_grid(
 
 
 def _source(
-    kind: str, difficulty: int, seed: int, digits: np.ndarray, labels: np.ndarray, for_training: bool
+    kind: str, difficulty: int, seed: int, digits: np.ndarray, labels: Ints, for_training: bool
 ) -> tuple[PageSource, int, int]:
     """What the page is composed from, and the width and height of its picture in pixels."""
     random = np.random.default_rng([seed, difficulty, for_training, *kind.encode()])

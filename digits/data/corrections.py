@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits import paths
+from digits.arrays import Ints
 from digits.data import csv_files, splits
 from digits.data.dataset import LABELS, SPLITS
 from digits.errors import UserError, printable
@@ -88,7 +89,7 @@ def write(corrections: Iterable[Correction], path: Path = paths.CORRECTIONS) -> 
         temporary.write_text(text, encoding="utf-8")
 
 
-def match(corrections: dict[str, Correction], digests: np.ndarray, labels: np.ndarray) -> list[Match]:
+def match(corrections: dict[str, Correction], digests: np.ndarray, labels: Ints) -> list[Match]:
     """The corrections of n pictures in their order, by their (n,) 'S32' digests, with their (n,) int labels."""
     if not corrections:
         return []
@@ -102,7 +103,7 @@ def apply(
     digests: np.ndarray,
     names: Callable[[], Sequence[str]],
     split: np.ndarray,
-    labels: np.ndarray,
+    labels: Ints,
 ) -> list[Effect]:
     """Apply them to n pictures: changes (n,) int `split` and `labels` in place, and returns rows of EFFECT_COLUMNS.
 

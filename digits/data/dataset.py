@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from digits import paths
+from digits.arrays import Ints, Pixels
 from digits.data import shards
 from digits.data.shards import ParquetSource
 from digits.data.stacks import DIGIT_SIZE
@@ -38,8 +39,8 @@ _RULE_KEY = b"digits_split"
 class Digits(NamedTuple):
     """Canonical digits: `images` (n, 28, 28) uint8, light ink on 0, and their `labels` (n,) int64, 0 to 9."""
 
-    images: np.ndarray
-    labels: np.ndarray
+    images: Pixels
+    labels: Ints
 
 
 def concatenate(parts: Sequence[Digits]) -> Digits:
@@ -59,7 +60,7 @@ def images_of(table: pa.Table) -> np.ndarray:
     return images[pixels.offset : pixels.offset + len(pixels)]
 
 
-def binary_column(rows: np.ndarray) -> pa.Array:
+def binary_column(rows: Ints) -> pa.Array:
     """Each of n rows of uint8 as its bytes."""
     width, values = math.prod(rows.shape[1:]), pa.py_buffer(np.ascontiguousarray(rows))
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(rows), [None, values])

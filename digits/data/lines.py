@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from digits.arrays import Ints, Numbers
+
 MIN_COVERAGE = 0.8  # of the picture's side, by a line near its edge, as of a frame
 MIN_COVERAGE_INSIDE = 0.9  # by another one: the upright stroke of a 4 can be nearly as long as the picture
 MAX_TILT = 0.05  # pixels down for each pixel across: 3 degrees
@@ -102,7 +104,7 @@ def _erase(ink: np.ndarray, lines: list[Line]) -> np.ndarray:
     return erased
 
 
-def erase_path(ink: np.ndarray, columns: np.ndarray, rows: np.ndarray, reach: int, rim: float) -> None:
+def erase_path(ink: np.ndarray, columns: Ints, rows: Numbers, reach: int, rim: float) -> None:
     """Erase from (height, width) ink, in place, a nearly level line through these (k,) columns and rows, in pixels.
 
     Only where it is about as thin as it mostly is; nothing if that is more than `reach` pixels. Ink above `rim` belongs

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from digits.arrays import Ints
+from digits.arrays import Ints, Pixels
 from digits.data.statistics import THUMBNAIL_SIZE
 
 THUMBNAIL_PIXELS = THUMBNAIL_SIZE**2
@@ -26,7 +26,7 @@ PRODUCTS_PER_BLOCK = 2_000_000  # of pairs that are compared at once
 ROUNDING = 1e-12  # of a cosine: that of two equal vectors may be below 1
 
 
-def group(thumbnails: np.ndarray, max_distance: float) -> np.ndarray:
+def group(thumbnails: Pixels, max_distance: float) -> np.ndarray:
     """(n,) int: the number of each picture's group, of (n, 196) uint8 thumbnails.
 
     Two pictures whose thumbnails, scaled to length 1, are at most `max_distance` apart are in one group, and so is who
@@ -47,7 +47,7 @@ def join_equal(groups: np.ndarray, digests: np.ndarray) -> np.ndarray:
     return _components(np.unique(groups, return_inverse=True)[1], np.arange(len(groups)), first[inverse])
 
 
-def hashes(thumbnails: np.ndarray) -> np.ndarray:
+def hashes(thumbnails: Pixels) -> np.ndarray:
     """(n, HASHES) int64 of (n, 196) uint8 thumbnails with ink: in each column most likely equal for close ones.
 
     Pictures are compared where they have a hash in common, in the same column.
@@ -65,7 +65,7 @@ def hashes(thumbnails: np.ndarray) -> np.ndarray:
     return keys
 
 
-def near_pairs(thumbnails: np.ndarray, keys: np.ndarray, max_distance: float) -> tuple[np.ndarray, np.ndarray]:
+def near_pairs(thumbnails: Pixels, keys: np.ndarray, max_distance: float) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of rows that connect the near duplicates among those with equal keys: (k,) rows of one and of the other.
 
     `thumbnails` are (n, 196) uint8 with ink, which may be mapped from a file, and `keys` (n,) int; k < n.
@@ -118,7 +118,7 @@ def _bucket_pairs(found: _Groups, keys: np.ndarray) -> tuple[np.ndarray, np.ndar
     return one, other
 
 
-def _small_bucket_pairs(found: _Groups, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _small_bucket_pairs(found: _Groups, rows: Ints) -> tuple[np.ndarray, np.ndarray]:
     """The same of the (b, s) rows of b buckets: within each all products at once."""
     vectors = found.vectors[rows].astype(np.float32)
     lengths = found.lengths[rows]
@@ -130,7 +130,7 @@ def _small_bucket_pairs(found: _Groups, rows: np.ndarray) -> tuple[np.ndarray, n
     return _connecting(rows.ravel(), places + one, places + other)
 
 
-def _connecting(rows: np.ndarray, one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _connecting(rows: Ints, one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of `rows`, fewer than rows, that connect what the pairs of their places `one` and `other` connect."""
     if not len(one):
         return rows[:0], rows[:0]
@@ -140,7 +140,7 @@ def _connecting(rows: np.ndarray, one: np.ndarray, other: np.ndarray) -> tuple[n
     return rows[first[linked]], rows[linked]
 
 
-def _large_bucket_pairs(found: _Groups, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _large_bucket_pairs(found: _Groups, rows: Ints) -> list[tuple[np.ndarray, np.ndarray]]:
     """The same of the rows of one bucket, in a time that is linear where most of them are nearly the same.
 
     Who is at most half the distance from a pivot is in its group; only those up to one and a half times the distance

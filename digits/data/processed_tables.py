@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from digits import paths
+from digits.arrays import Ints
 from digits.data import shards
 from digits.data.dataset import LABELS, SOURCE, Digits, binary_column, concatenate, digits_of, read_hashes, write_splits
 from digits.data.shards import ParquetSource
@@ -35,7 +36,7 @@ class FileRows(NamedTuple):
     """Some rows of a table: (k,) ascending rows of the file at an address, counted from its first."""
 
     file: str
-    rows: np.ndarray
+    rows: Ints
 
 
 def write_processed(blocks: Iterable[Block], rule: Mapping[str, Any], folder: Path = paths.PROCESSED) -> dict[str, int]:
@@ -82,12 +83,12 @@ def read_first_processed(split: str, each: int, folder: Path = paths.PROCESSED) 
     return Digits(images=np.concatenate(images), labels=np.concatenate(labels))
 
 
-def read_digit_rows(path: Path, rows: np.ndarray) -> Digits:
+def read_digit_rows(path: Path, rows: Ints) -> Digits:
     """The digits at (k,) ascending rows of a processed split, holding one row group more at a time; at least one."""
     return concatenate([read_file_rows(one) for one in locate(path, rows)])
 
 
-def locate(path: Path, rows: np.ndarray) -> list[FileRows]:
+def locate(path: Path, rows: Ints) -> list[FileRows]:
     """Where (k,) ascending rows of a table are, file by file."""
     found, first = [], 0
     addresses = shards.files(path)

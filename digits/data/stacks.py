@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from digits.arrays import Bools, Floats, Ints, Pixels
+from digits.arrays import Bools, Floats, Ints, Numbers, Pixels
 
 DIGIT_SIZE = 28  # pixels: the side of the canonical digit
 MAX_STACK_PIXELS = 4_000_000  # pixels in one stack: bounds the memory
@@ -28,7 +28,7 @@ def contrast(stack: Pixels) -> Ints:
     return difference
 
 
-def border(stack: np.ndarray) -> np.ndarray:
+def border(stack: Numbers) -> Numbers:
     """(n, 2 height + 2 width): the outermost pixels of each picture."""
     return np.concatenate([stack[:, 0], stack[:, -1], stack[:, :, 0], stack[:, :, -1]], axis=1)
 
@@ -45,7 +45,7 @@ def bounds(mask: Bools) -> tuple[tuple[Ints, Ints], ...]:
     return tuple(found)
 
 
-def centre_of_mass(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def centre_of_mass(stack: Numbers) -> tuple[Floats, Floats]:
     """(n,) rows and (n,) columns of the centre of mass of (n, height, width); the middle where all values are 0."""
     centres = []
     for other_axis in (2, 1):

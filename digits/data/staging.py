@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from digits import paths
+from digits.arrays import Ints, Pixels
 from digits.data import dataset, pictures, raw_tables, shards, splits
 from digits.data.raw_tables import Example
 from digits.data.sources import SourcePicture
@@ -32,7 +33,7 @@ class Fingerprints(NamedTuple):
     """
 
     digests: np.ndarray
-    thumbnails: np.ndarray
+    thumbnails: Pixels
     published: np.ndarray
 
 
@@ -65,7 +66,7 @@ class Staging:
                 first = rows.stop
         return Fingerprints(digests, thumbnails, np.concatenate(published))
 
-    def examples(self, digests: np.ndarray, split: np.ndarray, labels: np.ndarray) -> Iterator[Example]:
+    def examples(self, digests: np.ndarray, split: np.ndarray, labels: Ints) -> Iterator[Example]:
         """The pictures in their order, each in its (n,) `split` with its (n,) label, without those that are dropped."""
         first = 0
         with shards.opened(self._path) as file:

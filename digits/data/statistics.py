@@ -134,7 +134,7 @@ def _file_statistics(picture: pictures.Picture) -> dict[str, Any]:
     }
 
 
-def _pixel_statistics(stack: np.ndarray, ink: np.ndarray, digits: np.ndarray) -> dict[str, np.ndarray]:
+def _pixel_statistics(stack: Pixels, ink: np.ndarray, digits: np.ndarray) -> dict[str, np.ndarray]:
     """PIXEL_COLUMNS of a (n, height, width) uint8 stack, its `ink_fractions` and its canonical digits; each (n,)."""
     height, width = stack.shape[1:]
     inked, digit_ink = ink > INK_THRESHOLD, digits / np.float32(255)

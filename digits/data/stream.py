@@ -63,7 +63,7 @@ def _reader(address: str) -> Generator[Digits, Sequence[int], None]:
 
 def _row_groups(address: str) -> Generator[Digits, Sequence[int], None]:
     """Is sent the numbers of row groups, and yields their digits; the file stays open in between."""
-    digits = Digits(*(np.empty(0),) * 2)
+    digits = Digits(np.empty(0, np.uint8), np.empty(0, np.int64))
     with shards.opened(address) as file:
         while True:
             groups = yield digits

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from digits import paths
+from digits.arrays import Pixels
 from digits.data import shards
 from digits.data.dataset import NO_DIGIT, Digits, binary_column, digits_of, images_of
 from digits.data.processed_tables import read_processed
@@ -31,7 +32,7 @@ PAGE_CUTS_SCHEMA = pa.schema({"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "labe
 class NonDigits(NamedTuple):
     """What is no digit: `images` (n, 28, 28) uint8, canonical, and their `kinds`, (n,) str."""
 
-    images: np.ndarray
+    images: Pixels
     kinds: np.ndarray
 
 
@@ -45,7 +46,7 @@ def write_non_digits(found: Iterable[tuple[str, str, np.ndarray]], path: Path = 
             writer.write_table(non_digits_table(*one))
 
 
-def non_digits_table(split: str, kind: str, images: np.ndarray) -> pa.Table:
+def non_digits_table(split: str, kind: str, images: Pixels) -> pa.Table:
     """Rows of what is no digit, of a split and kind: a row group of their file."""
     columns = {"image": binary_column(images), "split": [split] * len(images), "kind": [kind] * len(images)}
     return pa.table(columns).cast(NON_DIGITS_SCHEMA)

@@ -15,7 +15,7 @@ BINS = 15  # of equal width, as in Guo et al. 2017
 PSEUDO_ERRORS = 0.25
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+def fit_temperature(logits: Floats, labels: Ints) -> float:
     """The temperature T > 0 with the lowest log loss of softmax(logits / T) (Guo et al. 2017, arXiv 1706.04599).
 
     Takes (n, k) logits and (n,) integer labels 0 to k - 1. Without an error among few digits the lowest log loss is
@@ -32,10 +32,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
         classes_ = np.arange(classes)
 
-        def fit(self, logits: np.ndarray, labels: np.ndarray, sample_weight: np.ndarray | None = None) -> "Network":
+        def fit(self, logits: Floats, labels: Ints, sample_weight: np.ndarray | None = None) -> "Network":
             return self
 
-        def decision_function(self, logits: np.ndarray) -> np.ndarray:
+        def decision_function(self, logits: Floats) -> np.ndarray:
             return logits
 
     second = np.argsort(logits, axis=1)[:, -2]
@@ -49,7 +49,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return 1 / float(calibrated.calibrated_classifiers_[0].calibrators[0].beta_)
 
 
-def ece(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
+def ece(probabilities: Floats, labels: Ints, bins: int = BINS) -> float:
     """Expected calibration error of the top label, 0 to 1 (Guo et al. 2017).
 
     The mean over n digits of |accuracy - mean confidence| of the bin of (i / bins, (i + 1) / bins] that has their
@@ -58,7 +58,7 @@ def ece(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> floa
     return float(_ece(*_gaps(probabilities, labels, bins), axis=-1))
 
 
-def ece_interval(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> Interval:
+def ece_interval(probabilities: Floats, labels: Ints, bins: int = BINS) -> Interval:
     """Interval of `ece`, by the basic bootstrap.
 
     A resample has the chance of two samples in it, so that its ECE is too high: the basic bootstrap corrects for that,
@@ -68,7 +68,7 @@ def ece_interval(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS
     return Interval(max(0.0, low), max(0.0, high))
 
 
-def ece_difference(first: np.ndarray, second: np.ndarray, labels: np.ndarray, bins: int = BINS) -> Interval:
+def ece_difference(first: np.ndarray, second: np.ndarray, labels: Ints, bins: int = BINS) -> Interval:
     """Interval of `ece` of the `second` (n, k) probabilities less that of the `first`, on the same digits.
 
     By the basic bootstrap, as in `ece_interval`.
@@ -80,7 +80,7 @@ def ece_difference(first: np.ndarray, second: np.ndarray, labels: np.ndarray, bi
     return bootstrap(difference, *_gaps(first, labels, bins), *_gaps(second, labels, bins), method="basic")
 
 
-def ideal_ece(probabilities: np.ndarray, bins: int = BINS) -> Interval:
+def ideal_ece(probabilities: Floats, bins: int = BINS) -> Interval:
     """What 95 % of samples of n digits would show as `ece` if the (n, k) probabilities were perfectly calibrated.
 
     Found by drawing whether each top label is right, RESAMPLES times, seeded.
@@ -102,16 +102,16 @@ class Reliability(NamedTuple):
     model whose accuracy is its confidence.
     """
 
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    ideal_low: np.ndarray
-    ideal_high: np.ndarray
+    confidence: Floats
+    accuracy: Floats
+    low: Floats
+    high: Floats
+    ideal_low: Floats
+    ideal_high: Floats
     digits: np.ndarray
 
 
-def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> Reliability:
+def reliability(probabilities: Floats, labels: Ints, bins: int = BINS) -> Reliability:
     """Mean confidence and accuracy of (n, k) probabilities with (n,) integer labels, by bin of the confidence."""
     from scipy import stats
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.arrays import Floats
+from digits.arrays import Bools, Floats, Ints
 
 WORST_LEVEL = 0.1  # a higher error is not worth a certificate
 LEAST_COVERAGE = 0.5  # of the claims that accept least
@@ -26,8 +26,8 @@ class Claims(NamedTuple):
     The levels fall to `max_error`, then the thresholds fall. `confidence` is that with which all certified claims hold.
     """
 
-    levels: np.ndarray
-    thresholds: np.ndarray
+    levels: Floats
+    thresholds: Floats
     max_error: float
     confidence: float
 
@@ -95,7 +95,7 @@ def claims(training: np.ndarray, digits: int, max_error: float, confidence: floa
     return Claims(levels, thresholds, max_error, confidence)
 
 
-def certify(probabilities: np.ndarray, labels: np.ndarray, within_bound: np.ndarray, tested: Claims) -> Certificate:
+def certify(probabilities: Floats, labels: Ints, within_bound: Bools, tested: Claims) -> Certificate:
     """Test the claims on n calibration digits, on which nothing else was chosen.
 
     Takes their (n, k) probabilities, (n,) integer labels and (n,) bool, whether the outlier score is within its bound:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy import stats
 
-from digits.arrays import Floats
+from digits.arrays import Bools, Floats
 from digits.evaluation.intervals import CONFIDENCE, Interval
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def loss_difference(first: np.ndarray, second: np.ndarray, confidence: float = 0
     return Difference(float(paired.mean()), float(interval.low), float(interval.high), confidence, len(paired))
 
 
-def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
+def mcnemar(first_right: Bools, second_right: Bools) -> float:
     """Probability, 0 to 1, that two equally good models differ so much by chance, the second being the worse one.
 
     Takes which of the same n digits each model classifies correctly, (n,) bool. One-sided exact test of McNemar (1947):
@@ -106,7 +106,7 @@ def share_difference(first: np.ndarray, second: np.ndarray) -> tuple[float, Inte
     return float(second.mean() - first.mean()), Interval(float(low), float(high))
 
 
-def by_group(groups: "pd.DataFrame", first_right: np.ndarray, second_right: np.ndarray) -> "pd.DataFrame":
+def by_group(groups: "pd.DataFrame", first_right: Bools, second_right: Bools) -> "pd.DataFrame":
     """One row for each group that has pictures, of the n rows of `slices.group`, with McNemar's exact test in each.
 
     Takes which digits each model classifies correctly, (n,) bool. Columns: `slice`, `group`, `pictures`, `first` and

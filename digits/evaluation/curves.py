@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 
 from digits import paths
+from digits.arrays import Floats, Ints
 from digits.evaluation import calibration, refusal
 from digits.files import atomic_write
 
 MAX_POINTS = 200  # of the risk-coverage curve, which else has one for each test digit
 
 
-def write(probabilities: np.ndarray, labels: np.ndarray) -> None:
+def write(probabilities: Floats, labels: Ints) -> None:
     """Write reports/plots/reliability.csv and risk_coverage.csv of (n, k) probabilities with (n,) integer labels."""
     curve = refusal.risk_coverage(probabilities, labels)
     columns = {"coverage": curve.coverage, "error": curve.error, "threshold": curve.thresholds}

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Ints
 from digits.data.non_digits import TRAIN_FONTS
 
 # Of matplotlib's 40 files: the others have no digits, or place other signs in their stead (cmex10, cmsy10, LastResort).
@@ -30,7 +31,7 @@ class Printed(NamedTuple):
     """`pictures` (n, 64, 64) uint8, dark on light and not canonical; `labels` (n,) int64; `fonts` (n,) str."""
 
     pictures: np.ndarray
-    labels: np.ndarray
+    labels: Ints
     fonts: np.ndarray
 
 

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Floats, Ints
+
 
 class LabelIssues(NamedTuple):
     """The k of n digits whose label is probably wrong, that with the least probable label first.
@@ -12,13 +14,13 @@ class LabelIssues(NamedTuple):
     `probability_given` and `probability_suggested` (k,) float64 the probabilities of the two labels, 0 to 1.
     """
 
-    rows: np.ndarray
-    suggested: np.ndarray
-    probability_given: np.ndarray
-    probability_suggested: np.ndarray
+    rows: Ints
+    suggested: Ints
+    probability_given: Floats
+    probability_suggested: Floats
 
 
-def find_issues(labels: np.ndarray, probabilities: np.ndarray) -> LabelIssues:
+def find_issues(labels: Ints, probabilities: Floats) -> LabelIssues:
     """The label issues among (n,) integer labels 0 to 9, by (n, 10) probabilities of a model that did not learn them.
 
     Confident learning estimates how many labels are wrong, and the issues are as many of the least probable labels,

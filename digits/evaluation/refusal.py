@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Floats, Ints
 from digits.evaluation.intervals import CONFIDENCE, Interval, wilson
 
 
@@ -42,13 +43,13 @@ class RiskCoverage(NamedTuple):
     and the share of them that is misread, `error`; `area` is that under the curve (AURC).
     """
 
-    thresholds: np.ndarray
-    coverage: np.ndarray
-    error: np.ndarray
+    thresholds: Floats
+    coverage: Floats
+    error: Floats
     area: float
 
 
-def risk_coverage(probabilities: np.ndarray, labels: np.ndarray) -> RiskCoverage:
+def risk_coverage(probabilities: Floats, labels: Ints) -> RiskCoverage:
     """The risk-coverage curve of (n, k) probabilities with (n,) integer labels, and its area (Geifman & El-Yaniv 2017).
 
     The area is the mean over the digits of the error among those with at least their confidence; 0 is best.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from digits import paths
-from digits.arrays import Ints
+from digits.arrays import Floats, Ints
 from digits.data.canonical import canonical
 from digits.data.dataset import Digits
 from digits.data.pictures import encode_png
@@ -97,7 +97,7 @@ def _refused(of: Evaluation) -> Picture:
     """The refused test digits, the lowest probability first, each with the reason, and how many have which."""
     rows = np.flatnonzero(~of.found.accepted)
     rows = rows[np.argsort(of.found.probabilities[rows].max(axis=1), kind="stable")]
-    found = Predictions(*(values[rows] for values in of.found))
+    found = Predictions._make(values[rows] for values in of.found)
     improbable, unlike = of.classifier.missed(found)
     reasons = of.classifier.refusal_reasons(found)
     pictures = [
@@ -139,7 +139,7 @@ def _predicted(of: Evaluation) -> Ints:
 
 
 def _digits(
-    of: Evaluation, rows: np.ndarray, numbers: np.ndarray | None = None, saliency: np.ndarray | None = None
+    of: Evaluation, rows: Ints, numbers: np.ndarray | None = None, saliency: Floats | None = None
 ) -> list[Picture]:
     """The digits at the rows, each with its label, what is predicted, and its saliency where that is given.
 
@@ -158,7 +158,7 @@ def _digits(
     ]
 
 
-def _picture(image: np.ndarray, title: str, text: str, saliency: np.ndarray | None = None) -> Picture:
+def _picture(image: np.ndarray, title: str, text: str, saliency: Floats | None = None) -> Picture:
     """A (28, 28) uint8 digit as dark ink on white, and right of it its (28, 28) saliency."""
     pixels = 255 - image
     if saliency is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from digits import paths
-from digits.arrays import Floats
+from digits.arrays import Bools, Floats, Ints, Pixels
 from digits.data import shards, stacks
 from digits.data.dataset import Digits
 from digits.data.strokes import relative_stroke_width
@@ -44,9 +44,7 @@ SIZE = Bins(("small", "usual", "large"), (0.5, 0.9))  # of the picture's longest
 CONTRAST = Bins(("faint", "usual", "strong"), (128, 224))  # of 255; MNIST's is 254, and `validate` refuses less than 64
 
 
-def group(
-    images: np.ndarray, labels: np.ndarray, sources: np.ndarray, extent: np.ndarray, contrast: np.ndarray
-) -> "pd.DataFrame":
+def group(images: Pixels, labels: Ints, sources: np.ndarray, extent: Floats, contrast: Floats) -> "pd.DataFrame":
     """The group of each of n digits in each slice: n rows, and one column of categories for each slice.
 
     Takes (n, 28, 28) uint8 canonical digits, their (n,) labels and (n,) names of sources, and the (n,) `extent` and
@@ -76,9 +74,7 @@ def read_groups(split: str, digits: Digits, sources: np.ndarray) -> "pd.DataFram
     return group(*digits, sources, *(rows[name].to_numpy() for name in ("extent", "contrast")))
 
 
-def of_processed(
-    statistics: "pd.DataFrame", quarantine: "pd.DataFrame", split: str, labels: np.ndarray
-) -> "pd.DataFrame":
+def of_processed(statistics: "pd.DataFrame", quarantine: "pd.DataFrame", split: str, labels: Ints) -> "pd.DataFrame":
     """The statistics of a processed split's pictures, in its order: those of `validate` without the quarantined rows.
 
     Raises UserError where they are not of digits with these (n,) labels.
@@ -106,7 +102,7 @@ def slant(ink: Floats) -> Floats:
     return angle
 
 
-def score(groups: "pd.DataFrame", right: np.ndarray) -> "pd.DataFrame":
+def score(groups: "pd.DataFrame", right: Bools) -> "pd.DataFrame":
     """One row for each group that has pictures, of the n rows of `group`, and whether each is classified rightly, (n,).
 
     Columns: `slice`, `group`, `pictures`, `accuracy`, 0 to 1, and its 95 % interval by Wilson, `accuracy_low` to
@@ -136,7 +132,7 @@ def worst(table: "pd.DataFrame") -> "pd.Series":
     return row
 
 
-def hardest(groups: "pd.DataFrame", worst: "pd.Series", probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def hardest(groups: "pd.DataFrame", worst: "pd.Series", probabilities: Floats, labels: Ints) -> np.ndarray:
     """(m,) int64: rows of the `worst` group's digits, the lowest probability of the true label first; m <= HARDEST."""
     rows = np.flatnonzero(groups[worst["slice"]] == worst["group"])
     return rows[np.argsort(probabilities[rows, labels[rows]], kind="stable")][:HARDEST]

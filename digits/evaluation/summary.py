@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from digits.arrays import Ints, Pixels
+from digits.arrays import Bools, Ints, Pixels
 from digits.data.canonical import canonical
 from digits.data.dataset import Digits
 from digits.data.training_tables import NonDigits
@@ -28,12 +28,12 @@ def without_intervals(section: Metrics) -> Metrics:
     return {name: value for name, value in section.items() if not name.endswith(("_low", "_high"))}
 
 
-def rate(name: str, rows: np.ndarray) -> Metrics:
+def rate(name: str, rows: Bools) -> Metrics:
     """The share of (n,) bool that is True, with Wilson's interval; for n = 0 it is 0, with the interval 0 to 1."""
     return with_interval(name, float(rows.mean()) if len(rows) else 0.0, wilson(int(rows.sum()), len(rows)))
 
 
-def split_scores(found: Predictions, labels: np.ndarray, sources: np.ndarray) -> dict[str, Any]:
+def split_scores(found: Predictions, labels: Ints, sources: np.ndarray) -> dict[str, Any]:
     """`accuracy`, `log_loss` and `brier` of a whole split, and the first two of each source."""
     scores, by_source = metrics.score(found.probabilities, labels), {}
     right = found.probabilities.argmax(axis=1) == labels
@@ -51,7 +51,7 @@ def split_scores(found: Predictions, labels: np.ndarray, sources: np.ndarray) ->
     }
 
 
-def confidence(found: Predictions, labels: np.ndarray) -> Metrics:
+def confidence(found: Predictions, labels: Ints) -> Metrics:
     """`ece` of the test digits, and the range that a perfectly calibrated model would show."""
     ideal = calibration.ideal_ece(found.probabilities)
     return {
@@ -65,7 +65,7 @@ def confidence(found: Predictions, labels: np.ndarray) -> Metrics:
     }
 
 
-def accepted(found: Predictions, labels: np.ndarray) -> Metrics:
+def accepted(found: Predictions, labels: Ints) -> Metrics:
     """`coverage`, the share of the test digits that is accepted, `error_when_accepted`, and the area `aurc`."""
     wrong = found.probabilities.argmax(axis=1) != labels
     return {
@@ -129,7 +129,7 @@ def robustness(classifier: Classifier, digits: Digits, count: int) -> dict[str, 
     }
 
 
-def _corruption_error(predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, labels: np.ndarray) -> Metrics:
+def _corruption_error(predict: Callable[[np.ndarray], np.ndarray], images: Pixels, labels: Ints) -> Metrics:
     """The share of corrupted digits that is misread, by corruption over its strengths, and their `mean`."""
     shares = corruptions.misread_shares(predict, images, labels, seed=0)
     errors = corruptions.corruption_error(shares)

@@ -60,7 +60,7 @@ def find(params: Params, count: int) -> Found:
 def write(
     label_issues: LabelIssues,
     hashes: np.ndarray,
-    given: np.ndarray,
+    given: Ints,
     places: dict[str, Place],
     decided: Sequence[Issue],
     count: int,
@@ -71,7 +71,7 @@ def write(
     picture that several digits have is listed once.
     """
     _, first = np.unique(hashes[label_issues.rows], return_index=True)
-    label_issues = LabelIssues(*(values[np.sort(first)] for values in label_issues))
+    label_issues = LabelIssues._make(values[np.sort(first)] for values in label_issues)
     examples = _read_raw([places[one] for one in hashes[label_issues.rows]])
     found = [
         Issue(

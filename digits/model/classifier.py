@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
+from digits.arrays import Bools, Floats, Pixels
 from digits.data.dataset import LABELS
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import UserError, printable
@@ -27,10 +28,10 @@ class Predictions(NamedTuple):
     score is nan, and all is accepted.
     """
 
-    probabilities: np.ndarray
-    logits: np.ndarray
-    score: np.ndarray
-    accepted: np.ndarray
+    probabilities: Floats
+    logits: Floats
+    score: Floats
+    accepted: Bools
 
 
 class Classifier:
@@ -57,7 +58,7 @@ class Classifier:
         if (inputs, outputs) != (INPUTS, expected):
             raise UserError(f"{printable(path)} takes {inputs} and gives {outputs}; expected {INPUTS} and {expected}")
 
-    def predict(self, images: np.ndarray, min_probability: float = 0.0) -> Predictions:
+    def predict(self, images: Pixels, min_probability: float = 0.0) -> Predictions:
         """Predictions for (n, 28, 28) uint8 canonical digits; n may be 0.
 
         Refused is also what has a lower probability than `min_probability`: a value below the file's changes nothing.

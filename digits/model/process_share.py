@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from digits.arrays import Ints
 from digits.data import stream
 from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
 from digits.data.stacks import DIGIT_SIZE
@@ -46,7 +47,7 @@ class ProcessShare:
         one_hot = np.eye(NO_DIGIT + 1, dtype=np.float32)[digits.labels]
         yield {"x": [digits.images, augmentation], "y": one_hot, "batch_size": size}
 
-    def _read(self, rows: np.ndarray) -> Digits:
+    def _read(self, rows: Ints) -> Digits:
         """The digits at these rows of the tables, in this order, holding one chunk more than these at a time."""
         images, labels = np.empty((len(rows), DIGIT_SIZE, DIGIT_SIZE), np.uint8), np.empty(len(rows), np.int64)
         places = np.argsort(rows)

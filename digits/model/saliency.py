@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from digits.arrays import Floats
+from digits.arrays import Floats, Pixels
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.classifier import Classifier
 
 PATCH, STRIDE = 4, 2  # pixels: a patch is a little wider than a stroke, and the patches cover all of 28 x 28
 
 
-def occlusion(classifier: Classifier, images: np.ndarray, classes: Sequence[int] | np.ndarray) -> np.ndarray:
+def occlusion(classifier: Classifier, images: Pixels, classes: Sequence[int] | np.ndarray) -> np.ndarray:
     """How much each pixel supports a class: (n, 28, 28) float32 of (n, 28, 28) uint8 digits and (n,) labels, 0 to 9.
 
     A square patch is set to paper, 0, at each position (Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901). A

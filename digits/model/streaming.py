@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.addresses import redact
+from digits.arrays import Floats, Pixels
 from digits.data import processed_tables, stream, training_tables
 from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
 from digits.data.stacks import DIGIT_SIZE
@@ -32,9 +33,9 @@ MIN_CHUNKS_IN_BUFFER = 32  # where row groups are small enough: fewer mix badly 
 class Batch(NamedTuple):
     """`images` (b, 28, 28) uint8, `augmentation` (b, AUGMENTATION_PARAMETERS) float32, `one_hot` (b, 11) float32."""
 
-    images: np.ndarray
-    augmentation: np.ndarray
-    one_hot: np.ndarray
+    images: Pixels
+    augmentation: Floats
+    one_hot: Floats
 
 
 class Stream:
@@ -73,7 +74,7 @@ class Stream:
         classes, step = np.eye(NO_DIGIT + 1, dtype=np.float32), 0
         for several in shuffled(stream.read(order), ShuffleBuffer(self.capacity), self.batch, random, part):
             for first in range(0, len(several.labels), share):
-                images, labels = (column[first : first + share] for column in several)
+                images, labels = several.images[first : first + share], several.labels[first : first + share]
                 augmentation = sample_augmentation(self.params.seed, epoch, self.batch, step)[part]
                 yield Batch(images, augmentation, classes[labels])
                 step += 1

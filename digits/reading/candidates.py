@@ -6,6 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.arrays import Ints
 from digits.data.canonical import canonical
 from digits.reading.page import Box, as_box
 
@@ -31,7 +32,7 @@ class Candidate(NamedTuple):
         return self.box[2] - self.box[0], self.box[3] - self.box[1]
 
 
-def cut_out(ink: np.ndarray, labels: np.ndarray, numbers: np.ndarray, box: np.ndarray, slope: float) -> Candidate:
+def cut_out(ink: np.ndarray, labels: Ints, numbers: np.ndarray, box: np.ndarray, slope: float) -> Candidate:
     """The parts of these numbers in (height, width) `labels`, within the box."""
     left, top, right, bottom = as_box(box)
     region = labels[top:bottom, left:right]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.arrays import Bools, Floats, Numbers
+from digits.arrays import Bools, Floats, Numbers, Pixels
 from digits.data.canonical import canonical
 
 CELL_SIDE = 96  # pixels: the shorter median side of a flattened cell
@@ -48,7 +48,7 @@ class _Ink(NamedTuple):
     columns: slice
 
 
-def read_cells(grey: np.ndarray, crossings: np.ndarray) -> Cells:
+def read_cells(grey: Pixels, crossings: Floats) -> Cells:
     """The digits of a grid in a (height, width) uint8 picture, with the crossings of `find_grid`."""
     x_edges, y_edges, positions = _flat_positions(crossings)
     ink = _darkness(_flattened(grey, positions), x_edges, y_edges)
@@ -69,7 +69,7 @@ def read_cells(grey: np.ndarray, crossings: np.ndarray) -> Cells:
     )
 
 
-def _flat_positions(crossings: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _flat_positions(crossings: Floats) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The rules' columns and rows in the flat grid, and where each of its pixels is in the page: (height, width, 2)."""
     lengths = [np.linalg.norm(np.diff(crossings, axis=axis), axis=2).mean(axis=1 - axis) for axis in (1, 0)]
     scale = CELL_SIDE / min(np.median(length) for length in lengths)
@@ -93,13 +93,14 @@ def _flat_positions(crossings: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     return x_edges, y_edges, cv2.remap(around.astype(np.float32), columns, rows, cv2.INTER_LINEAR)
 
 
-def _flattened(grey: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def _flattened(grey: Pixels, positions: np.ndarray) -> np.ndarray:
     """The page's pixels at these positions, averaged where the page has more pixels than the flat grid."""
     factor = max(1, int(np.median(np.linalg.norm(np.diff(positions, axis=0), axis=2))))
+    pixels: Numbers = grey
     if factor > 1:
-        grey = cv2.resize(grey, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+        pixels = cv2.resize(grey, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
     x, y = np.moveaxis((positions + 0.5) / factor - 0.5, 2, 0)
-    return cv2.remap(grey, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _darkness(flat: np.ndarray, x_edges: np.ndarray, y_edges: np.ndarray) -> np.ndarray:

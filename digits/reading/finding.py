@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Pixels
 from digits.reading import parts, text_lines
 from digits.reading.ink import page_ink
 from digits.reading.parts import Parts
@@ -19,7 +20,7 @@ class Finding(NamedTuple):
     lines: list[TextLine]
 
 
-def find(grey: np.ndarray, one_line: bool = False) -> Finding:
+def find(grey: Pixels, one_line: bool = False) -> Finding:
     """What may be digits in (height, width) uint8 pixel values of a page, dark on light or light on dark."""
     ink, threshold = page_ink(grey)
     rest = without_rules(ink, threshold)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from digits.arrays import Numbers, Pixels
 from digits.reading.grid_rules import crossings_of, find_rules
 
 SEARCH_SIDE = 1000  # pixels: grids are searched in a copy whose longer side is about this
@@ -25,7 +26,7 @@ MARGIN = 32  # pixels around the upright grid: a bent outline lies outside its f
 MIN_FILLED = 0.8  # of an outline, by the grid in it: it is the whole grid
 
 
-def find_grid(grey: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray | None:
+def find_grid(grey: Pixels, size: tuple[int, int] | None = None) -> np.ndarray | None:
     """The crossings of the largest grid of dark rules on lighter paper, (rows + 1, columns + 1, 2) float32.
 
     `grey` is (height, width) uint8. A crossing is its position across and down, in pixels, the centre of the first
@@ -47,7 +48,7 @@ def find_grid(grey: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarr
     return None if largest is None else (largest + 0.5) * factor - 0.5
 
 
-def _ink(grey: np.ndarray) -> np.ndarray:
+def _ink(grey: Numbers) -> np.ndarray:
     """How much darker than the paper around it each pixel is: float32, from 0; the palest rule has 1."""
     smooth = cv2.GaussianBlur(grey, (3, 3), 0)
     window = _window(grey, PAPER_WINDOW)

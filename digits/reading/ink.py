@@ -27,13 +27,13 @@ class PageInk(NamedTuple):
     threshold: int
 
 
-def page_ink(grey: np.ndarray) -> PageInk:
+def page_ink(grey: Pixels) -> PageInk:
     """The ink of (height, width) uint8 pixel values, dark on light or light on dark: a fraction of the paper's light.
 
     That fraction does not depend on the light (Land and McCann 1971, https://doi.org/10.1364/JOSA.61.000001).
     """
     if _is_light_ink(grey):
-        grey = cv2.bitwise_not(grey)
+        grey = np.asarray(cv2.bitwise_not(grey), np.uint8)
     small = _reduced(grey)
     paper = _median(small, LARGE_WINDOW)
     paper = _refined(small, paper)
@@ -53,7 +53,7 @@ def _without_halos(ink: np.ndarray) -> np.ndarray:
     return cv2.bitwise_and(ink, cv2.dilate(core, np.ones((3, 3), np.uint8)))
 
 
-def _is_light_ink(grey: np.ndarray) -> bool:
+def _is_light_ink(grey: Pixels) -> bool:
     """Whether strokes are lighter than the paper: by what is thin and differs from it, not by a sheet on a dark desk.
 
     Where hardly anything is thin, as in a picture that one digit fills, and in a small one, by all that differs.
@@ -89,13 +89,13 @@ def _median(small: np.ndarray, window: float) -> np.ndarray:
     return np.ascontiguousarray(cv2.medianBlur(around, 2 * reach + 1)[reach:-reach, reach:-reach])
 
 
-def _reduced(grey: np.ndarray, side: int = PAPER_SIDE) -> np.ndarray:
+def _reduced(grey: Pixels, side: int = PAPER_SIDE) -> np.ndarray:
     factor = max(1.0, max(grey.shape) / side)
     size = [max(1, round(length / factor)) for length in grey.shape[::-1]]
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA) if factor > 1 else grey
 
 
-def _noise(grey: np.ndarray) -> float:
+def _noise(grey: Pixels) -> float:
     """The standard deviation of the noise, from the median of the differences of neighbours in some rows."""
     step = max(1, len(grey) // 200)
     rows = grey[::step].astype(np.int16)

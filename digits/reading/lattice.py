@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Floats, Ints
+
 CUT_COST = 0.03  # of a piece of a part: wholes are preferred where both are as sure
 BAD_PIECE, BAD_PIECE_COST = 0.8, 3.0  # a piece that is less probably a digit speaks against the cut: a letter has such
 STROKE_COST = 0.1  # of a piece that is a 1: any upright stroke of another sign is
@@ -24,7 +26,7 @@ class Arc(NamedTuple):
     cut: bool
 
 
-def best_path(pieces: int, arcs: list[Arc], log_probabilities: np.ndarray, labels: np.ndarray) -> list[int]:
+def best_path(pieces: int, arcs: list[Arc], log_probabilities: Floats, labels: Ints) -> list[int]:
     """The candidates of the arcs that cover 0 to `pieces` with the largest mean log-probability by width (Viterbi).
 
     `log_probabilities` and `labels` are those of all candidates: that each is a digit, and the one it is most like.

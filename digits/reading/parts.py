@@ -29,7 +29,7 @@ class Parts(NamedTuple):
     """
 
     labels: np.ndarray
-    numbers: np.ndarray
+    numbers: Ints
     boxes: np.ndarray
 
     def strengths(self, ink: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from digits.arrays import Pixels
 from digits.data import picture_files, pixel_values
 from digits.data.picture_files import PictureError, PictureFile
 
@@ -19,7 +20,7 @@ class UprightGrey(NamedTuple):
     A pixel of `grey` is `scale` pixels of the picture on each side, fewer at the right and the lower edge.
     """
 
-    grey: np.ndarray
+    grey: Pixels
     width: int
     height: int
     scale: int

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.arrays import Floats
+from digits.arrays import Floats, Pixels
 from digits.data.picture_files import PictureError
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.classifier import Classifier, Predictions
@@ -83,7 +83,7 @@ def read(
     return page._replace(width=width, height=height, digits=digits)
 
 
-def _table(grey: np.ndarray, crossings: np.ndarray, classifier: Classifier, min_probability: float) -> Page:
+def _table(grey: Pixels, crossings: Floats, classifier: Classifier, min_probability: float) -> Page:
     """The digits in the cells of a grid; a digit's line and position are its cell's row and column."""
     found = cells.read_cells(grey, crossings)
     predictions = classifier.predict(found.digits, min_probability)
@@ -153,7 +153,7 @@ def _chosen(
         both = Predictions(*(np.concatenate(pair) for pair in zip(*predictions, strict=True)))
         path = best_path(lattice.pieces, lattice.arcs, _log_probabilities(both), both.probabilities.argmax(axis=1))
         boxes = [lattice.candidates[place].box for place in path]
-        chosen.append((boxes, Predictions(*(column[path] for column in both))))
+        chosen.append((boxes, Predictions._make(column[path] for column in both)))
     return chosen
 
 

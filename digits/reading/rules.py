@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from digits.arrays import Bools, Floats, Numbers
+from digits.arrays import Bools, Floats, Ints, Numbers
 from digits.data.lines import erase_path
 
 SEARCH_SIDE = 1200  # pixels: rules are searched in a copy of about this size
@@ -32,8 +32,8 @@ MAX_PIECES = 3000  # more are a texture
 class Piece(NamedTuple):
     """`columns` (k,) int and `rows` (k,) of its middle, in pixels of the copy, `slope` down for each pixel across."""
 
-    columns: np.ndarray
-    rows: np.ndarray
+    columns: Ints
+    rows: Floats
     slope: float
     thickness: float
 
@@ -45,7 +45,7 @@ class LevelParts(NamedTuple):
     """
 
     labels: np.ndarray
-    numbers: np.ndarray
+    numbers: Ints
     boxes: np.ndarray
     thickness: np.ndarray
 
@@ -53,8 +53,8 @@ class LevelParts(NamedTuple):
 class Rule(NamedTuple):
     """All `columns` (k,) int from its first to its last, and the `rows` (k,) of its middle, in pixels of the copy."""
 
-    columns: np.ndarray
-    rows: np.ndarray
+    columns: Ints
+    rows: Floats
     thickness: float
 
 

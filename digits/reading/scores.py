@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.arrays import Floats, Numbers
+from digits.arrays import Bools, Floats, Ints, Numbers
 
 MIN_IOU = 0.5
 Table = Sequence[Sequence[int | None]]  # a grid's labels, row by row; None is an empty cell
@@ -23,8 +23,8 @@ class Found(NamedTuple):
     """
 
     boxes: np.ndarray
-    labels: np.ndarray
-    accepted: np.ndarray
+    labels: Ints
+    accepted: Bools
     lines: Sequence[str] = ()
 
 
@@ -91,7 +91,7 @@ def match(boxes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return rows[kept], columns[kept]
 
 
-def count(found: Found, boxes: np.ndarray, labels: np.ndarray, lines: Sequence[str] = ()) -> Counts:
+def count(found: Found, boxes: np.ndarray, labels: Ints, lines: Sequence[str] = ()) -> Counts:
     """Counts of one page whose m digits have these (m, 4) `boxes` and (m,) `labels`, and whose `lines` are these."""
     accepted = np.flatnonzero(found.accepted)
     matched, truth = match(found.boxes[accepted], boxes)

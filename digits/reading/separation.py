@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Floats
 from digits.reading import cuts
 from digits.reading.candidates import Candidate, cut_out
 from digits.reading.finding import Finding
@@ -39,7 +40,7 @@ def wholes(found: Finding, line: TextLine) -> list[Candidate]:
     ]
 
 
-def separate(found: Finding, line: TextLine, parts: list[Candidate], probabilities: np.ndarray) -> Lattice:
+def separate(found: Finding, line: TextLine, parts: list[Candidate], probabilities: Floats) -> Lattice:
     """All ways to read a line of k parts, its `wholes`, which are digits by these (k,) probabilities."""
     arcs, candidates, starts = [], list(parts), [0]
     is_writing = len(parts) <= FEW_PARTS or (probabilities > HALF).mean() >= MIN_DIGITS

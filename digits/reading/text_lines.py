@@ -21,12 +21,12 @@ MAX_SHARED, MAX_OFFSET, SAME_SIZE = 0.5, 0.35, 2.0
 class TextLine(NamedTuple):
     """`members` are (k,) positions of its boxes, from left to right; `slope` is pixels down for each pixel across."""
 
-    members: np.ndarray
+    members: Ints
     slope: float
     height: float
 
 
-def text_lines(boxes: np.ndarray, strengths: np.ndarray, one_line: bool = False) -> list[TextLine]:
+def text_lines(boxes: np.ndarray, strengths: Floats, one_line: bool = False) -> list[TextLine]:
     """The lines of (n, 4) boxes, from the top to the bottom of the page, or all of them as one line.
 
     `strengths` (n,) is how strong their ink is: what is far fainter than its line is no writing, but what it stands in.
@@ -83,7 +83,7 @@ def _link_fragments(boxes: np.ndarray, group: np.ndarray) -> None:
             group[group == group[fragment]] = group[np.where(fits, gap, np.inf).argmin()]
 
 
-def _fit(boxes: np.ndarray, members: np.ndarray) -> TextLine:
+def _fit(boxes: np.ndarray, members: Ints) -> TextLine:
     members = members[np.argsort(boxes[members, 0])]
     across, down = _centres(boxes, members)
     height = float(np.median(boxes[members, 3] - boxes[members, 1]))
@@ -93,7 +93,7 @@ def _fit(boxes: np.ndarray, members: np.ndarray) -> TextLine:
     return TextLine(members, slope, height)
 
 
-def _middle(boxes: np.ndarray, members: np.ndarray, slope: float) -> float:
+def _middle(boxes: np.ndarray, members: Ints, slope: float) -> float:
     """Where the line crosses the left edge of the page."""
     across, down = _centres(boxes, members)
     return float(np.median(down - slope * across))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.arrays import Bools, Numbers
+from digits.arrays import Bools, Ints, Numbers
 from digits.data.composed_difficulty import DIFFICULTIES
 from digits.data.composed_pages import ComposedPage
 from digits.data.dataset import NO_DIGIT, Digits
@@ -61,7 +61,7 @@ class _Page(NamedTuple):
 
     difficulty: int
     seed: int
-    rows: np.ndarray
+    rows: Ints
     size: tuple[int, int] | None
     empty: float
 
@@ -88,7 +88,7 @@ def sample(pages: Iterable[Digits], params: Preprocess) -> Iterator[Digits]:
         is_other = cuts.labels == NO_DIGIT
         rows = [np.flatnonzero(of)[: round(count)] for of, count in zip((~is_other, is_other), due, strict=True)]
         due -= [*map(len, rows)]
-        yield Digits(*(column[np.concatenate(rows)] for column in cuts))
+        yield Digits._make(column[np.concatenate(rows)] for column in cuts)
 
 
 def cut_lines(page: ComposedPage, random: np.random.Generator) -> Digits:
@@ -139,13 +139,13 @@ def _is_wide(boxes: Numbers) -> Bools:
     return is_wide
 
 
-def _sample(labels: np.ndarray, clear: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _sample(labels: Ints, clear: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Random rows that are clear: at most MAX_OF_PAGE digits, and as many that are none, of (n,) labels."""
     rows = random.permutation(np.flatnonzero(clear))
     is_digit = labels[rows] != NO_DIGIT
     return np.concatenate([rows[is_digit][:MAX_OF_PAGE], rows[~is_digit][:MAX_OF_PAGE]])
 
 
-def _not_blank(cuts: np.ndarray, labels: np.ndarray) -> Digits:
+def _not_blank(cuts: np.ndarray, labels: Ints) -> Digits:
     inked = cuts.any(axis=(1, 2))
     return Digits(cuts[inked], labels[inked])

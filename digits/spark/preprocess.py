@@ -6,10 +6,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from digits import paths
+from digits.arrays import Ints
 from digits.data import conversion, dataset, non_digits, processed_tables, shards, training_tables
 from digits.data.conversion import Selection
 from digits.data.dataset import Digits
@@ -118,7 +118,7 @@ def cut_pages(orders: Sequence[PageOrder]) -> list[Digits]:
     return [training_cuts.cut_page(one) for one in orders]
 
 
-def _read_training_rows(spark: "SparkSession", rows: np.ndarray) -> Digits:
+def _read_training_rows(spark: "SparkSession", rows: Ints) -> Digits:
     wanted = processed_tables.locate(paths.PROCESSED / "train.parquet", rows)
     return dataset.concatenate(tasks.run(spark, processed_tables.read_file_rows, wanted, "read digits of pages"))
 

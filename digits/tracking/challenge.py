@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Bools
 from digits.data import dataset
 from digits.data.dataset import Digits
 from digits.evaluation import comparison
@@ -45,7 +46,7 @@ class Comparison:
     left_out: list[str] = field(default_factory=list)  # what has too few digits for a gate
     unknown: str = ""  # why a gate that is needed can't be tried
 
-    def add(self, name: str, digits: str, champion_right: np.ndarray, right: np.ndarray, params: Register) -> None:
+    def add(self, name: str, digits: str, champion_right: np.ndarray, right: Bools, params: Register) -> None:
         """Add a gate on some digits, by which of them, (n,) bool, each model classifies correctly."""
         if len(right) < params.min_compared:
             few = f"fewer than register.min_compared = {params.min_compared:,}"

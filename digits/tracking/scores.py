@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from digits.arrays import Bools, Floats
 from digits.data import dataset, processed_tables
 from digits.data.dataset import Digits
 from digits.evaluation import metrics
@@ -17,8 +18,8 @@ from digits.tracking.registry import Version
 class Scored(NamedTuple):
     """A version on the digits of a split: each digit's loss (n,) float64, and whether it is classified correctly."""
 
-    losses: np.ndarray
-    right: np.ndarray
+    losses: Floats
+    right: Bools
 
 
 class Scores:

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import pandas as pd
 
-from digits.arrays import Floats
+from digits.arrays import Floats, Ints
 from digits.data.dataset import LABELS
 from digits.data.near_duplicates import THUMBNAIL_PIXELS
 
@@ -98,7 +98,7 @@ def find_mismatches(table: pd.DataFrame, classes: Mapping[Class, FittedClass], m
     return messages
 
 
-def _compare(rows: pd.DataFrame, labels: np.ndarray, classes: list[FittedClass]) -> tuple[np.ndarray, np.ndarray]:
+def _compare(rows: pd.DataFrame, labels: Ints, classes: list[FittedClass]) -> tuple[np.ndarray, np.ndarray]:
     """How many times better another class fits each of at most ROWS_PER_PRODUCT rows, and that class's label."""
     vectors = np.zeros((ROWS_PER_PRODUCT, THUMBNAIL_PIXELS), np.float32)
     vectors[: len(rows)] = _vectors(rows["thumbnail"])

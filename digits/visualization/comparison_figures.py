@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from digits.arrays import Floats
 from digits.visualization.figures import ACCENT, GRID, INK, png
 
 STYLES = ({"color": INK, "marker": "o"}, {"color": ACCENT, "marker": "s"})
@@ -18,18 +19,18 @@ class RiskCoverage(NamedTuple):
     `chosen` is what the model itself accepts, as one such pair.
     """
 
-    coverage: np.ndarray
-    error: np.ndarray
+    coverage: Floats
+    error: Floats
     chosen: tuple[float, float]
 
 
 class Reliability(NamedTuple):
     """A model's (m,) bins of the confidence: its mean, the accuracy, and the interval of this, 0 to 1."""
 
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    confidence: Floats
+    accuracy: Floats
+    low: Floats
+    high: Floats
 
 
 def risk_coverage(first: RiskCoverage, second: RiskCoverage) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from digits.arrays import Floats
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import printable
 from digits.files import atomic_write
@@ -42,7 +43,7 @@ class Cell(NamedTuple):
     name: str
     pixels: np.ndarray | None
     digit: np.ndarray | None
-    saliency: np.ndarray | None
+    saliency: Floats | None
     answer: str
     accepted: bool | None = True
     note: str | None = None

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from digits.arrays import Floats, Ints, Pixels
 from digits.visualization.figures import ACCENT, GRID, INK, save
 from digits.visualization.overlay import LEGEND, overlay
 
@@ -14,11 +15,11 @@ BAR_WIDTH = 0.04
 
 
 def mistakes(
-    images: np.ndarray,
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    rows: np.ndarray,
-    saliency: np.ndarray,
+    images: Pixels,
+    labels: Ints,
+    probabilities: Floats,
+    rows: Ints,
+    saliency: Floats,
     path: Path,
 ) -> None:
     """The worst mistakes: (n, 28, 28) images with label, predicted label, confidence and row in the test split.
@@ -45,12 +46,12 @@ def mistakes(
 
 
 def reliability(
-    confidence: np.ndarray,
-    accuracy: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    ideal_low: np.ndarray,
-    ideal_high: np.ndarray,
+    confidence: Floats,
+    accuracy: Floats,
+    low: Floats,
+    high: Floats,
+    ideal_low: Floats,
+    ideal_high: Floats,
     digits: np.ndarray,
     path: Path,
 ) -> None:
@@ -80,7 +81,7 @@ def reliability(
 
 
 def risk_coverage(
-    coverage: np.ndarray, error: np.ndarray, area: float, chosen: tuple[float, float], threshold: float, path: Path
+    coverage: Floats, error: Floats, area: float, chosen: tuple[float, float], threshold: float, path: Path
 ) -> None:
     """The risk-coverage curve: (m,) shares of the test digits that are accepted, and of these the share misread.
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from digits.arrays import Floats
 from digits.data.dataset import Digits
 from digits.visualization.figures import ACCENT, GRID, INK, save
 
@@ -14,7 +15,7 @@ ACROSS = 2  # columns of digits
 GAP = 0.6  # of a row, between two slices
 
 
-def slices(table: pd.DataFrame, worst: pd.Series, hardest: Digits, probabilities: np.ndarray, path: Path) -> None:
+def slices(table: pd.DataFrame, worst: pd.Series, hardest: Digits, probabilities: Floats, path: Path) -> None:
     """The accuracy of each group with its 95 % interval, and the hardest digits of the worst group.
 
     Takes the rows of `evaluation.slices.score`, the one of the worst group, up to 10 digits of it and their (m, 10)
@@ -46,7 +47,7 @@ def _accuracies(axes: Axes, table: pd.DataFrame, worst: pd.Series) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _digits(figure: SubFigure, hardest: Digits, probabilities: np.ndarray) -> None:
+def _digits(figure: SubFigure, hardest: Digits, probabilities: Floats) -> None:
     grid = figure.subplots(-(-len(hardest.labels) // ACROSS), ACROSS, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
