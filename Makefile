@@ -10,8 +10,8 @@ export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro data train evaluate register ui serve test test-slow test-all lint format docs \
-	spark bench bench-gpu bench-pages bench-serve bench-stages bench-data bench-engines lock clean
+.PHONY: help setup repro data train evaluate register ui serve test test-slow test-all test-versions coverage mutation docs \
+	lint format hooks spark bench bench-gpu bench-pages bench-serve bench-stages bench-data bench-engines lock clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
@@ -77,11 +77,29 @@ test-slow: setup ## Run the slow tests: experiments, killed processes, servers, 
 test-all: lint ## Lint, and run all tests, in one go
 	pytest -n auto --durations 10
 
-lint: setup ## Check the code's style, its types, and that imports go down only
+test-versions: setup ## Run the fast tests on each Python that is installed, with the locked and with the lowest versions
+	tox run
+
+coverage: setup ## Run all tests, and measure which lines and branches of digits/ and pipeline/ they run
+	pytest -n auto --cov --cov-report=term --cov-report=html
+
+mutation: setup ## Change the code that decides, a bit at a time: the tests notice at least 85 % of the changes
+	mutmut run
+	mutmut export-cicd-stats
+	@python -c "import json; s = json.load(open('mutants/mutmut-cicd-stats.json')); \
+		share = (s['killed'] + s['timeout']) / s['total']; print(f'{share:.1%} of {s[\"total\"]:,} changes are noticed'); \
+		exit(share < 0.85)"
+
+lint: setup ## Check the code's style, types, imports and dependencies, and that nothing is unused
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports --no-logo
+	deptry .
+	vulture
+
+hooks: setup ## Run the quick checks of `make lint` before each commit
+	pre-commit install
 
 format: setup ## Format the code
 	ruff check --fix .
@@ -140,4 +158,4 @@ lock: setup ## Resolve pyproject.toml into requirements.txt, and what the servic
 clean: ## Remove what the stages wrote; DVC's cache and the tracking store stay
 	rm -rf data/raw data/interim data/processed data/README.md models/README.md models/digits.* models/checkpoint.npz models/folds models/registered.json \
 		reports/figures/*.png reports/plots/*.csv reports/*.html reports/data_docs \
-		docs/_build docs/reference/python .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+		docs/_build docs/reference/python .coverage* htmlcov mutants .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .tox

@@ -4,15 +4,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from digits import paths
-from digits.data import dataset, shards
+from digits.data import shards
 from digits.data.shards import Destination
 from digits.files import atomic_write
-
-TABLES = [
-    *(folder / f"{split}.parquet" for folder in (paths.RAW, paths.PROCESSED) for split in dataset.SPLITS),
-    *(paths.STATISTICS, paths.NON_DIGITS, paths.PAGE_CUTS),
-]
 
 
 def shard(path: Path, rows: int = 60, storage: str = "", group_rows: int = 1000) -> None:
@@ -28,10 +22,3 @@ def shard(path: Path, rows: int = 60, storage: str = "", group_rows: int = 1000)
             groups = (chosen.slice(first, group_rows) for first in range(0, chosen.num_rows, group_rows))
             parts.append(shards.write(destination, number, table.schema, groups))
         assert shards.finish(destination, parts, table.schema) == table.num_rows
-
-
-def shard_all(rows: int = 60) -> None:
-    """Every table of the workspace that is there."""
-    for path in TABLES:
-        if path.is_file():
-            shard(path, rows)

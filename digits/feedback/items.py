@@ -7,16 +7,15 @@ from digits.data.dataset import LABELS
 
 STATES = WAITING, LABELLED, DROPPED, ADDED = ("waiting", "labelled", "dropped", "added")
 NO_DIGIT = "none"  # a suggestion: the picture shows no digit
-SUGGESTIONS = (*map(str, LABELS), NO_DIGIT)
 DECISIONS = (*map(str, LABELS), DROP)
 
 
 class Report(NamedTuple):
     """One feedback request: what somebody says about the service's answer to a picture, and that answer.
 
-    `suggested` is one of SUGGESTIONS, or None where it is only said that the answer is wrong. `request_ids` are those
-    of the feedback and of the answer that it is about. `predicted` is 0 to 9 and `probability` 0 to 1, or both None
-    for a picture without a digit; `version` is that of the model.
+    `suggested` is a label, 0 to 9, or NO_DIGIT; None where it is only said that the answer is wrong. `request_ids` are
+    those of the feedback and of the answer that it is about. `predicted` is 0 to 9 and `probability` 0 to 1, or both
+    None for a picture without a digit; `version` is that of the model.
     """
 
     request_ids: tuple[str, ...]

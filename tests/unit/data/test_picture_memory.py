@@ -12,8 +12,6 @@ from PIL import Image
 from digits.data import picture_files, pictures
 from digits.data.pictures import PictureError
 
-MEBIBYTE = 1 << 20
-
 
 def saved(image: Image.Image, format: str, **options) -> bytes:
     buffer = BytesIO()

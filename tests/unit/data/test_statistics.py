@@ -11,7 +11,7 @@ from PIL import Image
 from digits.data import canonical, pictures, stacks
 from digits.data.statistics import COLUMNS, FILE_COLUMNS, IDENTITY_COLUMNS, PIXEL_COLUMNS, compute_statistics
 
-BLACK, WHITE = 0, 255
+WHITE = 255
 
 
 def of(pixels: np.ndarray) -> pd.Series:

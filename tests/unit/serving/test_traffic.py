@@ -23,7 +23,6 @@ from tests.served_drift import PARAMS, served_sha256
 from tests.serving import running, settings, write_constant
 
 INK = {"edges": [0.05, 0.2], "counts": [0, 5, 80, 5, 0]}
-NOW = 500_000 * 3600.0
 
 
 def drawn(width: int) -> bytes:
