@@ -21,8 +21,10 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PYTHONS = SpecifierSet(PYPROJECT["project"]["requires-python"])
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+REPOSITORIES = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+HOOKS = REPOSITORIES[0]["hooks"]
 CONTAINER = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+MUTATION = PYPROJECT["tool"]["mutmut"]
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
 STEPS = [
     (name, job, step) for name, flow in WORKFLOWS.items() for job in flow["jobs"].values() for step in job["steps"]
@@ -112,11 +114,13 @@ class TestWorkflows:
                 )
 
     def test_they_use_supported_pythons(self):
+        named = [
+            (job, step["with"]["python-version"]) for _, job, step in STEPS if "setup-python" in step.get("uses", "")
+        ]
         used = [
             version
-            for _, job, step in STEPS
-            if (version := step.get("with", {}).get("python-version"))
-            for version in ([version] if version[0].isdigit() else job["strategy"]["matrix"]["python"])
+            for job, given in named
+            for version in (job["strategy"]["matrix"]["python"] if "matrix" in given else [given])
         ]
         assert len(used) > 5
         assert all(PYTHONS.contains(version) for version in used)
@@ -145,7 +149,7 @@ class TestVersions:
 
 
 class TestMutation:
-    @pytest.mark.parametrize("pattern", PYPROJECT["tool"]["mutmut"]["only_mutate"])
+    @pytest.mark.parametrize("pattern", MUTATION["only_mutate"])
     def test_what_is_changed_exists(self, pattern):
         assert list(ROOT.glob(pattern))
 
