@@ -1,4 +1,4 @@
-"""The wheel: what it contains, and that it predicts in a folder outside the project with the packages of the service alone.
+"""The wheel: what it contains, and that it predicts outside the project with the packages of the service alone.
 
 Nothing is installed: the wheel is unpacked, and every package that requirements-serve.txt lacks is hidden.
 """

@@ -41,9 +41,7 @@ class TestHooks:
         assert done.returncode == 0, done.stdout
 
     def test_they_are_local_and_run_installed_tools(self):
-        assert [repo["repo"] for repo in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]] == [
-            "local"
-        ]
+        assert [each["repo"] for each in REPOSITORIES] == ["local"]
         for hook in HOOKS:
             assert hook["language"] == "system"
             folder, _, tool = hook["entry"].split()[0].rpartition("/")
@@ -104,24 +102,17 @@ class TestWorkflows:
     def test_what_they_run_exists(self):
         environments = run("tox", "list", "--no-desc", "-q").stdout.split()
         for name, job, step in STEPS:
-            for target in re.findall(r"\bmake ([\w-]+)", step.get("run", "")):
-                assert target in TARGETS | {"docs"}, name
-            for target in job.get("strategy", {}).get("matrix", {}).get("target", []):
-                assert target in TARGETS
-            if "tox -e" in step.get("run", ""):
-                assert {f"lowest-py{one.replace('.', '')}" for one in job["strategy"]["matrix"]["python"]} <= set(
-                    environments
-                )
+            script, matrix = step.get("run", ""), job.get("strategy", {}).get("matrix", {})
+            for target in [*re.findall(r"\bmake ([a-z-]+)", script), *matrix.get("target", [])]:
+                assert target in TARGETS, name
+            if "tox -e" in script:
+                assert {f"lowest-py{version.replace('.', '')}" for version in matrix["python"]} <= set(environments)
 
     def test_they_use_supported_pythons(self):
-        named = [
-            (job, step["with"]["python-version"]) for _, job, step in STEPS if "setup-python" in step.get("uses", "")
-        ]
-        used = [
-            version
-            for job, given in named
-            for version in (job["strategy"]["matrix"]["python"] if "matrix" in given else [given])
-        ]
+        used: list[str] = []
+        for _, job, step in STEPS:
+            version = step.get("with", {}).get("python-version", "")
+            used += job["strategy"]["matrix"]["python"] if "matrix" in version else [version] * bool(version)
         assert len(used) > 5
         assert all(PYTHONS.contains(version) for version in used)
 
@@ -153,10 +144,7 @@ class TestMutation:
     def test_what_is_changed_exists(self, pattern):
         assert list(ROOT.glob(pattern))
 
-    @pytest.mark.parametrize(
-        "path",
-        PYPROJECT["tool"]["mutmut"]["pytest_add_cli_args_test_selection"] + PYPROJECT["tool"]["mutmut"]["also_copy"],
-    )
+    @pytest.mark.parametrize("path", MUTATION["pytest_add_cli_args_test_selection"] + MUTATION["also_copy"])
     def test_what_is_run_and_copied_exists(self, path):
         assert (ROOT / path).exists()
 
