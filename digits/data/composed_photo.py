@@ -147,7 +147,7 @@ def photographed(source: PageSource, picture: np.ndarray, blur: float) -> np.nda
     return picture
 
 
-def _light(source: PageSource, height: int, width: int) -> np.ndarray:
+def _light(source: PageSource, height: int, width: int) -> Floats:
     """(height, width) float32: the share of light that each pixel gets, about 0.2 to 1."""
     random, difficulty = source.random, source.difficulty
     down, across = np.mgrid[: -(-height // LIGHT_STEP), : -(-width // LIGHT_STEP)].astype(np.float32) * LIGHT_STEP

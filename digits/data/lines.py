@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from digits.arrays import Ints, Numbers
+from digits.arrays import Bools, Ints, Numbers
 
 MIN_COVERAGE = 0.8  # of the picture's side, by a line near its edge, as of a frame
 MIN_COVERAGE_INSIDE = 0.9  # by another one: the upright stroke of a 4 can be nearly as long as the picture
@@ -43,7 +43,7 @@ def without_lines(ink: np.ndarray) -> np.ndarray:
     return ink if found is None or _are_strokes(rest, *found) else rest
 
 
-def may_have_lines(ink: np.ndarray) -> np.ndarray:
+def may_have_lines(ink: np.ndarray) -> Bools:
     """(n,) bool: whether (n, height, width) pictures of at most some 100 pixels a side can have such lines."""
     found = np.zeros(len(ink), bool)
     for turned in (ink, ink.transpose(0, 2, 1)):

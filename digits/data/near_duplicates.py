@@ -26,7 +26,7 @@ PRODUCTS_PER_BLOCK = 2_000_000  # of pairs that are compared at once
 ROUNDING = 1e-12  # of a cosine: that of two equal vectors may be below 1
 
 
-def group(thumbnails: Pixels, max_distance: float) -> np.ndarray:
+def group(thumbnails: Pixels, max_distance: float) -> Ints:
     """(n,) int: the number of each picture's group, of (n, 196) uint8 thumbnails.
 
     Two pictures whose thumbnails, scaled to length 1, are at most `max_distance` apart are in one group, and so is who
@@ -41,13 +41,13 @@ def group(thumbnails: Pixels, max_distance: float) -> np.ndarray:
     return groups
 
 
-def join_equal(groups: np.ndarray, digests: np.ndarray) -> np.ndarray:
+def join_equal(groups: np.ndarray, digests: np.ndarray) -> Ints:
     """(n,) int: the groups after those of rows with equal (n,) digests are connected."""
     _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
     return _components(np.unique(groups, return_inverse=True)[1], np.arange(len(groups)), first[inverse])
 
 
-def hashes(thumbnails: Pixels) -> np.ndarray:
+def hashes(thumbnails: Pixels) -> Ints:
     """(n, HASHES) int64 of (n, 196) uint8 thumbnails with ink: in each column most likely equal for close ones.
 
     Pictures are compared where they have a hash in common, in the same column.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from digits.arrays import Pixels
 from digits.data.picture_files import PictureFile
 
 MAX_SIDE = 512  # pixels: a larger picture is averaged down, which saves time and does not affect a 28 x 28 digit
@@ -61,7 +62,7 @@ def grey(picture: PictureFile, factor: int | None = None) -> PixelValues:
     return PixelValues(pixels, float(lowest), float(highest))
 
 
-def colours(picture: PictureFile, factor: int) -> np.ndarray:
+def colours(picture: PictureFile, factor: int) -> Pixels:
     """(height, width, 3) uint8 RGB of a loaded picture, upright and averaged down by a whole factor, to be looked at.
 
     A picture with a transparent background, with fractions or with more than 8 bits is shown as its `grey`.

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from digits.arrays import Ints
 from digits.params import Ingest
 
 RULE = 1  # its number: one more whenever the same pictures, seed and fractions would give other splits
@@ -75,7 +76,7 @@ def assign(digests: np.ndarray, published: np.ndarray, groups: np.ndarray, param
     return splits
 
 
-def tally(published: np.ndarray, split: np.ndarray) -> np.ndarray:
+def tally(published: np.ndarray, split: np.ndarray) -> Ints:
     """(4, 4) int: how many pictures of each side as published are in each split; add those of several tables up.
 
     At [published, split], each TRAIN, VALIDATION, TEST, or -1: UNPUBLISHED and DROPPED.

@@ -21,7 +21,7 @@ NARROW, WIDE = 0.08, 0.26
 NARROW_TARGET, WIDE_TARGET = 0.1, 0.22
 
 
-def without_faint_ink(ink: np.ndarray) -> np.ndarray:
+def without_faint_ink(ink: np.ndarray) -> Floats:
     """(height, width) float32 ink without what is faint and not the edge of a stroke."""
     return ink * cv2.dilate((ink > FAINT).astype(np.uint8), np.ones((3, 3), np.uint8))
 

@@ -132,7 +132,7 @@ def worst(table: "pd.DataFrame") -> "pd.Series":
     return row
 
 
-def hardest(groups: "pd.DataFrame", worst: "pd.Series", probabilities: Floats, labels: Ints) -> np.ndarray:
+def hardest(groups: "pd.DataFrame", worst: "pd.Series", probabilities: Floats, labels: Ints) -> Ints:
     """(m,) int64: rows of the `worst` group's digits, the lowest probability of the true label first; m <= HARDEST."""
     rows = np.flatnonzero(groups[worst["slice"]] == worst["group"])
     return rows[np.argsort(probabilities[rows, labels[rows]], kind="stable")][:HARDEST]

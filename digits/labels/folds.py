@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from digits.arrays import Floats, Ints
 from digits.data import near_duplicates
 from digits.data.dataset import LABELS, Digits
 from digits.data.statistics import compute_thumbnails
@@ -13,7 +14,7 @@ from digits.model import backend
 from digits.params import Ingest, Train
 
 
-def assign(digits: Digits, folds: int, params: Ingest, seed: int) -> np.ndarray:
+def assign(digits: Digits, folds: int, params: Ingest, seed: int) -> Ints:
     """(n,) int: the fold of each digit, from 0; each fold has the same share of every label.
 
     Near duplicates share a fold, since a network that learned a digit's duplicate learned its label. Raises UserError
@@ -41,7 +42,7 @@ def assign(digits: Digits, folds: int, params: Ingest, seed: int) -> np.ndarray:
 
 def logits(
     digits: Digits, fold: np.ndarray, params: Train, state: Path, on_fold: Callable[[int, float], None]
-) -> np.ndarray:
+) -> Floats:
     """(n, 10) float32 logits of n digits, each by the network that was trained without its fold, (n,) int from 0.
 
     After each fold `on_fold` is called with its number and the share of its digits whose label the network predicts.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from digits.arrays import Floats, Pixels
+from digits.arrays import Bools, Floats, Pixels
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.classifier import Classifier
 
@@ -29,7 +29,7 @@ def occlusion(classifier: Classifier, images: Pixels, classes: Sequence[int] | n
     return maps
 
 
-def _patches() -> np.ndarray:
+def _patches() -> Bools:
     """(169, 28, 28) bool: the pixels of each position of the patch."""
     starts = np.arange(0, DIGIT_SIZE - PATCH + 1, STRIDE)
     inside = (np.arange(DIGIT_SIZE) >= starts[:, None]) & (np.arange(DIGIT_SIZE) < starts[:, None] + PATCH)

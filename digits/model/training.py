@@ -171,7 +171,7 @@ def _validator(
     return validate
 
 
-def _sums(model: keras.Model, blocks: Iterable[Digits]) -> np.ndarray:
+def _sums(model: keras.Model, blocks: Iterable[Digits]) -> Floats:
     """(3,) float64: the number of digits, of those that are read correctly, and the sum of their losses in nats."""
     sums = np.zeros(3)
     for images, labels in blocks:

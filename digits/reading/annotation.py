@@ -34,8 +34,8 @@ def drawn(picture: bytes | np.ndarray, page: Page) -> np.ndarray:
     """
     scale = _scale(page)
     size = tuple(max(1, round(side * scale)) for side in (page.width, page.height))
-    pixels = upright_colours(picture, max_pixels=max(1, min(MAX_PIXELS, 4 * size[0] * size[1])))
-    pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    colours = upright_colours(picture, max_pixels=max(1, min(MAX_PIXELS, 4 * size[0] * size[1])))
+    pixels = cv2.resize(colours, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     boxes = np.rint(np.array([digit.box for digit in page.digits], float).reshape(-1, 4) * scale).astype(int)
     for digit, box in zip(page.digits, boxes, strict=True):
         thickness = int(np.clip((box[3] - box[1]) // 40, 1, MAX_THICKNESS))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.arrays import Ints
+from digits.arrays import Ints, Pixels
 from digits.data.canonical import canonical
 from digits.reading.page import Box, as_box
 
@@ -40,7 +40,7 @@ def cut_out(ink: np.ndarray, labels: Ints, numbers: np.ndarray, box: np.ndarray,
     return Candidate((left, top, right, bottom), ink[top:bottom, left:right] * own, slope)
 
 
-def images(candidates: Sequence[Candidate]) -> np.ndarray:
+def images(candidates: Sequence[Candidate]) -> Pixels:
     """(n, 28, 28) uint8 canonical digits of n candidates."""
     side = SIDE + 2 * MARGIN
     stack = np.zeros((len(candidates), side, side), np.uint8)
@@ -55,11 +55,12 @@ def images(candidates: Sequence[Candidate]) -> np.ndarray:
     return canonical(stack)
 
 
-def _scaled(ink: np.ndarray) -> np.ndarray:
+def _scaled(ink: np.ndarray) -> Pixels:
     """(height, width) uint8, at most SIDE pixels: the ink scaled to 255 at its strongest strokes."""
     factor = SIDE / max(ink.shape)
     size = [max(1, round(length * factor)) for length in ink.shape[::-1]]
     counts = cv2.calcHist([ink], [0], None, [256], [0, 256]).ravel()[1:].cumsum()
     strongest = 1 + int(np.searchsorted(counts, STRONG / 100 * counts[-1]))
     ink = cv2.convertScaleAbs(ink, alpha=255 / min(strongest, 255))
-    return cv2.resize(ink, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    scaled = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    return np.asarray(scaled, np.uint8)

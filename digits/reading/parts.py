@@ -81,7 +81,7 @@ def find(ink: np.ndarray, threshold: int, rules: np.ndarray) -> Parts:
     return parts.take(~dropped)
 
 
-def _are_remnants(parts: Parts, area: np.ndarray, ink: np.ndarray, rules: np.ndarray) -> np.ndarray:
+def _are_remnants(parts: Parts, area: np.ndarray, ink: np.ndarray, rules: np.ndarray) -> Bools:
     """(n,) bool: which parts are as pale as the rules that they touch, and as thin: boxes, their separators, gaps."""
     found = np.zeros(len(parts.numbers), bool)
     erased = rules[:: len(rules) // SAMPLED_ROWS + 1]
@@ -96,7 +96,7 @@ def _are_remnants(parts: Parts, area: np.ndarray, ink: np.ndarray, rules: np.nda
     return found
 
 
-def _are_separators(parts: Parts, rules: np.ndarray) -> np.ndarray:
+def _are_separators(parts: Parts, rules: np.ndarray) -> Bools:
     """(n,) bool: which narrow parts stand between two rules, as do others as high: the separators of a form's boxes."""
     found = np.zeros(len(parts.numbers), bool)
     for one in np.flatnonzero(parts.heights > SLENDER * parts.widths):
@@ -122,7 +122,7 @@ def _are_cut_off(parts: Parts) -> Bools:
     return cut_off
 
 
-def _are_frames(parts: Parts, area: np.ndarray) -> np.ndarray:
+def _are_frames(parts: Parts, area: np.ndarray) -> Bools:
     """(n,) bool: which parts are thin and have another one, at least a third as tall, inside: a box around a digit."""
     found = np.zeros(len(area), bool)
     thin = np.flatnonzero(area < FRAME_INK * parts.heights * parts.widths)

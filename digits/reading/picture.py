@@ -45,7 +45,7 @@ def upright_grey(picture: bytes | np.ndarray, max_pixels: int = MAX_PIXELS) -> U
     return UprightGrey(grey, width, height, drafted * factor)
 
 
-def upright_colours(picture: bytes | np.ndarray, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def upright_colours(picture: bytes | np.ndarray, max_pixels: int = MAX_PIXELS) -> Pixels:
     """(height, width, 3) uint8 RGB of a picture that `upright_grey` takes, to be looked at."""
     if isinstance(picture, np.ndarray):
         return np.asarray(_of_array(picture, max_pixels)[0].convert("RGB"))

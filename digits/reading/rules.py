@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from digits.arrays import Bools, Floats, Ints, Numbers
+from digits.arrays import Bools, Floats, Ints, Numbers, Pixels
 from digits.data.lines import erase_path
 
 SEARCH_SIDE = 1200  # pixels: rules are searched in a copy of about this size
@@ -58,7 +58,7 @@ class Rule(NamedTuple):
     thickness: float
 
 
-def without_rules(ink: np.ndarray, threshold: int) -> np.ndarray:
+def without_rules(ink: np.ndarray, threshold: int) -> Pixels:
     """(height, width) uint8 ink without its rules, level or upright by at most 14 degrees."""
     factor = -(-max(ink.shape) // SEARCH_SIDE)
     mask = _reduced_mask(ink, round(PALE * threshold), factor)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from digits.arrays import Ints
 from digits.spark.batches import joined
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _count_values(name: str, values: np.ndarray, bins: np.ndarray, before: int, 
     return counted.set_axis(BIN_COLUMNS[1:], axis=1).assign(column=name)[BIN_COLUMNS]
 
 
-def _ordered(numbers: np.ndarray) -> np.ndarray:
+def _ordered(numbers: np.ndarray) -> Ints:
     """(n,) int64 in the order of (n,) float64: the bits of a number, those of a negative one reversed."""
     bits = numbers.view(np.int64)
     return bits ^ ((bits >> 63) & np.int64(2**63 - 1))

@@ -32,7 +32,7 @@ def parts(
         yield batch.slice(0, 0), True
 
 
-def group_numbers(rows: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> np.ndarray:
+def group_numbers(rows: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> Ints:
     """(n,) int: the number of each row's group, in sorted rows."""
     return np.cumsum(_changes(_keys(rows, columns), None))
 

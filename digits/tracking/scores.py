@@ -53,7 +53,7 @@ class Scores:
             self._learned[version.number] = learned_pictures.of_version(version)
         return self._learned[version.number]
 
-    def absent(self, hashes: np.ndarray) -> np.ndarray:
+    def absent(self, hashes: np.ndarray) -> Bools:
         """(n,) bool: which of these pictures are in none of today's splits."""
         return ~np.isin(hashes, np.concatenate([self._hashes(split) for split in dataset.SPLITS]))
 
@@ -65,7 +65,7 @@ def score(version: Version, digits: Digits) -> Scored:
     return Scored(losses, probabilities.argmax(axis=1) == digits.labels)
 
 
-def evaluated() -> np.ndarray:
+def evaluated() -> Bools:
     """(n,) bool: which test digits the model in models/ classifies correctly, as `evaluate` wrote it."""
     table = pd.read_csv(PREDICTIONS)
     return (table["label"] == table["predicted"]).to_numpy()
