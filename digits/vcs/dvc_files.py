@@ -89,7 +89,7 @@ def _md5_at(file: Path, revision: str | None, stage: str) -> str:
         if "md5" in known:
             return str(known["md5"])
     with opened(file, revision, stage) as content:
-        return hashlib.file_digest(content, "md5").hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(content, "md5").hexdigest()  # type: ignore[arg-type]  # its types lack IO
 
 
 def _folder_hash(md5s: dict[tuple[str, ...], str]) -> str:
