@@ -1,6 +1,7 @@
 """The tools of development: what their configurations name exists, and they agree with each other."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -31,8 +32,11 @@ STEPS = [
 ]
 
 
-def run(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
-    return subprocess.run([BIN / command[0], *command[1:]], cwd=cwd, capture_output=True, text=True)
+def run(*command: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(
+        [BIN / command[0], *command[1:]], cwd=cwd, env={**environment, **variables}, capture_output=True, text=True
+    )
 
 
 class TestHooks:
@@ -70,7 +74,7 @@ class TestHooks:
 
     @staticmethod
     def status(hook: str, folder: Path) -> int:
-        return run("pre-commit", "run", hook, "--all-files", cwd=folder).returncode
+        return run("pre-commit", "run", hook, "--all-files", cwd=folder, PRE_COMMIT_HOME=str(folder)).returncode
 
 
 class TestContainer:
