@@ -67,7 +67,8 @@ class TestHooks:
         subprocess.run(["git", "add", "good.py"], cwd=tmp_path, check=True)
         assert [self.status(hook, tmp_path) for hook in ("ruff-check", "ruff-format", "nbstripout")] == [0, 0, 0]
         (tmp_path / "bad.py").write_text("import os\nprint( 1)\n")
-        notebook = {"cells": [], "metadata": {"signature": "changed by running it"}, "nbformat": 4, "nbformat_minor": 5}
+        cell = {"cell_type": "code", "execution_count": 1, "id": "run", "metadata": {}, "outputs": [], "source": "1"}
+        notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (tmp_path / "bad.ipynb").write_text(json.dumps(notebook))
         subprocess.run(["git", "add", "bad.py", "bad.ipynb"], cwd=tmp_path, check=True)
         assert [self.status(hook, tmp_path) for hook in ("ruff-check", "ruff-format", "nbstripout")] == [1, 1, 1]
