@@ -19,6 +19,7 @@ from statistics import mean, median
 
 import psutil
 
+from benchmarks import readme
 from benchmarks.mnist import FOLDER, ROOT
 from benchmarks.processes import run
 from digits.files import atomic_write
@@ -32,9 +33,8 @@ OURS = {
     "little": "Digits, default, 4,000 digits",
 }
 LIBRARIES = ("tensorflow", "keras", "torch", "onnxruntime")
-PAGE, README = ROOT / "docs/reference/benchmarks/network.md", ROOT / "README.md"
+PAGE = ROOT / "docs/reference/benchmarks/network.md"
 FINISHED = ROOT / "benchmarks" / "finished.jsonl"
-BEGIN, END = "<!-- from docs/reference/benchmarks/network.md, by `make bench` -->", "<!-- end -->"
 
 
 def finished() -> dict[tuple[str, int], dict]:
@@ -112,14 +112,20 @@ def inference_table(found: dict[int, dict]) -> list[str]:
     ]
 
 
+def cpu() -> str:
+    """The kind of CPU: its name, family and model; the same inputs may give other bytes on another kind."""
+    path = Path("/proc/cpuinfo")
+    listed = path.read_text() if path.exists() else ""
+    found = dict(re.findall(r"^(model name|cpu family|model)\s*: (.+)", listed, re.MULTILINE))
+    known = [found[name] for name in ("model name", "cpu family", "model") if name in found]
+    return "{}, family {}, model {}".format(*known) if len(known) == 3 else platform.processor()
+
+
 def machine(*libraries: str) -> str:
     """The machine and the libraries of the measurement, as text."""
-    cpu = (
-        re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else None
-    )
     versions = ", ".join(f"{name} {version(name)}" for name in libraries)
     return (
-        f"{platform.system()} {platform.machine()}, {cpu[1] if cpu else platform.processor()}, {os.cpu_count()} cores, "
+        f"{platform.system()} {platform.machine()}, {cpu()}, {os.cpu_count()} cores, "
         f"{psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU used; Python {platform.python_version()}, {versions}"
     )
 
@@ -145,11 +151,7 @@ def write(results: list[str], inference: list[str], resumed: int) -> None:
     ]
     with atomic_write(PAGE) as temporary:
         temporary.write_text("\n".join(page) + "\n", encoding="utf-8")
-    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    body = "\n".join([BEGIN, "", *results, "", *inference, "", END])
-    with atomic_write(README) as temporary:
-        temporary.write_text(before + body + after, encoding="utf-8")
+    readme.main()
 
 
 def main() -> None:
@@ -180,7 +182,7 @@ def main() -> None:
     if not given.only:
         write(results, inference, len(known))
         FINISHED.unlink(missing_ok=True)
-        print(f"\nwritten to {PAGE.relative_to(ROOT)} and {README.name}")
+        print(f"\nwritten to {PAGE.relative_to(ROOT)} and README.md")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""The figures of README.md, from the pages that the benchmarks write.
+
+    python -m benchmarks.readme
+
+Between `<!-- from PAGE: PATTERN -->` and `<!-- end -->` the README has the lines of the page that the pattern matches.
+A test fails when they are out of date.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from digits.files import atomic_write
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def with_figures(readme: str) -> str:
+    """The text of the README with the lines that the pages have now."""
+    return BLOCK.sub(_block, readme)
+
+
+def _block(found: re.Match[str]) -> str:
+    begin, page, pattern, end = found.groups()
+    lines = [line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if re.match(pattern, line)]
+    if not lines:
+        sys.exit(f"README.md: no line of {page} matches {pattern}")
+    return "\n".join([begin, *lines, "", end])
+
+
+def main() -> None:
+    content = with_figures(README.read_text(encoding="utf-8"))
+    with atomic_write(README) as temporary:
+        temporary.write_text(content, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
