@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from filelock import FileLock
 
 from digits.data import pictures
 from tests.imports import ROOT
+from tests.signals import reset_sigint
 
 NO_FLOORS = {
     **dict.fromkeys(("min_accuracy", "min_coverage", "min_auroc", "min_font_accuracy", "min_worst_slice"), 0.0),
@@ -52,7 +52,7 @@ class Project:
         """Start a command. SIGINT ends it also where the tests run in the background and ignore it."""
         settings = {"cwd": self.root, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         environment = {**self.environment, **options.pop("env", {})}
-        return subprocess.Popen(command, env=environment, preexec_fn=_reset_sigint, **{**settings, **options})
+        return subprocess.Popen(command, env=environment, preexec_fn=reset_sigint, **{**settings, **options})
 
     def run(self, *command: str, fails: bool = False, **options) -> str:
         """Run a command to its end and return what it printed; it must succeed, or fail where `fails`."""
@@ -165,7 +165,3 @@ def wait_for_queue(project: Project, interval: float = 1) -> None:
         while any(task["status"] in ("Queued", "Running") for task in queue.status()):
             assert time.monotonic() < end, queue.status()
             time.sleep(interval)
-
-
-def _reset_sigint() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)

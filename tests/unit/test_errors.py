@@ -11,6 +11,7 @@ import pytest
 
 from digits import errors
 from tests.imports import ROOT
+from tests.signals import reset_sigint
 
 
 def raising(error: BaseException):
@@ -163,7 +164,7 @@ run(main)
 def test_a_signal_cleans_up_and_a_second_one_ends(sent, cleaning, status, clean, tmp_path):
     path = script(tmp_path, WAITING.format(cleaning=cleaning))
     options = {"env": environment(), "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, path], **options, preexec_fn=_reset_sigint) as process:
+    with subprocess.Popen([sys.executable, path], **options, preexec_fn=reset_sigint) as process:
         for number in sent:
             process.stdout.readline()
             process.send_signal(number)
@@ -177,7 +178,7 @@ def test_a_signal_cleans_up_and_a_second_one_ends(sent, cleaning, status, clean,
 def test_ctrl_c_while_the_libraries_are_imported_prints_no_traceback(tmp_path):
     path = script(tmp_path, "import digits, time\nprint('ready', flush=True)\ntime.sleep(60)")
     options = {"env": environment(), "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, path], **options, preexec_fn=_reset_sigint) as process:
+    with subprocess.Popen([sys.executable, path], **options, preexec_fn=reset_sigint) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, messages = process.communicate(timeout=30)
@@ -207,10 +208,6 @@ def test_a_stage_takes_no_arguments(arguments, status, words, tmp_path):
     done = subprocess.run([sys.executable, path, *arguments], capture_output=True, text=True, env=environment())
     assert done.returncode == status
     assert words in done.stdout + done.stderr
-
-
-def _reset_sigint() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(

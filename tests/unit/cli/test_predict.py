@@ -25,6 +25,7 @@ from digits.model.acceptance import Acceptance
 from digits.tracking import registry
 from digits.visualization.contact_sheet import CELL_HEIGHT, CELL_WIDTH, GAP, STEP
 from tests.imports import ROOT
+from tests.signals import reset_sigint
 from tests.tracking_store import registered_version
 
 CERTIFICATE = {"certificate": "valid", "certified_error": "0.02", "certified_at": "0.9", "certificate_digits": "204"}
@@ -216,11 +217,6 @@ if __name__ == "__main__":
 """
 
 
-def take_ctrl_c() -> None:
-    """Tests that run as a job in the background are started with Ctrl-C ignored, and so is what they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize(
     ("suffix", "number", "message"),
     [
@@ -241,7 +237,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, wo
         command = [sys.executable, "command.py", "predict", "in", "--out", f"{name}.{suffix}"]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PAUSE": str(pause)}
-        return subprocess.Popen(command, env=env, preexec_fn=take_ctrl_c, **streams)
+        return subprocess.Popen(command, env=env, preexec_fn=reset_sigint, **streams)
 
     with start("a", pause=0.02) as killed:
         while not log.exists() or log.read_bytes().count(b"\n") < 20:
