@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from pathlib import Path
 
 import digits  # isort: skip  # first: it settles the environment before any library is loaded
@@ -14,6 +15,9 @@ ROOT = Path(__file__).parents[1]
 # A tracking server that the developer uses must not receive the tests' runs.
 for name in (*digits.OF_A_STAGE, "DVC_STAGE", "MLFLOW_TRACKING_URI"):
     os.environ.pop(name, None)
+
+# A shell starts background jobs with SIGINT ignored, which their children inherit: some tests send it to theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SYSTEM = "tests/system/"
 ON_SPARK = "tests/unit/spark/"  # one worker runs them all, in one session of Spark

@@ -15,7 +15,6 @@ from filelock import FileLock
 
 from digits.data import pictures
 from tests.imports import ROOT
-from tests.signals import reset_sigint
 
 NO_FLOORS = {
     **dict.fromkeys(("min_accuracy", "min_coverage", "min_auroc", "min_font_accuracy", "min_worst_slice"), 0.0),
@@ -49,10 +48,10 @@ class Project:
         return {**kept, **identity, "PATH": path, "HOME": home, "DVC_SITE_CACHE_DIR": f"{home}/.dvc-site-cache"}
 
     def start(self, *command: str, **options) -> subprocess.Popen:
-        """Start a command. SIGINT ends it also where the tests run in the background and ignore it."""
+        """Start a command."""
         settings = {"cwd": self.root, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         environment = {**self.environment, **options.pop("env", {})}
-        return subprocess.Popen(command, env=environment, preexec_fn=reset_sigint, **{**settings, **options})
+        return subprocess.Popen(command, env=environment, **{**settings, **options})
 
     def run(self, *command: str, fails: bool = False, **options) -> str:
         """Run a command to its end and return what it printed; it must succeed, or fail where `fails`."""

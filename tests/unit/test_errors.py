@@ -11,7 +11,6 @@ import pytest
 
 from digits import errors
 from tests.imports import ROOT
-from tests.signals import reset_sigint
 
 
 def raising(error: BaseException):
@@ -164,7 +163,7 @@ run(main)
 def test_a_signal_cleans_up_and_a_second_one_ends(sent, cleaning, status, clean, tmp_path):
     path = script(tmp_path, WAITING.format(cleaning=cleaning))
     options = {"env": environment(), "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, path], **options, preexec_fn=reset_sigint) as process:
+    with subprocess.Popen([sys.executable, path], **options) as process:
         for number in sent:
             process.stdout.readline()
             process.send_signal(number)
@@ -178,7 +177,7 @@ def test_a_signal_cleans_up_and_a_second_one_ends(sent, cleaning, status, clean,
 def test_ctrl_c_while_the_libraries_are_imported_prints_no_traceback(tmp_path):
     path = script(tmp_path, "import digits, time\nprint('ready', flush=True)\ntime.sleep(60)")
     options = {"env": environment(), "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, path], **options, preexec_fn=reset_sigint) as process:
+    with subprocess.Popen([sys.executable, path], **options) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, messages = process.communicate(timeout=30)

@@ -15,7 +15,6 @@ from digits.errors import UserError
 from digits.process_group import LostProcessError, run
 from tests import group_members
 from tests.imports import ROOT
-from tests.signals import reset_sigint
 
 BOUND = 60  # seconds: a group whose process is lost ends within one or two; importing takes the rest on a busy machine
 
@@ -86,8 +85,7 @@ def test_error_of_the_parents_callback_ends_the_group():
 def test_processes_end_with_their_parent(tmp_path, sent):
     # In a session of its own, all of which gets Ctrl-C as from a terminal.
     command = [sys.executable, "-m", "tests.group_members", str(tmp_path)]
-    options = {"start_new_session": True, "preexec_fn": reset_sigint, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=ROOT, **options) as parent:
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL) as parent:
         pids = [wait_for_pid(tmp_path / f"{number}.pid") for number in range(2)]
         if sent == signal.SIGINT:
             os.killpg(parent.pid, sent)

@@ -12,7 +12,6 @@ import pytest
 
 from digits import errors, processes
 from tests.imports import ROOT
-from tests.signals import reset_sigint
 
 JOBS = 2
 
@@ -209,8 +208,7 @@ def test_ctrl_c_in_a_terminal_prints_no_traceback(wait, tmp_path):
     script.write_text(INTERRUPTED_WORK)
     command, environment = [sys.executable, str(script)], {**os.environ, "PYTHONPATH": str(ROOT)}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    options = {"start_new_session": True, "preexec_fn": reset_sigint}
-    with subprocess.Popen(command, env=environment, **streams, **options) as parent:
+    with subprocess.Popen(command, env=environment, **streams, start_new_session=True) as parent:
         assert parent.stdout.readline() == "on\n"
         time.sleep(wait)
         os.killpg(parent.pid, signal.SIGINT)

@@ -25,7 +25,6 @@ from digits.model.acceptance import Acceptance
 from digits.tracking import registry
 from digits.visualization.contact_sheet import CELL_HEIGHT, CELL_WIDTH, GAP, STEP
 from tests.imports import ROOT
-from tests.signals import reset_sigint
 from tests.tracking_store import registered_version
 
 CERTIFICATE = {"certificate": "valid", "certified_error": "0.02", "certified_at": "0.9", "certificate_digits": "204"}
@@ -237,7 +236,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, wo
         command = [sys.executable, "command.py", "predict", "in", "--out", f"{name}.{suffix}"]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PAUSE": str(pause)}
-        return subprocess.Popen(command, env=env, preexec_fn=reset_sigint, **streams)
+        return subprocess.Popen(command, env=env, **streams)
 
     with start("a", pause=0.02) as killed:
         while not log.exists() or log.read_bytes().count(b"\n") < 20:
