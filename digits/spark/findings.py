@@ -4,6 +4,7 @@ A rule is that of pandas, applied to parts of the table. The statistics stay whe
 thumbnails are shuffled, and then the few rows that have a picture, or nearly the same one, in common with another row.
 """
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,7 +14,6 @@ from digits.data.dataset import SPLITS
 from digits.spark import class_mismatch, related_rows
 from digits.spark.groups import group
 from digits.spark.related_rows import KEY, rank_of_split
-from digits.validation import label_corrections
 from digits.validation.duplicates import also_in_split, duplicate_of, near_leaks
 from digits.validation.findings import corrected_share, find_in_rows
 from digits.validation.label_conflicts import find_mismatches, other_label
@@ -32,19 +32,18 @@ def add_findings(
     max_minority: float,
     max_distance: float,
     max_ratio: float,
-    corrections: LabelCorrections = label_corrections.NONE,
-    kept: list["DataFrame"] | None = None,
+    corrections: LabelCorrections,
+    kept: ExitStack,
 ) -> "DataFrame":
     """The table with the columns of `validation.findings.add_findings`, which explains the arguments; null for None.
 
-    What is persisted for it is added to `kept`.
+    What is persisted for it is unpersisted when `kept` is closed.
 
     The order of the rows, by which a message names the first of some pictures, is that of split and row. `table` is
     read several times, and the result is computed anew each time that it is read: persist both.
     """
     from pyspark.sql import functions
 
-    kept = [] if kept is None else kept
     equal = related_rows.materialize(_equal_pictures(table, kept), kept)
     near = _near_pictures(spark, table, equal, max_distance, kept)
     related = related_rows.materialize(equal.join(near, KEY, "full_outer"), kept)
@@ -77,7 +76,7 @@ def _row_findings(table: "DataFrame", max_minority: float, max_ratio: float, cor
     return struct
 
 
-def _equal_pictures(table: "DataFrame", kept: list["DataFrame"]) -> "DataFrame":
+def _equal_pictures(table: "DataFrame", kept: ExitStack) -> "DataFrame":
     """KEY and EQUAL_FINDINGS of the rows that have one."""
     from pyspark.sql import functions
 
@@ -100,7 +99,7 @@ def _equal_messages(rows: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _near_pictures(
-    spark: "SparkSession", table: "DataFrame", equal: "DataFrame", max_distance: float, kept: list["DataFrame"]
+    spark: "SparkSession", table: "DataFrame", equal: "DataFrame", max_distance: float, kept: ExitStack
 ) -> "DataFrame":
     """KEY and `near_duplicate_of` of the rows that have one; `equal` has the rows' `also_in_split`."""
     from pyspark import StorageLevel

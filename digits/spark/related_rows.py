@@ -1,6 +1,7 @@
 """Messages about rows that belong together, such as those of equal pictures, however many they are."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,13 +18,13 @@ MAX_BROADCAST_ROWS = 200_000  # of about 100 bytes: each executor gets all of th
 Messages = Callable[[pd.DataFrame], dict[str, pd.Series]]
 
 
-def materialize(rows: "DataFrame", kept: list["DataFrame"]) -> "DataFrame":
+def materialize(rows: "DataFrame", kept: ExitStack) -> "DataFrame":
     """The rows, computed now and kept; where they are few, a join sends them to the other table, not both through a
-    shuffle. They are added to `kept`, for `unpersist`."""
+    shuffle. Closing `kept` unpersists them."""
     from pyspark import StorageLevel
     from pyspark.sql import functions
 
-    kept.append(rows.persist(StorageLevel.MEMORY_AND_DISK))
+    kept.callback(rows.persist(StorageLevel.MEMORY_AND_DISK).unpersist)
     return functions.broadcast(rows) if rows.count() <= MAX_BROADCAST_ROWS else rows
 
 

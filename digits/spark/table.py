@@ -1,6 +1,7 @@
 """Spark's answers to what the validation asks of the table of statistics: `validation.table.Table`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,10 @@ PARTITIONS_PER_CORE = 2
 
 
 class SparkTable:
-    """A table in a Spark data frame. `statistics` is what findings are computed from: with thumbnails."""
+    """A table in a Spark data frame. `statistics` is what findings are computed from: with thumbnails.
+
+    Closing `kept` unpersists what the frame needs.
+    """
 
     engine = "spark"
 
@@ -33,9 +37,9 @@ class SparkTable:
         spark: "SparkSession",
         statistics: "DataFrame",
         frame: "DataFrame | None" = None,
-        kept: Sequence["DataFrame"] = (),
+        kept: ExitStack | None = None,
     ) -> None:
-        self._spark, self._statistics, self._kept = spark, statistics, kept
+        self._spark, self._statistics, self._kept = spark, statistics, kept or ExitStack()
         self._frame = statistics.drop("thumbnail") if frame is None else frame
 
     def __len__(self) -> int:
@@ -98,16 +102,15 @@ class SparkTable:
         """
         from pyspark import StorageLevel
 
-        related: list[DataFrame] = []
-        bounds = max_minority, max_distance, max_ratio
-        found = add_findings(self._spark, self._statistics, *bounds, corrections, related)
+        kept, bounds = ExitStack(), (max_minority, max_distance, max_ratio)
+        found = add_findings(self._spark, self._statistics, *bounds, corrections, kept)
         partitions = PARTITIONS_PER_CORE * self._spark.sparkContext.defaultParallelism
-        kept = found.drop("thumbnail").coalesce(partitions).persist(StorageLevel.DISK_ONLY)
-        return SparkTable(self._spark, self._statistics, kept, [kept, *related])
+        rows = found.drop("thumbnail").coalesce(partitions).persist(StorageLevel.DISK_ONLY)
+        kept.callback(rows.unpersist)
+        return SparkTable(self._spark, self._statistics, rows, kept)
 
     def release(self) -> None:
-        for frame in self._kept:
-            frame.unpersist()
+        self._kept.close()
 
     def data(self, columns: Sequence[str]) -> Any:
         return self._frame.select(*columns)

@@ -1,5 +1,7 @@
 """The findings on Spark are those on pandas, of real digits with faults of every kind. It costs some 30 s of CPU."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,7 +80,12 @@ def test_every_finding_is_that_of_pandas(spark, statistics, corrections):
     expected = add_findings(statistics, *arguments)
     assert expected[FINDINGS].notna().sum().min() > 1  # of every kind
     rows = spark.createDataFrame(statistics.sample(frac=1, random_state=0)).repartition(3)
-    found = add_findings_on_spark(spark, rows, *arguments).toPandas()
+    persisted = spark.sparkContext._jsc.getPersistentRDDs
+    before = len(persisted())
+    with ExitStack() as kept:
+        found = add_findings_on_spark(spark, rows, *arguments, kept).toPandas()
+        assert len(persisted()) > before
+    assert len(persisted()) == before
     assert set(found) == set(expected)
     pd.testing.assert_frame_equal(as_objects(found), as_objects(expected))
 
