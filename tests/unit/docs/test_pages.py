@@ -1,4 +1,4 @@
-"""The pages of the documentation: what they link to and name exists, and no picture is left over."""
+"""The pages in docs/, references/ and the root: what they link to and name exists, and no picture is left over."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,11 @@ from docs._extensions.markdown import anchor
 from tests.imports import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = [path for path in DOCS.rglob("*.md") if not {"_build", "python"} & set(path.relative_to(DOCS).parts)]
+PAGES = [
+    *(path for path in DOCS.rglob("*.md") if not {"_build", "python"} & set(path.relative_to(DOCS).parts)),
+    *ROOT.glob("references/*.md"),
+    *(path for path in ROOT.glob("*.md") if path.name != "CHANGELOG.md"),  # earlier versions had other pages
+]
 FENCE = re.compile(r"^( *)(`{3,}).*?^\1\2`*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 # Without data/, models/ and the like, where a stage or the user writes
@@ -34,7 +38,7 @@ def anchors(path: Path) -> set[str]:
     return {anchor(re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading)) for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_each_link_to_the_project_leads_somewhere(page):
     for link in LINK.findall(words(page)):
         file, _, place = link.partition("#")
@@ -45,21 +49,19 @@ def test_each_link_to_the_project_leads_somewhere(page):
                 assert place in anchors(target), f"{link}: the page has no such heading"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_each_path_that_is_named_exists(page):
     assert [path for path in PATH.findall(words(page)) if not (ROOT / path).exists()] == []
 
 
 def test_each_picture_is_shown():
-    shown = {
-        (page.parent / link).resolve() for page in [*PAGES, ROOT / "README.md"] for link in LINK.findall(words(page))
-    }
+    shown = {(page.parent / link).resolve() for page in PAGES for link in LINK.findall(words(page))}
     assert set(DOCS.glob("images/*")) <= shown
     assert list(DOCS.glob("*.png")) == []
 
 
 def test_each_page_and_picture_that_the_project_names_exists():
-    old = {ROOT / "CHANGELOG.md", *DOCS.glob("_build/**/*")}  # earlier versions had other pages
+    old = {ROOT / "CHANGELOG.md", *DOCS.glob("_build/**/*")}
     named = {(name, path) for path in FILES if path not in old for name in NAMED.findall(path.read_text("utf-8"))}
     assert len(named) > 10
     assert sorted(f"{path.relative_to(ROOT)}: {name}" for name, path in named if not (ROOT / name).exists()) == []
