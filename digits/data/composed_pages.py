@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.arrays import Ints
+from digits.arrays import Ints, Numbers, Pixels
 from digits.data.composed_clutter import add_clutter, add_ruled_paper
 from digits.data.composed_difficulty import DIFFICULTIES
 from digits.data.composed_layout import Layout, PageSource
@@ -24,7 +24,7 @@ class GridCells(NamedTuple):
 
     rows: int
     columns: int
-    cell: np.ndarray
+    cell: Ints
 
     def table(self, labels: Ints) -> list[list[int | None]]:
         """The cells' labels, row by row, None for an empty one, of the page's (n,) labels."""
@@ -39,12 +39,12 @@ class ComposedPage(NamedTuple):
     `labels` (n,) int from 0 to 9; `line`, `position` in the line and `group` in the line, (n,) int, all from 0.
     """
 
-    pixels: np.ndarray
-    boxes: np.ndarray
+    pixels: Pixels
+    boxes: Numbers
     labels: Ints
-    line: np.ndarray
-    position: np.ndarray
-    group: np.ndarray
+    line: Ints
+    position: Ints
+    group: Ints
     grid: GridCells | None
 
     def lines(self) -> list[str]:
@@ -57,7 +57,7 @@ class ComposedPage(NamedTuple):
         return texts
 
 
-def compose(difficulty: int, seed: int, digits: np.ndarray, labels: Ints, for_training: bool = False) -> ComposedPage:
+def compose(difficulty: int, seed: int, digits: Pixels, labels: Ints, for_training: bool = False) -> ComposedPage:
     """A page of lines or columns, of (n, 28, 28) uint8 canonical digits with (n,) labels, and of printed digits.
 
     `difficulty` is from 1, a clean scan, to 5, a bad photograph. Pages for training and others share no font.
@@ -77,7 +77,7 @@ def compose_grid(
     empty: float,
     difficulty: int,
     seed: int,
-    digits: np.ndarray,
+    digits: Pixels,
     labels: Ints,
     for_training: bool = False,
 ) -> ComposedPage:
@@ -89,7 +89,7 @@ def compose_grid(
 
 
 def _source(
-    kind: str, difficulty: int, seed: int, digits: np.ndarray, labels: Ints, for_training: bool
+    kind: str, difficulty: int, seed: int, digits: Pixels, labels: Ints, for_training: bool
 ) -> tuple[PageSource, int, int]:
     """What the page is composed from, and the width and height of its picture in pixels."""
     random = np.random.default_rng([seed, difficulty, for_training, *kind.encode()])

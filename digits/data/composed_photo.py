@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.arrays import Floats, Numbers
+from digits.arrays import Floats, Numbers, Pixels
 from digits.data.composed_layout import Glyph, Layout, PageSource
 from digits.data.drawing import SUBPIXEL_BITS, clouds
 
@@ -87,7 +87,7 @@ def drawn(source: PageSource, sheet: Sheet, layout: Layout, blur: float) -> tupl
     return canvas, np.array([box for box in boxes if box], int).reshape(-1, 4)
 
 
-def _draw(canvas: np.ndarray, source: PageSource, sheet: Sheet, glyph: Glyph, blur: float) -> tuple[int, ...]:
+def _draw(canvas: Pixels, source: PageSource, sheet: Sheet, glyph: Glyph, blur: float) -> tuple[int, ...]:
     """Draw a glyph onto (height, width, 3) uint8, and give the box of its visible ink if it is a digit."""
     cover, left, top = _placed_ink(sheet, glyph)
     high, wide = cover.shape
@@ -128,7 +128,7 @@ def _translation(right: float, down: float) -> np.ndarray:
     return np.array([[1, 0, right], [0, 1, down], [0, 0, 1]], float)
 
 
-def photographed(source: PageSource, picture: np.ndarray, blur: float) -> np.ndarray:
+def photographed(source: PageSource, picture: Pixels, blur: float) -> np.ndarray:
     """The picture, (height, width, 3) uint8, with uneven light, shadow, folds, blur, noise and JPEG's artefacts."""
     random, difficulty = source.random, source.difficulty
     if difficulty.light or difficulty.shadow or difficulty.crumple:

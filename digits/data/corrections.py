@@ -102,7 +102,7 @@ def apply(
     corrections: dict[str, Correction],
     digests: np.ndarray,
     names: Callable[[], Sequence[str]],
-    split: np.ndarray,
+    split: Ints,
     labels: Ints,
 ) -> list[Effect]:
     """Apply them to n pictures: changes (n,) int `split` and `labels` in place, and returns rows of EFFECT_COLUMNS.

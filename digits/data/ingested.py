@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from digits import paths
+from digits.arrays import Ints
 from digits.data import corrections, csv_files, dataset, splits
 from digits.params import Ingest
 
@@ -27,7 +27,7 @@ class Ingested(NamedTuple):
 
     rows: Mapping[str, int]
     by_source: Mapping[str, Mapping[str, int]]
-    tally: np.ndarray
+    tally: Ints
     effects: list[corrections.Effect]
 
 
@@ -56,7 +56,7 @@ def report(ingested: Ingested, params: Ingest) -> None:
         print(corrections.summary(ingested.effects))
 
 
-def format_shares(tally: np.ndarray, params: Ingest) -> str:
+def format_shares(tally: Ints, params: Ingest) -> str:
     """The shares of test and validation that were drawn, and those that are expected: of the counts `splits.tally`."""
     free = tally[splits.UNPUBLISHED, [splits.TRAIN, splits.VALIDATION, splits.TEST]].sum()
     drawn = []

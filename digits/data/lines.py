@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from digits.arrays import Bools, Ints, Numbers
+from digits.arrays import Bools, Floats, Ints, Numbers
 
 MIN_COVERAGE = 0.8  # of the picture's side, by a line near its edge, as of a frame
 MIN_COVERAGE_INSIDE = 0.9  # by another one: the upright stroke of a 4 can be nearly as long as the picture
@@ -24,7 +24,7 @@ MIDDLE = 0.3  # of the picture's side, from either edge
 Line = tuple[float, float]  # the row of a nearly level line at the left and at the right end of the picture
 
 
-def without_lines(ink: np.ndarray) -> np.ndarray:
+def without_lines(ink: Floats) -> Floats:
     """Erase straight lines, nearly level or upright, from (height, width) float32 ink, 0 to 1.
 
     Unchanged where the lines are strokes of a digit that fills the picture: what remains without them is too small,
@@ -43,7 +43,7 @@ def without_lines(ink: np.ndarray) -> np.ndarray:
     return ink if found is None or _are_strokes(rest, *found) else rest
 
 
-def may_have_lines(ink: np.ndarray) -> Bools:
+def may_have_lines(ink: Floats) -> Bools:
     """(n,) bool: whether (n, height, width) pictures of at most some 100 pixels a side can have such lines."""
     found = np.zeros(len(ink), bool)
     for turned in (ink, ink.transpose(0, 2, 1)):
@@ -53,7 +53,7 @@ def may_have_lines(ink: np.ndarray) -> Bools:
     return found
 
 
-def _level_lines(ink: np.ndarray) -> list[Line]:
+def _level_lines(ink: Floats) -> list[Line]:
     """Nearly level rows that are inked over most of the width, where those around them are not."""
     mask, factor = _reduced_mask(ink)
     height, width = mask.shape
@@ -87,14 +87,14 @@ def _without_lone_stroke(upright: list[Line], width: int) -> list[Line]:
     return [] if len(upright) == 1 and MIDDLE * width < sum(upright[0]) / 2 < (1 - MIDDLE) * width else upright
 
 
-def _reduced_mask(ink: np.ndarray) -> tuple[np.ndarray, int]:
+def _reduced_mask(ink: Floats) -> tuple[np.ndarray, int]:
     """(height, width) uint8: where there is ink, in a copy smaller by the factor; thin lines are kept."""
     factor = -(-max(ink.shape) // SEARCH_SIDE)
     largest = cv2.dilate((ink > INK).astype(np.uint8), np.ones((factor, factor), np.uint8), anchor=(0, 0))
     return np.ascontiguousarray(largest[::factor, ::factor]), factor
 
 
-def _erase(ink: np.ndarray, lines: list[Line]) -> np.ndarray:
+def _erase(ink: Floats, lines: list[Line]) -> np.ndarray:
     """The ink without nearly level lines, each where it is about as thin as it mostly is."""
     height, width = ink.shape
     erased = ink.copy()
@@ -104,7 +104,7 @@ def _erase(ink: np.ndarray, lines: list[Line]) -> np.ndarray:
     return erased
 
 
-def erase_path(ink: np.ndarray, columns: Ints, rows: Numbers, reach: int, rim: float) -> None:
+def erase_path(ink: Numbers, columns: Ints, rows: Numbers, reach: int, rim: float) -> None:
     """Erase from (height, width) ink, in place, a nearly level line through these (k,) columns and rows, in pixels.
 
     Only where it is about as thin as it mostly is; nothing if that is more than `reach` pixels. Ink above `rim` belongs
@@ -128,7 +128,7 @@ def erase_path(ink: np.ndarray, columns: Ints, rows: Numbers, reach: int, rim: f
     ink[rows[erased_rows, erased_columns], columns[erased_columns]] = 0
 
 
-def _run(inked: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _run(inked: Bools, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last row of the run of (height, width) bool that contains the (width,) place, column by column."""
     height, columns = len(inked), np.arange(inked.shape[1])
     rows = np.arange(height)[:, None]
@@ -137,7 +137,7 @@ def _run(inked: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return above[place, columns] + 1, below[place, columns] - 1
 
 
-def _are_strokes(rest: np.ndarray, level: list[Line], upright: list[Line]) -> bool:
+def _are_strokes(rest: Floats, level: list[Line], upright: list[Line]) -> bool:
     """Whether the lines are strokes of the digit, by what remains without them."""
     height, width = rest.shape
     count, _, boxes, _ = cv2.connectedComponentsWithStats((rest > 0.3).astype(np.uint8))

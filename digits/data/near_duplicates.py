@@ -41,7 +41,7 @@ def group(thumbnails: Pixels, max_distance: float) -> Ints:
     return groups
 
 
-def join_equal(groups: np.ndarray, digests: np.ndarray) -> Ints:
+def join_equal(groups: Ints, digests: np.ndarray) -> Ints:
     """(n,) int: the groups after those of rows with equal (n,) digests are connected."""
     _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
     return _components(np.unique(groups, return_inverse=True)[1], np.arange(len(groups)), first[inverse])
@@ -65,7 +65,7 @@ def hashes(thumbnails: Pixels) -> Ints:
     return keys
 
 
-def near_pairs(thumbnails: Pixels, keys: np.ndarray, max_distance: float) -> tuple[np.ndarray, np.ndarray]:
+def near_pairs(thumbnails: Pixels, keys: Ints, max_distance: float) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of rows that connect the near duplicates among those with equal keys: (k,) rows of one and of the other.
 
     `thumbnails` are (n, 196) uint8 with ink, which may be mapped from a file, and `keys` (n,) int; k < n.
@@ -77,17 +77,17 @@ def near_pairs(thumbnails: Pixels, keys: np.ndarray, max_distance: float) -> tup
 class _Groups:
     """Vectors with ink, their lengths, and the groups that are connected so far."""
 
-    def __init__(self, vectors: np.ndarray, max_distance: float) -> None:
+    def __init__(self, vectors: Pixels, max_distance: float) -> None:
         self.vectors, self.max_distance = vectors, max_distance
         self.lengths = _lengths(vectors)
         self.groups: Ints = np.arange(len(vectors))
 
-    def connect(self, one: np.ndarray, other: np.ndarray) -> None:
+    def connect(self, one: Ints, other: Ints) -> None:
         """Connect the (k,) rows `one` with the rows `other`, pair by pair."""
         if len(one):
             self.groups = _components(self.groups, one, other)
 
-    def within(self, one: np.ndarray, other: np.ndarray, *factors: float) -> list[np.ndarray]:
+    def within(self, one: Ints, other: Ints, *factors: float) -> list[np.ndarray]:
         """For each factor (k, l) bool: which of k rows and l rows are at most that many times `max_distance` apart."""
         products = self.vectors[one].astype(np.float32) @ self.vectors[other].astype(np.float32).T
         lengths = self.lengths[one][:, None] * self.lengths[other]
@@ -98,7 +98,7 @@ class _Groups:
         return 1 - (factor * self.max_distance) ** 2 / 2 - ROUNDING
 
 
-def _bucket_pairs(found: _Groups, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _bucket_pairs(found: _Groups, keys: Ints) -> tuple[np.ndarray, np.ndarray]:
     """Near pairs of rows with equal (n,) keys, as many as connect those rows: (k,) rows of one and of the other."""
     order = np.argsort(keys, kind="stable")
     starts = np.flatnonzero(np.diff(keys[order], prepend=keys[order[:1]] - 1)) if len(keys) else order
@@ -130,7 +130,7 @@ def _small_bucket_pairs(found: _Groups, rows: Ints) -> tuple[np.ndarray, np.ndar
     return _connecting(rows.ravel(), places + one, places + other)
 
 
-def _connecting(rows: Ints, one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _connecting(rows: Ints, one: Ints, other: Ints) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of `rows`, fewer than rows, that connect what the pairs of their places `one` and `other` connect."""
     if not len(one):
         return rows[:0], rows[:0]
@@ -158,7 +158,7 @@ def _large_bucket_pairs(found: _Groups, rows: Ints) -> list[tuple[np.ndarray, np
     return pairs + _block_pairs(found, rows, rows)
 
 
-def _block_pairs(found: _Groups, ones: np.ndarray, others: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _block_pairs(found: _Groups, ones: Ints, others: Ints) -> list[tuple[np.ndarray, np.ndarray]]:
     """Near pairs of the rows `ones` with the rows `others`, as many as connect them.
 
     Rows of the largest group so far are compared with the rows outside it only.
@@ -188,7 +188,7 @@ def _components(groups: Ints, one: Ints, other: Ints) -> Ints:
     return connected
 
 
-def _lengths(vectors: np.ndarray) -> np.ndarray:
+def _lengths(vectors: Pixels) -> np.ndarray:
     squares = np.zeros(len(vectors))
     for part in _slices(len(vectors)):
         some = vectors[part].astype(np.float32)

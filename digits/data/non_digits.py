@@ -46,14 +46,14 @@ class Source(NamedTuple):
 
     random: np.random.Generator
     for_training: bool
-    digits: np.ndarray
+    digits: Pixels
 
     @property
     def fonts(self) -> tuple[str, ...]:
         return TRAIN_FONTS if self.for_training else TEST_FONTS
 
 
-KINDS: dict[str, Callable[[Source], np.ndarray]] = {}
+KINDS: dict[str, Callable[[Source], Pixels]] = {}
 # Of the pictures that the network learns from: many of what it confuses with digits, few of what it never does
 SHARES = {
     "letters": 0.3,
@@ -68,7 +68,7 @@ SHARES = {
 }
 
 
-def kind(function: Callable[[Source], np.ndarray]) -> Callable[[Source], np.ndarray]:
+def kind(function: Callable[[Source], Pixels]) -> Callable[[Source], Pixels]:
     KINDS[function.__name__] = function
     return function
 
@@ -80,10 +80,10 @@ class Order(NamedTuple):
     split: str
     pictures: int
     seeds: tuple[int, ...]
-    digits: np.ndarray
+    digits: Pixels
 
 
-def orders(params: Preprocess, train: np.ndarray, test: np.ndarray, rows: int) -> list[Order]:
+def orders(params: Preprocess, train: Pixels, test: Pixels, rows: int) -> list[Order]:
     """All that is to be drawn for `rows` training digits, from some (n, 28, 28) uint8 digits of both splits."""
     counts = {("train", name): round(share * params.non_digits * rows) for name, share in SHARES.items()}
     counts |= {("test", name): params.non_digits_per_kind for name in KINDS}
@@ -95,7 +95,7 @@ def orders(params: Preprocess, train: np.ndarray, test: np.ndarray, rows: int) -
     ]
 
 
-def draw(order: Order) -> list[np.ndarray]:
+def draw(order: Order) -> list[Pixels]:
     """The pictures, each (height, width) uint8; the same order gives the same pictures."""
     random = np.random.default_rng([*order.seeds, *f"{order.split} {order.kind}".encode()])
     source = Source(random, order.split == "train", order.digits)
@@ -116,7 +116,7 @@ def draw_canonical(order: Order) -> Pixels:
 
 
 @kind
-def letters(source: Source) -> np.ndarray:
+def letters(source: Source) -> Pixels:
     random = source.random
     if source.for_training and random.random() < 0.3:
         ink = _stroke_letter(random)
@@ -143,7 +143,7 @@ def _stroke_letter(random: np.random.Generator) -> np.ndarray:
 
 
 @kind
-def signs(source: Source) -> np.ndarray:
+def signs(source: Source) -> Pixels:
     """Two to five strokes of a pen, most of which begin on one another, as in scripts of any kind."""
     random, ink = source.random, np.zeros((PEN_SIDE, PEN_SIDE), np.uint8)
     width, upright = int(random.integers(2, 8)), random.random() < 0.4
@@ -156,7 +156,7 @@ def signs(source: Source) -> np.ndarray:
     return on_paper(ink, random)
 
 
-def _sign_stroke(random: np.random.Generator, start: np.ndarray, upright: bool) -> np.ndarray:
+def _sign_stroke(random: np.random.Generator, start: Floats, upright: bool) -> np.ndarray:
     """(n, 2) points, in pixels, of a straight stroke, one with a corner, an arc or a loop that begins at `start`."""
     angle = np.pi / 2 * random.integers(4) + random.normal(0, 0.08) if upright else random.uniform(0, 2 * np.pi)
     length, t = random.uniform(0.2, 0.75) * PEN_SIDE, np.linspace(0, 1, 16)[:, None]
@@ -183,7 +183,7 @@ def _direction(angle: np.ndarray | float) -> np.ndarray:
 
 
 @kind
-def scribbles(source: Source) -> np.ndarray:
+def scribbles(source: Source) -> Pixels:
     random, ink, margin = source.random, np.zeros((PEN_SIDE, PEN_SIDE), np.uint8), 6
     walk = np.cumsum(random.normal(0, random.uniform(8, 30), (random.integers(6, 30), 2)), axis=0)
     inner = PEN_SIDE - 2 * margin
@@ -193,7 +193,7 @@ def scribbles(source: Source) -> np.ndarray:
 
 
 @kind
-def text(source: Source) -> np.ndarray:
+def text(source: Source) -> Pixels:
     """A word, or some lines of words."""
     random = source.random
     lines, size, width = (int(random.integers(*bounds)) for bounds in ((1, 6), (9, 20), (40, 120)))
@@ -203,7 +203,7 @@ def text(source: Source) -> np.ndarray:
 
 
 @kind
-def two_digits(source: Source) -> np.ndarray:
+def two_digits(source: Source) -> Pixels:
     """Two or three digits in a line, apart or overlapping a little."""
     random, gap = source.random, int(source.random.integers(-2, 12))
     rows = random.integers(len(source.digits), size=random.choice([2, 3], p=[0.7, 0.3]))
@@ -219,13 +219,13 @@ def two_digits(source: Source) -> np.ndarray:
     return on_paper(np.asarray(enlarged, np.uint8), random)
 
 
-def _cropped(digit: np.ndarray) -> np.ndarray:
+def _cropped(digit: Pixels) -> np.ndarray:
     left, top, width, height = cv2.boundingRect(digit)
     return digit[top : top + height, left : left + width]
 
 
 @kind
-def noise(source: Source) -> np.ndarray:
+def noise(source: Source) -> Pixels:
     """Grains, sharp or blurred."""
     random, side = source.random, int(source.random.integers(20, 64))
     if random.random() < 0.3:
@@ -236,7 +236,7 @@ def noise(source: Source) -> np.ndarray:
 
 
 @kind
-def paper(source: Source) -> np.ndarray:
+def paper(source: Source) -> Pixels:
     """A sheet without writing: folds, creases, a stain."""
     random, side = source.random, int(source.random.integers(40, 100))
     down, across = np.mgrid[:side, :side] / side
@@ -252,7 +252,7 @@ def paper(source: Source) -> np.ndarray:
 
 
 @kind
-def textures(source: Source) -> np.ndarray:
+def textures(source: Source) -> Pixels:
     """Wood, cloth, tiles, a grid, clouds."""
     random, side = source.random, int(source.random.integers(28, 100))
     down, across = np.mgrid[:side, :side] / side
@@ -274,7 +274,7 @@ def textures(source: Source) -> np.ndarray:
 
 
 @kind
-def things(source: Source) -> np.ndarray:
+def things(source: Source) -> Pixels:
     """A photographed thing, a body with limbs, before a plain background."""
     random, side = source.random, int(source.random.integers(66, 130))
     shape, centre = np.zeros((side, side), np.uint8), random.uniform(0.35, 0.65, 2) * side
@@ -289,7 +289,7 @@ def things(source: Source) -> np.ndarray:
     return _lit(cv2.GaussianBlur(shape, (0, 0), 1) / 255, random)
 
 
-def _lit(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _lit(mask: Floats, random: np.random.Generator) -> np.ndarray:
     """A thing of this (side, side) shape, 0 to 1, darker at its edges, and the background."""
     side = len(mask)
     edges = np.hypot(*np.gradient(cv2.GaussianBlur(mask, (0, 0), random.uniform(1, 4))))

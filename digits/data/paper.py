@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from digits.arrays import Floats, Pixels
+from digits.arrays import Floats, Numbers, Pixels
 from digits.data.stacks import border
 
 MIN_CONTRAST = 16  # of 255: a picture with less is blank
@@ -16,7 +16,7 @@ SHADOW_WIDTH = 0.12  # of the shorter side: a darker region along the border tha
 SHADOW_BORDER = 0.04  # of the border's pixels: so many lie in such a region
 
 
-def without_paper(pixels: np.ndarray) -> np.ndarray:
+def without_paper(pixels: Pixels) -> Floats:
     """The ink of each pixel of one photograph or scan, (height, width) float32: 0 for paper to 1 for the pen.
 
     `pixels` is (height, width) uint8, dark ink on light paper or the reverse. The paper is a quadratic surface where
@@ -30,7 +30,7 @@ def without_paper(pixels: np.ndarray) -> np.ndarray:
     return ink
 
 
-def _ink(pixels: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, float]:
+def _ink(pixels: Pixels, paper: Floats) -> tuple[np.ndarray, float]:
     """The ink over a paper, (height, width) float32, and the fraction of pixels that are paper or strong ink."""
     above = pixels - paper
     distance = np.abs(above)
@@ -81,7 +81,7 @@ def _fit(small: np.ndarray, terms: np.ndarray, start: float) -> tuple[float, np.
     return float((np.abs(small - paper) <= tolerance).mean()), weights
 
 
-def _local_paper(pixels: np.ndarray) -> np.ndarray:
+def _local_paper(pixels: Pixels) -> np.ndarray:
     """The paper as the median of a large window around each pixel, (height, width) float32."""
     small = _resized(pixels, WINDOW_SIDE)
     reach = max(1, int(WINDOW * min(small.shape)) // 2)
@@ -91,7 +91,7 @@ def _local_paper(pixels: np.ndarray) -> np.ndarray:
     return cv2.resize(smooth, pixels.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
-def _has_shadow(ink: np.ndarray) -> bool:
+def _has_shadow(ink: Floats) -> bool:
     """Whether a region along the border is inked that is too wide for a stroke, a line or a frame."""
     small = (_resized(ink, FIT_SIDE) > 0.4).astype(np.uint8)
     width = max(3, round(SHADOW_WIDTH * min(small.shape)))
@@ -100,7 +100,7 @@ def _has_shadow(ink: np.ndarray) -> bool:
     return bool(border(wide[None]).mean() > SHADOW_BORDER)
 
 
-def _resized(pixels: np.ndarray, side: int) -> np.ndarray:
+def _resized(pixels: Numbers, side: int) -> Numbers:
     """The picture averaged down to `side` pixels on its longest side, where it is larger."""
     factor = max(1.0, max(pixels.shape) / side)
     size = [max(1, round(length / factor)) for length in pixels.shape[::-1]]

@@ -28,7 +28,7 @@ class Picture(NamedTuple):
     the extremes as stored.
     """
 
-    pixels: np.ndarray
+    pixels: Pixels
     format: str
     mode: str
     width: int
@@ -101,7 +101,7 @@ def decode_batches(encoded: Iterable[bytes]) -> Iterator[list[Picture | PictureE
         yield batch
 
 
-def decode_canonical(data: bytes) -> np.ndarray:
+def decode_canonical(data: bytes) -> Pixels:
     """The canonical digit of one encoded picture, (28, 28) uint8. Raises PictureError where there is none."""
     return canonical_digit(decode(data).pixels)
 
@@ -116,7 +116,7 @@ def canonical_digit(pixels: Pixels) -> Pixels:
     return digit
 
 
-def decode_canonical_batch(encoded: Iterable[bytes]) -> np.ndarray:
+def decode_canonical_batch(encoded: Iterable[bytes]) -> Pixels:
     """The canonical digits of encoded pictures, (n, 28, 28) uint8: zeros where there is none."""
     digits = [np.zeros((0, DIGIT_SIZE, DIGIT_SIZE), np.uint8)]
     for batch in decode_batches(encoded):
@@ -127,7 +127,7 @@ def decode_canonical_batch(encoded: Iterable[bytes]) -> np.ndarray:
     return np.concatenate(digits)
 
 
-def encode_png(pixels: np.ndarray) -> bytes:
+def encode_png(pixels: Pixels) -> bytes:
     """Encode (height, width) uint8 as a PNG: lossless, so that `decode(encode_png(x)).pixels` is `x`.
 
     (height, width, 3) are blue, green and red.

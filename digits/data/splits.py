@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from digits.arrays import Ints
+from digits.arrays import Bools, Ints
 from digits.params import Ingest
 
 RULE = 1  # its number: one more whenever the same pictures, seed and fractions would give other splits
@@ -39,7 +39,7 @@ def draw(digest: bytes, seed: int, test_fraction: float, validation_fraction: fl
     return VALIDATION if _uniform("validation", seed, digest) < validation_fraction else TRAIN
 
 
-def assign(digests: np.ndarray, published: np.ndarray, groups: np.ndarray, params: Ingest) -> np.ndarray:
+def assign(digests: np.ndarray, published: Ints, groups: Ints, params: Ingest) -> np.ndarray:
     """(n,) int8 splits of (n,) 'S32' digests, DROPPED where a picture is a twin of a published test picture.
 
     `published` (n,) int8 is each picture's side as published: TEST, TRAIN or UNPUBLISHED; equal pictures take the side
@@ -63,7 +63,7 @@ def assign(digests: np.ndarray, published: np.ndarray, groups: np.ndarray, param
         groups[first], return_index=True, return_inverse=True
     )  # lowest: sorted by digest
 
-    def any_member(condition: np.ndarray) -> np.ndarray:
+    def any_member(condition: Bools) -> np.ndarray:
         return np.bincount(group[condition], minlength=len(numbers)) > 0
 
     chosen = drawn[lowest]
@@ -76,7 +76,7 @@ def assign(digests: np.ndarray, published: np.ndarray, groups: np.ndarray, param
     return splits
 
 
-def tally(published: np.ndarray, split: np.ndarray) -> Ints:
+def tally(published: Ints, split: Ints) -> Ints:
     """(4, 4) int: how many pictures of each side as published are in each split; add those of several tables up.
 
     At [published, split], each TRAIN, VALIDATION, TEST, or -1: UNPUBLISHED and DROPPED.

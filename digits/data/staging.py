@@ -34,7 +34,7 @@ class Fingerprints(NamedTuple):
 
     digests: np.ndarray
     thumbnails: Pixels
-    published: np.ndarray
+    published: Ints
 
 
 class Staging:
@@ -66,7 +66,7 @@ class Staging:
                 first = rows.stop
         return Fingerprints(digests, thumbnails, np.concatenate(published))
 
-    def examples(self, digests: np.ndarray, split: np.ndarray, labels: Ints) -> Iterator[Example]:
+    def examples(self, digests: np.ndarray, split: Ints, labels: Ints) -> Iterator[Example]:
         """The pictures in their order, each in its (n,) `split` with its (n,) label, without those that are dropped."""
         first = 0
         with shards.opened(self._path) as file:

@@ -134,7 +134,7 @@ def _file_statistics(picture: pictures.Picture) -> dict[str, Any]:
     }
 
 
-def _pixel_statistics(stack: Pixels, ink: np.ndarray, digits: np.ndarray) -> dict[str, np.ndarray]:
+def _pixel_statistics(stack: Pixels, ink: Floats, digits: Pixels) -> dict[str, np.ndarray]:
     """PIXEL_COLUMNS of a (n, height, width) uint8 stack, its `ink_fractions` and its canonical digits; each (n,)."""
     height, width = stack.shape[1:]
     inked, digit_ink = ink > INK_THRESHOLD, digits / np.float32(255)
@@ -165,7 +165,7 @@ def _border_changes(mask: Bools) -> Floats:
     return share
 
 
-def _parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _parts(mask: Bools) -> tuple[np.ndarray, np.ndarray]:
     """(n,) connected parts of (n, height, width) bool, and (n,) the fraction of its ink in the largest."""
     touching = np.zeros((3, 3, 3), bool)
     touching[1] = True  # within one picture, never across to the next

@@ -21,12 +21,12 @@ NARROW, WIDE = 0.08, 0.26
 NARROW_TARGET, WIDE_TARGET = 0.1, 0.22
 
 
-def without_faint_ink(ink: np.ndarray) -> Floats:
+def without_faint_ink(ink: Floats) -> Floats:
     """(height, width) float32 ink without what is faint and not the edge of a stroke."""
     return ink * cv2.dilate((ink > FAINT).astype(np.uint8), np.ones((3, 3), np.uint8))
 
 
-def without_edge_parts(ink: np.ndarray) -> np.ndarray:
+def without_edge_parts(ink: Floats) -> Floats:
     """The ink without parts at the border of the picture: its own edge, punch holes, staples, a neighbouring digit.
 
     Unchanged where no other part can be the digit, or the digit fills the picture.
@@ -51,7 +51,7 @@ def without_edge_parts(ink: np.ndarray) -> np.ndarray:
     return np.where(removed[parts], np.float32(0), ink) if removed.any() else ink
 
 
-def without_specks(ink: np.ndarray) -> np.ndarray:
+def without_specks(ink: Floats) -> Floats:
     """The ink of the digit: the largest part near the middle, and others that are near it and no specks.
 
     So the broken strokes of one digit stay together.
@@ -110,12 +110,12 @@ def with_usual_stroke_width(ink: Floats) -> Floats:
     return narrower
 
 
-def has_several_parts(ink: np.ndarray) -> bool:
+def has_several_parts(ink: Floats) -> bool:
     """Whether (height, width) ink has more than one connected part."""
     return cv2.connectedComponents((ink > INK_THRESHOLD).astype(np.uint8))[0] > 2
 
 
-def _parts(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _parts(ink: Floats) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The connected parts of ink: (height, width) numbers, 0 for paper; their boxes; their centres across and down."""
     _, parts, boxes, centres = cv2.connectedComponentsWithStats((ink > INK_THRESHOLD).astype(np.uint8))
     return parts, boxes, centres

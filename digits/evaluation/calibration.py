@@ -32,7 +32,7 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
 
         classes_ = np.arange(classes)
 
-        def fit(self, logits: Floats, labels: Ints, sample_weight: np.ndarray | None = None) -> "Network":
+        def fit(self, logits: Floats, labels: Ints, sample_weight: Floats | None = None) -> "Network":
             return self
 
         def decision_function(self, logits: Floats) -> np.ndarray:
@@ -68,7 +68,7 @@ def ece_interval(probabilities: Floats, labels: Ints, bins: int = BINS) -> Inter
     return Interval(max(0.0, low), max(0.0, high))
 
 
-def ece_difference(first: np.ndarray, second: np.ndarray, labels: Ints, bins: int = BINS) -> Interval:
+def ece_difference(first: Floats, second: Floats, labels: Ints, bins: int = BINS) -> Interval:
     """Interval of `ece` of the `second` (n, k) probabilities less that of the `first`, on the same digits.
 
     By the basic bootstrap, as in `ece_interval`.
@@ -108,7 +108,7 @@ class Reliability(NamedTuple):
     high: Floats
     ideal_low: Floats
     ideal_high: Floats
-    digits: np.ndarray
+    digits: Ints
 
 
 def reliability(probabilities: Floats, labels: Ints, bins: int = BINS) -> Reliability:

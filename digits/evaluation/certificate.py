@@ -71,7 +71,7 @@ def digits_needed(max_error: float, confidence: float) -> int:
     return int(np.ceil(np.log1p(-confidence) / np.log1p(-max_error)))
 
 
-def claims(training: np.ndarray, digits: int, max_error: float, confidence: float) -> Claims:
+def claims(training: Floats, digits: int, max_error: float, confidence: float) -> Claims:
     """The claims to test on `digits` calibration digits, from the (t,) confidences of the training digits alone.
 
     The thresholds are some of these, in their dtype: that of the probabilities that are compared with them.

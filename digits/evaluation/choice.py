@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.arrays import Pixels
 from digits.data.dataset import Digits
 from digits.errors import UserError
 from digits.evaluation import calibration, certificate, parts, refusal
@@ -32,7 +33,7 @@ def training_rows(count: int) -> np.ndarray:
 
 
 def choose(
-    network: Path, validation: Digits, hashes: np.ndarray, training: np.ndarray, params: Evaluate, path: Path
+    network: Path, validation: Digits, hashes: np.ndarray, training: Pixels, params: Evaluate, path: Path
 ) -> Choice:
     """Write the model file `path`: `network` with a temperature, a bound of the outlier score and a threshold.
 

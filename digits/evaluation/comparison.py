@@ -25,7 +25,7 @@ class Difference(NamedTuple):
         return f"{self.mean:.4f}, {self.confidence:.0%} interval {self.low:.4f} to {self.high:.4f}"
 
 
-def loss_difference(first: np.ndarray, second: np.ndarray, confidence: float = 0.0) -> Difference:
+def loss_difference(first: Floats, second: Floats, confidence: float = 0.0) -> Difference:
     """Compare the (n,) losses of two models on the same digits, n >= 2, by Student's t interval of the difference.
 
     `confidence` 0 to below 1; for 0, the interval is that of CONFIDENCE.
@@ -46,7 +46,7 @@ def mcnemar(first_right: Bools, second_right: Bools) -> float:
     return _mcnemar(*_read_by_one(first_right, second_right), "greater")
 
 
-def rate_difference(first: np.ndarray, second: np.ndarray) -> tuple[float, Interval]:
+def rate_difference(first: Bools, second: Bools) -> tuple[float, Interval]:
     """How much more often, -1 to 1, something is true of the second model, on the same n >= 1 digits, with interval.
 
     Takes (n,) bool each. The 95 % interval excludes zero where McNemar's exact test, two-sided, has p < 0.05. It is
@@ -87,11 +87,11 @@ def _mcnemar(only_first: int, only_second: int, alternative: str) -> float:
     return float(stats.binomtest(only_first, differing, alternative=alternative).pvalue) if differing else 1.0
 
 
-def _read_by_one(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
+def _read_by_one(first: Bools, second: Bools) -> tuple[int, int]:
     return int((first & ~second).sum()), int((second & ~first).sum())
 
 
-def share_difference(first: np.ndarray, second: np.ndarray) -> tuple[float, Interval]:
+def share_difference(first: Bools, second: Bools) -> tuple[float, Interval]:
     """How much larger the share of True, 0 to 1, is of the second's (m,) bool than of the first's (n,), with interval.
 
     The two may be of different digits: the interval is Newcombe's (1998) for independent samples, so it is too wide

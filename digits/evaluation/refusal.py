@@ -8,7 +8,7 @@ from digits.arrays import Floats, Ints
 from digits.evaluation.intervals import CONFIDENCE, Interval, wilson
 
 
-def max_score(scores: np.ndarray, loss: float) -> float:
+def max_score(scores: Floats, loss: float) -> float:
     """The bound of the outlier score beyond which at most `loss` of further digits like these are refused on average.
 
     Takes the (n,) scores of digits, n >= 1, higher for what is less like a digit. It is the ceil((n + 1)(1 - loss))-th
@@ -18,7 +18,7 @@ def max_score(scores: np.ndarray, loss: float) -> float:
     return float(np.sort(scores)[rank - 1])
 
 
-def auroc(digits: np.ndarray, others: np.ndarray) -> tuple[float, Interval]:
+def auroc(digits: Floats, others: Floats) -> tuple[float, Interval]:
     """Probability, 0 to 1, that the score of what is no digit is above that of a digit, and its interval.
 
     Takes (n,) and (m,) outlier scores, n and m >= 2; equal ones count half. The interval is that of Brunner and

@@ -129,7 +129,7 @@ def robustness(classifier: Classifier, digits: Digits, count: int) -> dict[str, 
     }
 
 
-def _corruption_error(predict: Callable[[np.ndarray], np.ndarray], images: Pixels, labels: Ints) -> Metrics:
+def _corruption_error(predict: Callable[[Pixels], Ints], images: Pixels, labels: Ints) -> Metrics:
     """The share of corrupted digits that is misread, by corruption over its strengths, and their `mean`."""
     shares = corruptions.misread_shares(predict, images, labels, seed=0)
     errors = corruptions.corruption_error(shares)

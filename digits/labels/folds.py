@@ -40,9 +40,7 @@ def assign(digits: Digits, folds: int, params: Ingest, seed: int) -> Ints:
     return fold[group]
 
 
-def logits(
-    digits: Digits, fold: np.ndarray, params: Train, state: Path, on_fold: Callable[[int, float], None]
-) -> Floats:
+def logits(digits: Digits, fold: Ints, params: Train, state: Path, on_fold: Callable[[int, float], None]) -> Floats:
     """(n, 10) float32 logits of n digits, each by the network that was trained without its fold, (n,) int from 0.
 
     After each fold `on_fold` is called with its number and the share of its digits whose label the network predicts.

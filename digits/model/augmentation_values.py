@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from digits.arrays import Ints
+
 AFFINE = 6  # parameters of a digit's affine warp: rotation, shear, zoom across and down, shift across and down
 DIGITS_AT_ONCE = 10_000  # sampled, in float64
 GRID = 5  # control points of its elastic warp, across and down
@@ -15,7 +17,7 @@ AUGMENTATION_PARAMETERS = WARP + APPEARANCE
 
 
 def sample_augmentation(
-    seed: int, epoch: int, digits: int, step: int | None = None, chosen: np.ndarray | None = None
+    seed: int, epoch: int, digits: int, step: int | None = None, chosen: Ints | None = None
 ) -> np.ndarray:
     """The augmentation parameters of an epoch, or of one step of it, (digits, AUGMENTATION_PARAMETERS) float32.
 

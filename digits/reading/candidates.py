@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
     """
 
     box: Box
-    ink: np.ndarray
+    ink: Pixels
     slope: float
 
     @property
@@ -32,7 +32,7 @@ class Candidate(NamedTuple):
         return self.box[2] - self.box[0], self.box[3] - self.box[1]
 
 
-def cut_out(ink: np.ndarray, labels: Ints, numbers: np.ndarray, box: np.ndarray, slope: float) -> Candidate:
+def cut_out(ink: Pixels, labels: Ints, numbers: Ints, box: Ints, slope: float) -> Candidate:
     """The parts of these numbers in (height, width) `labels`, within the box."""
     left, top, right, bottom = as_box(box)
     region = labels[top:bottom, left:right]
@@ -55,12 +55,12 @@ def images(candidates: Sequence[Candidate]) -> Pixels:
     return canonical(stack)
 
 
-def _scaled(ink: np.ndarray) -> Pixels:
+def _scaled(ink: Pixels) -> Pixels:
     """(height, width) uint8, at most SIDE pixels: the ink scaled to 255 at its strongest strokes."""
     factor = SIDE / max(ink.shape)
     size = [max(1, round(length * factor)) for length in ink.shape[::-1]]
     counts = cv2.calcHist([ink], [0], None, [256], [0, 256]).ravel()[1:].cumsum()
     strongest = 1 + int(np.searchsorted(counts, STRONG / 100 * counts[-1]))
-    ink = cv2.convertScaleAbs(ink, alpha=255 / min(strongest, 255))
-    scaled = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    brightened = cv2.convertScaleAbs(ink, alpha=255 / min(strongest, 255))
+    scaled = cv2.resize(brightened, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
     return np.asarray(scaled, np.uint8)

@@ -51,7 +51,7 @@ def _paths(cost: np.ndarray, apart: float) -> np.ndarray:
     return np.unique(paths, axis=0)[np.argsort(np.unique(paths, axis=0).mean(axis=1))]
 
 
-def pieces(candidate: Candidate, cuts: np.ndarray, widest: float) -> dict[tuple[int, int], Candidate]:
+def pieces(candidate: Candidate, cuts: Ints, widest: float) -> dict[tuple[int, int], Candidate]:
     """The pieces between each two of the (k, height) cuts, the edges being the first and the last; by the pair.
 
     Without those that are sure to be wider than `widest`, in pixels: so their number grows as that of the cuts.

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from digits.arrays import Pixels
 from digits.reading import parts, text_lines
 from digits.reading.ink import page_ink
@@ -15,7 +13,7 @@ from digits.reading.text_lines import TextLine
 class Finding(NamedTuple):
     """`ink` is (height, width) uint8, 0 paper to 255, without rules; `parts` stand in `lines`, from top to bottom."""
 
-    ink: np.ndarray
+    ink: Pixels
     parts: Parts
     lines: list[TextLine]
 

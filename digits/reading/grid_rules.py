@@ -7,6 +7,8 @@ programming from strip to strip, as seams are (Avidan & Shamir 2007, https://doi
 import cv2
 import numpy as np
 
+from digits.arrays import Floats, Numbers
+
 STRIP = 18  # pixels along a rule in one step of its path
 MAX_SHIFT = 4  # pixels across a rule from one strip to the next
 SHIFT_COST = 0.05  # of a strip that is covered, for each pixel
@@ -18,7 +20,7 @@ MISSING = 0.2  # of the rules that cross the outer cells may be blurred or smudg
 MIN_SPACING = 10  # pixels between rules
 
 
-def find_rules(ink: np.ndarray, margin: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def find_rules(ink: Numbers, margin: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The level rules from the top, and the upright ones from the left, of (height, width) float32 ink.
 
     The ink is in units of the palest rule's. A level rule is its row in each column, (width,) float; an upright one
@@ -46,14 +48,15 @@ def crossings_of(level: list[np.ndarray], upright: list[np.ndarray]) -> np.ndarr
     return points
 
 
-def _ridges(ink: np.ndarray) -> np.ndarray:
+def _ridges(ink: Numbers) -> Floats:
     """Where a nearly level rule can be: (height, width) float32, 0 to 1, darker than the paper above and below it."""
     smooth = cv2.blur(ink, (RIDGE_LENGTH, 1))
-    ridge = np.zeros_like(ink)
+    ridge: Numbers = np.zeros_like(ink)
     for reach in RIDGE_REACHES:
         padded = cv2.copyMakeBorder(smooth, reach, reach, 0, 0, cv2.BORDER_REPLICATE)
         ridge = cv2.max(ridge, smooth - cv2.max(padded[: -2 * reach], padded[2 * reach :]))
-    return (1 - PEAK) * np.clip(ridge - 0.5, 0, 1) + PEAK * ridge / (ridge + DARK_RULE)
+    likely: Floats = (1 - PEAK) * np.clip(ridge - 0.5, 0, 1) + PEAK * ridge / (ridge + DARK_RULE)
+    return likely
 
 
 def _paths(ridges: np.ndarray, margin: int) -> list[np.ndarray]:

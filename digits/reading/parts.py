@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.arrays import Bools, Ints
+from digits.arrays import Bools, Ints, Pixels
 
 MAX_PARTS = 2000  # the longest: a texture has more, and so has a page of small print
 MAX_COVERED = 4  # times the picture, by the boxes of all parts, the smallest first: those of hatching overlap
@@ -30,9 +30,9 @@ class Parts(NamedTuple):
 
     labels: np.ndarray
     numbers: Ints
-    boxes: np.ndarray
+    boxes: Ints
 
-    def strengths(self, ink: np.ndarray) -> np.ndarray:
+    def strengths(self, ink: Pixels) -> np.ndarray:
         """(n,) each part's strongest pixel in the (height, width) ink."""
         found = np.zeros(len(self.numbers), np.uint8)
         for place, (number, (left, top, right, bottom)) in enumerate(zip(self.numbers, self.boxes, strict=True)):
@@ -50,11 +50,11 @@ class Parts(NamedTuple):
         widths: Ints = self.boxes[:, 2] - self.boxes[:, 0]
         return widths
 
-    def take(self, kept: np.ndarray) -> "Parts":
+    def take(self, kept: Bools) -> "Parts":
         return Parts(self.labels, self.numbers[kept], self.boxes[kept])
 
 
-def find(ink: np.ndarray, threshold: int, rules: np.ndarray) -> Parts:
+def find(ink: Pixels, threshold: int, rules: np.ndarray) -> Parts:
     """The parts of (height, width) uint8 ink, without rules, that can be digits.
 
     They are large enough, and neither blots, bars nor frames around others, nor what is left of `rules`, the (height,
@@ -81,7 +81,7 @@ def find(ink: np.ndarray, threshold: int, rules: np.ndarray) -> Parts:
     return parts.take(~dropped)
 
 
-def _are_remnants(parts: Parts, area: np.ndarray, ink: np.ndarray, rules: np.ndarray) -> Bools:
+def _are_remnants(parts: Parts, area: np.ndarray, ink: Pixels, rules: np.ndarray) -> Bools:
     """(n,) bool: which parts are as pale as the rules that they touch, and as thin: boxes, their separators, gaps."""
     found = np.zeros(len(parts.numbers), bool)
     erased = rules[:: len(rules) // SAMPLED_ROWS + 1]

@@ -46,8 +46,8 @@ class LevelParts(NamedTuple):
 
     labels: np.ndarray
     numbers: Ints
-    boxes: np.ndarray
-    thickness: np.ndarray
+    boxes: Numbers
+    thickness: Floats
 
 
 class Rule(NamedTuple):
@@ -58,7 +58,7 @@ class Rule(NamedTuple):
     thickness: float
 
 
-def without_rules(ink: np.ndarray, threshold: int) -> Pixels:
+def without_rules(ink: Pixels, threshold: int) -> Pixels:
     """(height, width) uint8 ink without its rules, level or upright by at most 14 degrees."""
     factor = -(-max(ink.shape) // SEARCH_SIDE)
     mask = _reduced_mask(ink, round(PALE * threshold), factor)
@@ -74,7 +74,7 @@ def without_rules(ink: np.ndarray, threshold: int) -> Pixels:
     return rest
 
 
-def _reduced_mask(ink: np.ndarray, threshold: int, factor: int) -> np.ndarray:
+def _reduced_mask(ink: Pixels, threshold: int, factor: int) -> np.ndarray:
     mask = (ink > threshold).astype(np.uint8)
     if factor == 1:
         return mask

@@ -22,7 +22,7 @@ class Found(NamedTuple):
     A box is left, top, right, bottom; right and bottom are exclusive. `lines` are the strings of what it accepts.
     """
 
-    boxes: np.ndarray
+    boxes: Numbers
     labels: Ints
     accepted: Bools
     lines: Sequence[str] = ()
@@ -77,7 +77,7 @@ def iou(boxes: Numbers, others: Numbers) -> Floats:
     return found
 
 
-def match(boxes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def match(boxes: Numbers, others: Numbers) -> tuple[np.ndarray, np.ndarray]:
     """The rows of two sets of boxes that are matched: as many pairs as possible, and of these the best IoU in sum.
 
     Every pair has an IoU of at least 0.5, and no box is in two pairs.
@@ -91,7 +91,7 @@ def match(boxes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return rows[kept], columns[kept]
 
 
-def count(found: Found, boxes: np.ndarray, labels: Ints, lines: Sequence[str] = ()) -> Counts:
+def count(found: Found, boxes: Numbers, labels: Ints, lines: Sequence[str] = ()) -> Counts:
     """Counts of one page whose m digits have these (m, 4) `boxes` and (m,) `labels`, and whose `lines` are these."""
     accepted = np.flatnonzero(found.accepted)
     matched, truth = match(found.boxes[accepted], boxes)

@@ -26,7 +26,7 @@ class TextLine(NamedTuple):
     height: float
 
 
-def text_lines(boxes: np.ndarray, strengths: Floats, one_line: bool = False) -> list[TextLine]:
+def text_lines(boxes: Ints, strengths: Floats, one_line: bool = False) -> list[TextLine]:
     """The lines of (n, 4) boxes, from the top to the bottom of the page, or all of them as one line.
 
     `strengths` (n,) is how strong their ink is: what is far fainter than its line is no writing, but what it stands in.
@@ -47,7 +47,7 @@ def _without_faint(members: Ints, strengths: Floats) -> Ints:
     return strong
 
 
-def _linked(boxes: np.ndarray) -> np.ndarray:
+def _linked(boxes: Ints) -> np.ndarray:
     """(n,) group numbers: each box is linked to the nearest one to its right that stands in the same line."""
     left, top, right, bottom = boxes.T.astype(float)
     height, centre = bottom - top, (top + bottom) / 2
@@ -70,7 +70,7 @@ def _linked(boxes: np.ndarray) -> np.ndarray:
     return group
 
 
-def _link_fragments(boxes: np.ndarray, group: np.ndarray) -> None:
+def _link_fragments(boxes: Ints, group: np.ndarray) -> None:
     """Put each box that is a fragment of another one's digit, above or below it, into its group, in place."""
     left, top, right, bottom = boxes.T
     width, height = right - left, bottom - top
@@ -83,7 +83,7 @@ def _link_fragments(boxes: np.ndarray, group: np.ndarray) -> None:
             group[group == group[fragment]] = group[np.where(fits, gap, np.inf).argmin()]
 
 
-def _fit(boxes: np.ndarray, members: Ints) -> TextLine:
+def _fit(boxes: Ints, members: Ints) -> TextLine:
     members = members[np.argsort(boxes[members, 0])]
     across, down = _centres(boxes, members)
     height = float(np.median(boxes[members, 3] - boxes[members, 1]))
@@ -93,13 +93,13 @@ def _fit(boxes: np.ndarray, members: Ints) -> TextLine:
     return TextLine(members, slope, height)
 
 
-def _middle(boxes: np.ndarray, members: Ints, slope: float) -> float:
+def _middle(boxes: Ints, members: Ints, slope: float) -> float:
     """Where the line crosses the left edge of the page."""
     across, down = _centres(boxes, members)
     return float(np.median(down - slope * across))
 
 
-def _joined(boxes: np.ndarray, lines: list[TextLine]) -> list[TextLine]:
+def _joined(boxes: Ints, lines: list[TextLine]) -> list[TextLine]:
     """Lines that continue one another across a wide gap, as the columns of a table, as one."""
     lines = _with_usual_slope(lines)
     left, right = (np.array([one(boxes[line.members, side]) for line in lines]) for one, side in ((min, 0), (max, 2)))

@@ -129,7 +129,7 @@ def _smaller(page: ComposedPage, random: np.random.Generator) -> tuple[ComposedP
     factor = min(1.0, height / float(np.median(page.boxes[:, 3] - page.boxes[:, 1])))
     pixels = cv2.resize(page.pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     pixels = cv2.GaussianBlur(pixels, (0, 0), random.uniform(0.01, MAX_BLUR) * height)
-    return page._replace(pixels=pixels, boxes=page.boxes * factor), factor
+    return page._replace(pixels=np.asarray(pixels, np.uint8), boxes=page.boxes * factor), factor
 
 
 def _is_wide(boxes: Numbers) -> Bools:

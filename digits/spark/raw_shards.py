@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from digits.arrays import Ints
 from digits.data import corrections, dataset, raw_tables, shards, splits
 from digits.data.corrections import Correction
 from digits.data.shards import Destination, Shard
@@ -44,7 +45,7 @@ class WrittenShard(NamedTuple):
 
     shards: dict[str, Shard]
     by_source: Counter[tuple[str, str]]
-    tally: np.ndarray
+    tally: Ints
     dropped: list[Dropped]
     effects: list[corrections.Effect]
 

@@ -52,7 +52,7 @@ def reliability(
     high: Floats,
     ideal_low: Floats,
     ideal_high: Floats,
-    digits: np.ndarray,
+    digits: Ints,
     path: Path,
 ) -> None:
     """The reliability diagram of (m,) bins: accuracy by mean confidence, 0 to 1, and their numbers of digits.
