@@ -115,13 +115,13 @@ $(BIN)/.bench: benchmarks/requirements.txt $(BIN)/.ready
 	$(BIN)/pip install --quiet --no-deps --require-hashes -r benchmarks/requirements.txt
 	@touch $@
 
-bench: $(BIN)/.bench ## Compare the network with known recipes, an hour or more; writes docs/benchmark.md
+bench: $(BIN)/.bench ## Compare the network with known recipes, an hour or more; writes docs/reference/benchmarks/network.md
 	python -m benchmarks.network
 
 bench-gpu: $(BIN)/.bench ## Train it on an NVIDIA GPU, and compare it with the same network in plain PyTorch
 	python -m benchmarks.gpu
 
-bench-pages: $(BIN)/.bench ## Compare the reading of pages with tesseract and RapidOCR; writes docs/benchmark-pages.md
+bench-pages: $(BIN)/.bench ## Compare the reading of pages with tesseract and RapidOCR; writes docs/reference/benchmarks/pages.md
 	python -m benchmarks.pages
 
 # BentoML and MLflow need different versions of OpenTelemetry.
@@ -131,16 +131,18 @@ PEERS := benchmarks/serving_peers/requirements
 	.venv-peers/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
-bench-serve: setup .venv-peers/.ready ## Compare the service with MLflow's, BentoML and LitServe; writes docs/benchmark-serving.md
+bench-serve: setup .venv-peers/.ready ## Compare the service with MLflow's, BentoML and LitServe; writes docs/reference/benchmarks/serving.md
 	python -m benchmarks.serving
 
-bench-stages: setup ## Measure the pipeline's time and memory
+bench-stages: setup ## Measure the pipeline's time, its memory and its accuracy by seed; writes docs/reference/benchmarks/
 	python -m benchmarks.stages
+	python -m benchmarks.seeds
+	python -m benchmarks.readme
 
 bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and compare with a Pillow loop
 	python -m benchmarks.data
 
-bench-engines: spark ## Compare the data stages on pandas and on Spark; writes docs/benchmark-engines.md
+bench-engines: spark ## Compare the data stages on pandas and on Spark; writes docs/reference/benchmarks/engines.md
 	python -m benchmarks.engines
 
 lock: setup ## Resolve pyproject.toml into requirements.txt, and what the service alone needs into requirements-serve.txt
