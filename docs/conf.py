@@ -36,5 +36,4 @@ html_show_copyright = False
 add_module_names = False
 toc_object_entries = False  # a page's contents list its modules, not each function
 python_maximum_signature_line_length = 90
-python_use_unqualified_type_names = True
 copybutton_selector = "div.highlight-sh pre, div.highlight-python pre"  # text is what a command prints

@@ -4,12 +4,12 @@ import ast
 
 
 class Annotations(ast.NodeTransformer):
-    """Replaces the names that a module defines or imports from the project by their full names."""
+    """Replaces the names that a module defines or imports by their full names, after ~: Sphinx shows the last part."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
         self.names = {}
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in ("digits", "pipeline"):
+            if isinstance(node, ast.ImportFrom):
                 self.names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
         for node in tree.body:
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
@@ -28,7 +28,7 @@ class Annotations(ast.NodeTransformer):
         return ast.unparse(self.visit(function.returns)) if function.returns else ""
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
-        return ast.Name(self.names.get(node.id, node.id))
+        return ast.Name(f"~{self.names[node.id]}" if node.id in self.names else node.id)
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         """A type in quotes."""

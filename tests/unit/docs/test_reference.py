@@ -124,11 +124,15 @@ def test_the_pages_of_modules_are_written_only_where_they_change(tmp_path):
     assert [path for path in before if path.stat().st_mtime_ns != before[path]] == [changed]
 
 
-def test_a_signature_has_the_full_names_of_the_projects_types():
-    function = "def f(x: B | None, y: 'D', z: c.E = 1, *, w: Literal['B']) -> list[D]: ..."
-    tree = ast.parse(f"from digits.a import B, c\nclass D: ...\n{function}")
+def test_a_signature_has_the_full_names_of_its_types():
+    function = "def f(x: B | None, y: 'D', z: c.E = 1, *, w: Literal['B'], v: Row) -> list[D | Path]: ..."
+    imported = "from digits.a import B, c\nfrom pyspark.sql import Row\nfrom pathlib import Path"
+    tree = ast.parse(f"{imported}\nclass D: ...\n{function}")
     found = Annotations("digits.m", tree).signature(tree.body[-1])
-    assert found == ("(x: digits.a.B | None, y: digits.m.D, z: digits.a.c.E=1, *, w: Literal['B']) -> list[digits.m.D]")
+    assert found == (
+        "(x: ~digits.a.B | None, y: ~digits.m.D, z: ~digits.a.c.E=1, *, w: Literal['B'], v: ~pyspark.sql.Row)"
+        " -> list[~digits.m.D | ~pathlib.Path]"
+    )
 
 
 def test_the_diagram_has_each_package_once_and_no_arrow_up():
