@@ -113,11 +113,13 @@ def test_each_module_is_on_the_page_of_its_package():
     assert not re.search(r"\{py:\w+\} _", "".join(pages.values()))
 
 
-def test_the_pages_of_modules_are_written_only_where_they_change(tmp_path):
+def test_the_pages_of_modules_are_written_only_where_they_change(tmp_path, monkeypatch):
+    some = [(name, files) for name, files in python.pages() if name in ("digits.vcs", "pipeline")]
+    monkeypatch.setattr(python, "pages", lambda: some)
     (tmp_path / "digits.gone.md").touch()
     python.write(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert {path.stem for path in before} == {name for name, _ in python.pages()}
+    assert {path.stem for path in before} == {name for name, _ in some}
     changed = tmp_path / "digits.vcs.md"
     changed.write_text("old")
     python.write(tmp_path)
