@@ -7,7 +7,7 @@ class Annotations(ast.NodeTransformer):
     """Replaces the names that a module defines or imports by their full names, after ~: Sphinx shows the last part."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
-        self.names = {}
+        self.names: dict[str, str] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
                 self.names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}

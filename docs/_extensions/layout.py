@@ -33,8 +33,10 @@ def placed(order: list[list[str]], pairs: list[Pair]) -> Places:
         for row, names in enumerate(order):
             places |= {name: (column, row) for name, column in zip(names, random.choice(free[len(names)]), strict=True)}
         for row, names in [*enumerate(order)] * 2:
-            options = [dict(zip(names, [(column, row) for column in one], strict=True)) for one in free[len(names)]]
-            places |= min(options, key=lambda option: _length(pairs, places | option))
+            options = [
+                places | dict(zip(names, [(one, row) for one in columns], strict=True)) for columns in free[len(names)]
+            ]
+            places = min(options, key=lambda option: _length(pairs, option))
         found.append(places)
     return min(found, key=lambda places: _length(pairs, places))
 

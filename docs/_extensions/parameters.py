@@ -23,7 +23,8 @@ def page(path: Path = FILE) -> str:
     content = path.read_text(encoding="utf-8")
     definitions = Params.model_json_schema(by_alias=True)
     (root,) = yaml.compose_all(content, Loader=yaml.SafeLoader)
-    parts, rows = [], []
+    parts: list[str] = []
+    rows: list[tuple[str, str, str, str]] = []
     for key, node, schema, note, reason in _entries(root, content.splitlines(), definitions, definitions, ""):
         if note or _is_section(node):
             parts.append(table(HEADINGS, rows))
@@ -45,7 +46,8 @@ def _entries(
     """Each key, its value and schema, the comment in the lines before it, and the comment in its own line."""
     properties = _resolved(schema, definitions)
     for key, value in node.value:
-        number, before = key.start_mark.line, []
+        number = key.start_mark.line
+        before: list[str] = []
         while number - len(before) > 0 and lines[number - len(before) - 1].lstrip().startswith("#"):
             before.insert(0, lines[number - len(before) - 1].strip(" #"))
         own = COMMENT.search(lines[number])
