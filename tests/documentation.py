@@ -121,7 +121,7 @@ class Reader:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._token = uuid.uuid4().hex
-        self._servers: list[tuple[int, FileLock]] = []
+        self._servers: list[tuple[int, FileLock, Path]] = []
         self._printed: list[str] = []
         options = {"stdin": subprocess.PIPE, "errors": "replace", "start_new_session": True}
         self._shell = project.start("bash", "--noprofile", "--norc", **options)
@@ -131,7 +131,7 @@ class Reader:
         return self
 
     def __exit__(self, *_) -> None:
-        for pid, lock in self._servers:
+        for pid, lock, _ in self._servers:
             _end(pid)
             lock.release()
         self._kill()
@@ -183,17 +183,18 @@ class Reader:
         if pid is None:
             lock.release()
             self._fail(command, "the shell ended")
-        self._servers.append((pid, lock))
+        self._servers.append((pid, lock, log))
         end = time.monotonic() + SECONDS
         while not _answers(address):
             if not psutil.pid_exists(pid) or time.monotonic() > end:
-                self._printed.append(log.read_text(errors="replace"))
                 self._fail(command, f"{address} does not answer")
             time.sleep(0.2)
 
     def _fail(self, command: Command, what: str) -> None:
         printed = "".join(self._printed)[-LONGEST_OUTPUT:]
-        raise AssertionError(f"{command.page}:{command.line}: {what}: {command.text}\n\n{printed}")
+        logs = "".join(log.read_text(errors="replace")[-LONGEST_OUTPUT:] for *_, log in self._servers)
+        servers = f"\n\nthe servers printed:\n{logs}" if logs else ""
+        raise AssertionError(f"{command.page}:{command.line}: {what}: {command.text}\n\n{printed}{servers}")
 
     def _kill(self) -> None:
         if self._shell.poll() is None:
