@@ -144,6 +144,12 @@ def test_real_digits_pass_and_data_docs_are_written(digits, passing):
     assert len(list((folder / "docs" / "validations").rglob("*.html"))) == 2
 
 
+def test_the_drift_of_a_statistic_that_the_reference_lacks_is_not_checked(digits, tmp_path):
+    scores = {name: score for name, score in NO_DRIFT.items() if name != "stroke"}
+    assert "drift of ink" in (found := check(digits, tmp_path, scores))
+    assert "drift of stroke" not in found
+
+
 @pytest.mark.parametrize(
     ("name", "expected", "observed"),
     [
