@@ -26,13 +26,14 @@ LOCKED = set(re.findall(r"^([a-z0-9.-]+)==", (ROOT / "requirements-serve.txt").r
 HIDES = """
 import sys
 
-class Hidden:
-    @staticmethod
-    def find_spec(name, *place):
-        if name.partition(".")[0] in {hidden}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+class Finder:
+    def __init__(self, finder):
+        self.finder = finder
 
-sys.meta_path.insert(0, Hidden)
+    def find_spec(self, name, *place):
+        return None if name.partition(".")[0] in {hidden} else self.finder.find_spec(name, *place)
+
+sys.meta_path[:] = map(Finder, sys.meta_path)
 """
 
 
