@@ -59,7 +59,7 @@ def test_every_path_exists_or_is_what_a_stage_writes(page):
 def test_every_source_and_its_licence_are_on_the_page_of_licences(source):
     (row,) = [line for line in (REFERENCES / "data-licences.md").read_text().splitlines() if f"`{source}`" in line]
     stated = yaml.safe_load((ROOT / "data" / "sources" / source / "source.yaml").read_text())["licence"]
-    assert re.match(r"CC BY-SA 3\.0|not stated", stated)[0] in row or "the same" in row
+    assert re.split("[,;]", stated)[0] in row
 
 
 class TestCitation:

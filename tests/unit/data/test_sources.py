@@ -57,7 +57,7 @@ def serve():
 
 
 def test_the_message_for_an_unknown_source_lists_the_sources(workspace):
-    known = "mnist-5k, mnist, folder, parquet"
+    known = ", ".join(sources.SOURCES)
     with pytest.raises(UserError, match=rf"ingest\.sources: 'mnsit' is unknown; allowed: {known}"):
         sources.source_pictures(ingest("mnist-5k", "mnsit"))
 
