@@ -50,7 +50,9 @@ def test_the_sets_of_values_are_those_of_the_code():
     assert all(within(effect, ranges["data/raw/corrections.csv", "effect"]) for effect in EFFECTS)
 
 
-@pytest.mark.parametrize("stated", {entry.range for table in ENTRIES.values() for entry in table if entry.range})
+@pytest.mark.parametrize(
+    "stated", sorted({entry.range for table in ENTRIES.values() for entry in table if entry.range})
+)
 def test_every_range_has_a_meaning(stated):
     within("" if "`" in stated or "hexadecimal" in stated else 0, stated)
 
