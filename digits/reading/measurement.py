@@ -13,13 +13,14 @@ from digits.model.classifier import Classifier
 from digits.params import Evaluate
 from digits.reading import scores
 from digits.reading.annotation import drawn
-from digits.reading.reader import read
+from digits.reading.reader import Limits, read
 from digits.reading.scores import Counts, Found, GridCounts
 
 PAGES_PER_GRID = 4  # of lines
 GRID, EMPTY = (9, 9), 0.4  # of a puzzle, and the share of its cells without a digit
 SHOWN_DIFFICULTY = 3  # or the nearest to it, of the page that is shown: a usual photograph
 JPEG_QUALITY = 80
+NO_TIME_LIMIT = Limits(seconds=math.inf)  # else a busy machine would end the stage, or change its figures
 
 
 def orders(params: Evaluate, digits: Digits) -> list[PageOrder]:
@@ -37,9 +38,9 @@ def measure(model: Path, order: PageOrder) -> Counts | GridCounts:
     """What this model file reads on a page."""
     page, classifier = order.compose(), Classifier(model)
     if page.grid is not None:
-        found_grid = read(page.pixels, classifier, layout="grid").grid
+        found_grid = read(page.pixels, classifier, layout="grid", limits=NO_TIME_LIMIT).grid
         return scores.count_cells(found_grid, page.grid.table(page.labels))
-    digits, lines = read(page.pixels, classifier)[2:4]
+    digits, lines = read(page.pixels, classifier, limits=NO_TIME_LIMIT)[2:4]
     boxes = np.array([digit.box for digit in digits], int).reshape(-1, 4)
     labels, accepted = (np.array([getattr(digit, name) for digit in digits]) for name in ("label", "accepted"))
     found = Found(boxes, labels.astype(int), accepted.astype(bool), [line for line in lines if line])
@@ -62,5 +63,5 @@ def summary(orders: Iterable[PageOrder], counts: Iterable[Counts | GridCounts]) 
 def shown(model: Path, orders: Iterable[PageOrder]) -> bytes:
     """A JPEG of the first page of a usual difficulty with what the model reads in it."""
     page = min(orders, key=lambda order: abs(order.difficulty - SHOWN_DIFFICULTY)).compose()
-    pixels = drawn(page.pixels, read(page.pixels, Classifier(model)))
+    pixels = drawn(page.pixels, read(page.pixels, Classifier(model), limits=NO_TIME_LIMIT))
     return cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()

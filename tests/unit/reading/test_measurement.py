@@ -1,11 +1,14 @@
 """Composed pages are read and counted by difficulty. With a model that reads everything as 3. 0.5 s."""
 
+from itertools import count
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 
 from digits import params
 from digits.data.page_orders import PageOrder
-from digits.reading import measurement
+from digits.reading import measurement, reader
 from digits.reading.scores import Counts, GridCounts
 from tests.imports import ROOT
 
@@ -25,7 +28,8 @@ def test_each_difficulty_has_its_pages_and_a_grid_for_every_four(mnist_digits):
     assert np.array_equal(first.compose().pixels, again.compose().pixels)
 
 
-def test_what_the_model_reads_is_counted(mnist_digits, constant_model):
+def test_what_the_model_reads_is_counted_however_slow_the_machine_is(mnist_digits, constant_model, monkeypatch):
+    monkeypatch.setattr(reader, "time", SimpleNamespace(monotonic=count(0, 1000).__next__))
     model = constant_model(3)
     lines, grid = measurement.orders(wanted(page_difficulties=[1], pages_per_difficulty=1), mnist_digits)
     counts, labels = measurement.measure(model, lines), lines.compose().labels
