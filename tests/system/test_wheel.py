@@ -31,7 +31,11 @@ class Finder:
         self.finder = finder
 
     def find_spec(self, name, *place):
-        return None if name.partition(".")[0] in {hidden} else self.finder.find_spec(name, *place)
+        return None if name.partition(".")[0] in {modules} else self.finder.find_spec(name, *place)
+
+    def find_distributions(self, context):
+        find = getattr(self.finder, "find_distributions", None)
+        return find(context) if find and context.name not in {packages} else ()
 
 sys.meta_path[:] = map(Finder, sys.meta_path)
 """
@@ -58,9 +62,10 @@ def installed(wheel, tmp_path_factory) -> tuple[Path, dict[str, str]]:
     folder = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "wheel")
-    owners = packages_distributions()
-    hidden = {name for name, of in owners.items() if not {one.lower().replace("_", "-") for one in of} & LOCKED}
-    (folder / "sitecustomize.py").write_text(HIDES.format(hidden=hidden - {"digits"}))
+    owners = {name: {one.lower().replace("_", "-") for one in of} for name, of in packages_distributions().items()}
+    modules = {name for name, of in owners.items() if not of & LOCKED} - {"digits"}
+    packages = set().union(*owners.values()) - LOCKED - {"digits"}
+    (folder / "sitecustomize.py").write_text(HIDES.format(modules=modules, packages=packages))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "COVERAGE_"))}
     (folder / "empty").mkdir()
     return folder / "empty", {**kept, "PYTHONPATH": f"{folder}{os.pathsep}{folder / 'wheel'}"}
