@@ -155,3 +155,12 @@ def test_the_rule_names_what_decides():
         "validation_fraction": 0.1,
         "near_duplicate_distance": 0.06,
     }
+
+
+def test_the_tally_counts_the_pictures_of_each_published_side_in_each_split():
+    published = np.array([UNPUBLISHED, UNPUBLISHED, UNPUBLISHED, TEST, TRAIN])
+    found = splits.tally(published, np.array([TRAIN, TRAIN, DROPPED, TEST, TRAIN]))
+    assert found.shape == (4, 4)
+    assert found[UNPUBLISHED, TRAIN] == 2
+    assert found[UNPUBLISHED, DROPPED] == found[TEST, TEST] == found[TRAIN, TRAIN] == 1
+    assert found.sum() == len(published)
