@@ -24,7 +24,15 @@ def with_figures(readme: str) -> str:
 
 def _block(found: re.Match[str]) -> str:
     begin, page, pattern, end = found.groups()
-    lines = [line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if re.match(pattern, line)]
+    lines: list[str] = []
+    before = ""
+    for line in (ROOT / page).read_text(encoding="utf-8").splitlines():
+        rule = lines and before == lines[-1] and re.fullmatch(r"[|:-]+", line)  # below the heads of a table
+        if rule or re.match(pattern, line):
+            if lines and lines[-1].startswith("|") and not line.startswith("|"):
+                lines.append("")  # a table ends there
+            lines.append(line)
+        before = line
     if not lines:
         sys.exit(f"README.md: no line of {page} matches {pattern}")
     return "\n".join([begin, *lines, "", end])
