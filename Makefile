@@ -134,10 +134,8 @@ PEERS := benchmarks/serving_peers/requirements
 bench-serve: setup .venv-peers/.ready ## Compare the service with MLflow's, BentoML and LitServe; writes docs/reference/benchmarks/serving.md
 	python -m benchmarks.serving
 
-bench-stages: setup ## Measure the pipeline's time, its memory and its accuracy by seed; writes docs/reference/benchmarks/
+bench-stages: setup ## Measure the pipeline's time and memory
 	python -m benchmarks.stages
-	python -m benchmarks.seeds
-	python -m benchmarks.readme
 
 bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and compare with a Pillow loop
 	python -m benchmarks.data
