@@ -16,7 +16,6 @@ from tests.imports import ROOT
 
 PAGE = ROOT / "references" / "data-dictionary.md"
 HEADING = re.compile(r"^### `(.+)`$", re.MULTILINE)
-LIST_OF_SHARDS = {shards.LIST, shards.LOCAL_LIST}
 OPTIONAL = "corrections.share_by_label.<label>"  # only where there are corrections
 
 
