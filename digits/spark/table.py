@@ -75,11 +75,14 @@ class SparkTable:
         return counts
 
     def count_failing(self, conditions: Sequence[Condition]) -> int:
-        return self._frame.filter(_fails_any(conditions)).count()
+        count: int = self._frame.filter(_fails_any(conditions)).count()
+        return count
 
     def failing(self, conditions: Sequence[Condition], limit: int | None = None) -> pd.DataFrame:
         rows = self._frame.filter(_fails_any(conditions)).orderBy(rank_of_split(), "row")
-        return (rows if limit is None else rows.limit(limit)).select(*failing_columns(conditions)).toPandas()
+        rows = rows if limit is None else rows.limit(limit)
+        found: pd.DataFrame = rows.select(*failing_columns(conditions)).toPandas()
+        return found
 
     def passing(self, conditions: Sequence[Condition]) -> "SparkTable":
         """See `Table.passing`.
@@ -129,7 +132,8 @@ class SparkTable:
             for name in ["label", *NUMBERS]
             for how in ("count", "min", "max")
         ]
-        return self._frame.groupBy(*known).agg(functions.count("*").alias("count"), *wanted).toPandas()
+        groups: pd.DataFrame = self._frame.groupBy(*known).agg(functions.count("*").alias("count"), *wanted).toPandas()
+        return groups
 
 
 def _fails_any(conditions: Iterable[Condition]) -> "Column":
