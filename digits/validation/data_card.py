@@ -1,6 +1,7 @@
 """The data card, data/README.md: what the data are, after Pushkarna et al. 2022, "Data Cards" (arXiv 2204.01075)."""
 
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def write(
         found=[result for result in run.results if result.name in LABEL_CHECKS],
         severities=_count_failures(run),
         failures=run.failures,
-        drift=sorted(drifts, key=lambda result: -run.drift[result.name.removeprefix(DRIFT)])[:MAX_DRIFTS],
+        drift=sorted(drifts, key=lambda one: -run.drift.get(one.name.removeprefix(DRIFT), inf))[:MAX_DRIFTS],
         drifts=len(drifts),
         statistics=_ranges(table),
         formats=_shares(table.count_by("format")),

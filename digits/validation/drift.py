@@ -55,8 +55,8 @@ def profile(table: "Table") -> dict[str, Any]:
 
 
 def pairs(table: "Table", reference: dict[str, Any]) -> Pairs:
-    """The counts of every statistic of `table` and of `reference`, a `profile`, in the same bins."""
-    known = reference["statistics"]
+    """The counts of every statistic that `table` and `reference`, a `profile`, both have, in the same bins."""
+    known = {name: of for name, of in reference["statistics"].items() if name in PROFILE_COLUMNS}
     observed = histograms(table, {name: of["edges"] for name, of in known.items() if "edges" in of})
     found = {}
     for name, of in known.items():

@@ -125,10 +125,11 @@ def check(
 ) -> list[ExpectationResult]:
     """Run the suite on a table with findings and on drift scores; render Data Docs to the folder `docs`.
 
-    A drift score may be above its bound by what is in `chances`. The drift of a statistic without a score is not
-    checked: an older reference lacks what was added since. Raises MetricError where Spark fails.
+    A drift score may be above its bound by what is in `chances`. An expectation on the drift of a statistic that has no
+    score fails. Raises MetricError where Spark fails.
     """
     drift_suite = [one for one in DRIFT_EXPECTATIONS if one.column in scores]
+    unknown = [one for one in DRIFT_EXPECTATIONS if one.column not in scores]
     with _pyspark_importable():
         import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -147,6 +148,7 @@ def check(
                 bounds,
             ),
             *_run_suite(context, "drift", drift_suite, PandasTable(pd.DataFrame([scores])), bounds, chances),
+            *(_without_score(one, bounds) for one in unknown),
         ]
 
 
@@ -229,8 +231,25 @@ def _gx_expectation(expectation: Expectation, position: int, bounds: Expectation
     elif column is not None and column in chances:
         limits["max_value"] = round(limits["max_value"] + chances[column], 4)
     domain = {} if column is None else {"column": column}
-    meta = {"name": f"drift of {column}" if name == "drift" else name, "description": description, "position": position}
+    meta = {"name": _name(expectation), "description": description, "position": position}
     return getattr(gxe, type)(severity=bounds.severity(name), meta=meta, **domain, **arguments, **limits)
+
+
+def _without_score(expectation: Expectation, bounds: Expectations) -> ExpectationResult:
+    """The reference has been damaged, or was written before this statistic was added."""
+    return ExpectationResult(
+        name=_name(expectation),
+        description=expectation.description,
+        severity=bounds.severity(expectation.name),
+        success=False,
+        expected=_format_bounds({"max_value": bounds.drift.max}),
+        observed=f"{paths.REFERENCE_PROFILE} lacks it: restore that file, or renew it with `digits data reference`",
+    )
+
+
+def _name(expectation: Expectation) -> str:
+    """Of its result: that of a drift expectation has the statistic's, too."""
+    return f"drift of {expectation.column}" if expectation.name == "drift" else expectation.name
 
 
 def _site(folder: Path) -> Any:

@@ -83,6 +83,12 @@ def test_failures_findings_and_drift_are_listed(table):
     assert "Every expectation passed." in write(table, result("ink"))
 
 
+def test_a_statistic_without_an_index_comes_first(table):
+    drifts = [result("drift of ink", "warning", observed=0.3), result("drift of new", "warning", observed="lacks it")]
+    card = write(table, *drifts)
+    assert card.index("| new | lacks it |") < card.index("| ink | 0.3 |")
+
+
 def test_no_pictures_give_a_card(table):
     assert row(write(table.head(0)), "0") == ["0"] * 4
 

@@ -80,6 +80,15 @@ def test_the_profile_has_every_statistic_and_is_json():
     assert json.loads(json.dumps(profile)) == profile
 
 
+@pytest.mark.parametrize("column", ["ink", "mode"])
+def test_a_statistic_that_one_side_lacks_has_no_score(column):
+    """The reference is older than the statistic, or the statistic was removed."""
+    reference = profile_of(table())
+    found = reference["statistics"].pop(column)
+    assert set(scores(table(), reference)) == {*PROFILE_COLUMNS} - {column}
+    assert set(scores(table(), {"statistics": {"removed": found}})) == set()
+
+
 def test_the_same_data_has_no_drift():
     random = np.random.default_rng(0)
     data = table(200, ink=random.random(200), label=random.integers(0, 10, 200), extent=random.integers(0, 3, 200) / 2)
