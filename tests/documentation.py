@@ -125,7 +125,8 @@ class Reader:
         self._printed: list[str] = []
         options = {"stdin": subprocess.PIPE, "errors": "replace", "start_new_session": True}
         self._shell = project.start("bash", "--noprofile", "--norc", **options)
-        self._send("set -o pipefail")
+        # An answer of 4xx or 5xx fails a command of the page, which shows what is answered.
+        self._send('set -o pipefail; curl() { command curl --fail-with-body "$@"; }')
 
     def __enter__(self) -> "Reader":
         return self

@@ -293,9 +293,11 @@ def test_a_server_is_waited_for_and_ended(tmp_path):
     port = free_port()
     address = f"http://127.0.0.1:{port}/"
     block = f"<!-- background: {address} -->\n```sh\n{SERVER.format(port=port)}\n```\n"
-    page = page_of(tmp_path, f"{block}\n```sh\ncurl -sf {address}\n```\n")
+    page = page_of(tmp_path, f"{block}\n```sh\ncurl {address}\n```\n")
     with Reader(Project(tmp_path / "digits")) as reader:
         assert "Directory listing" in reader.follow(page.to_run)
+        with pytest.raises(AssertionError, match="status 22"):
+            reader.follow(page_of(tmp_path, f"```sh\ncurl {address}missing\n```\n").to_run)
     assert not documentation.listens(port)
 
 
