@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro data train evaluate register ui serve test test-slow test-all test-versions coverage mutation docs \
-	lint format hooks spark bench bench-gpu bench-pages bench-serve bench-stages bench-data bench-engines lock clean
+	lint format hooks spark bench bench-gpu bench-pages bench-serve bench-stages bench-seeds bench-data bench-engines lock clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
@@ -134,8 +134,11 @@ PEERS := benchmarks/serving_peers/requirements
 bench-serve: setup .venv-peers/.ready ## Compare the service with MLflow's, BentoML and LitServe; writes docs/reference/benchmarks/serving.md
 	python -m benchmarks.serving
 
-bench-stages: setup ## Measure the pipeline's time and memory
+bench-stages: setup ## Measure the pipeline's time and memory; writes docs/reference/benchmarks/stages.md
 	python -m benchmarks.stages
+
+bench-seeds: setup ## Train the default with three seeds on this kind of CPU; writes docs/reference/benchmarks/seeds.md
+	python -m benchmarks.seeds
 
 bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and compare with a Pillow loop
 	python -m benchmarks.data

@@ -2,37 +2,67 @@
 
     python -m benchmarks.stages [--mnist FOLDER]
 
-Works in a clone of the last commit in a temporary folder. The 70,000 need the four original MNIST files; without
-them that part is skipped, and reported as skipped.
+Works in a clone of the last commit in a temporary folder, with the four original MNIST files. Writes
+docs/reference/benchmarks/stages.md.
 """
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
+from tabulate import tabulate
 
+from benchmarks.mnist import FOLDER
+from benchmarks.network import machine
 from benchmarks.processes import measure
+from digits.files import atomic_write
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/reference/benchmarks/stages.md"
 STAGES = ["ingest", "validate", "preprocess", "train", "evaluate", "register"]
+LIBRARIES = ("tensorflow", "great-expectations", "mlflow", "dvc")
 
 
-def stages(clone: Path, names: list[str], source: str, pictures: int) -> None:
-    """Run the stages' scripts one after the other, and print a row each."""
-    total = 0.0
+class Row(NamedTuple):
+    what: str
+    seconds: float
+    memory: float  # MiB, the peak
+
+
+def stages(clone: Path, names: list[str], pictures: int) -> list[Row]:
+    """Run the stages' scripts one after the other; returns a row each, and prints it."""
+    rows = []
     for name in names:
         seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
-        total += seconds
-        print(
-            f"{source:10s} {name:12s} {seconds:7.1f} s {memory:8.0f} MiB {pictures / seconds:10,.0f} pictures/s",
-            flush=True,
-        )
-    print(f"{source:10s} {'together':12s} {total:7.1f} s", flush=True)
+        rows.append(Row(f"{name}, {pictures:,} pictures", seconds, memory))
+        print(rows[-1], flush=True)
+    return rows
+
+
+def page(rows: list[Row]) -> str:
+    """The rows as a table, and the sentences that the README has."""
+    repro, nothing, *_ = rows
+    data = rows[-3:]
+    table = [[row.what, f"{row.seconds:.1f}", f"{row.memory:,.0f}"] for row in rows]
+    return "\n".join(
+        [
+            "# Time and memory of the stages\n",
+            f"`make bench-stages` wrote this page, in one run on: {machine(*LIBRARIES)}. The 70,000 pictures are "
+            "all of MNIST. The memory is the peak of all processes together.\n",
+            tabulate(table, ["what", "seconds", "MiB"], tablefmt="pipe", disable_numparse=True),
+            "",
+            f"- `dvc repro` from a fresh clone, all six stages: {repro.seconds:.0f} s; with nothing to do "
+            f"{nothing.seconds:.1f} s.",
+            f"- `ingest`, `validate` and `preprocess` of 70,000 pictures: {sum(row.seconds for row in data):.0f} s, at "
+            f"most {max(row.memory for row in data):,.0f} MiB.",
+            "",
+        ]
+    )
 
 
 def set_ingest(clone: Path, **ingest: str | list[str]) -> None:
@@ -44,11 +74,11 @@ def set_ingest(clone: Path, **ingest: str | list[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist")
-    parser.add_argument("--mnist", type=Path, default=Path(default), help="folder of the four original MNIST files")
+    parser.add_argument("--mnist", type=Path, default=FOLDER, help="folder of the four original MNIST files")
     mnist = parser.parse_args().mnist.absolute()
+    if not (mnist / "train-images-idx3-ubyte.gz").is_file():
+        sys.exit(f"the four files are not in {mnist}: give their folder with --mnist")
 
-    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "digits"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
@@ -56,15 +86,16 @@ def main() -> None:
         for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
             os.environ.pop(name, None)
 
+        rows = []
         for what in ("dvc repro, from a fresh clone", "dvc repro, nothing to do"):
-            seconds, _ = measure("dvc", "repro", cwd=clone)
-            print(f"{what:32s} {seconds:7.1f} s", flush=True)
-        stages(clone, STAGES, "mnist-5k", 5_000)
-        if (mnist / "train-images-idx3-ubyte.gz").is_file():
-            set_ingest(clone, sources=["mnist"], mirror=str(mnist))
-            stages(clone, STAGES[:3], "mnist", 70_000)
-        else:
-            print(f"mnist: skipped, the four files are not in {mnist}")
+            rows.append(Row(what, *measure("dvc", "repro", cwd=clone)))
+            print(rows[-1], flush=True)
+        rows += stages(clone, STAGES, 5_000)
+        set_ingest(clone, sources=["mnist"], mirror=str(mnist))
+        rows += stages(clone, STAGES[:3], 70_000)
+    with atomic_write(PAGE) as temporary:
+        temporary.write_text(page(rows), encoding="utf-8")
+    print(f"see {PAGE.relative_to(ROOT)}; `python -m benchmarks.readme` takes its figures over")
 
 
 if __name__ == "__main__":
