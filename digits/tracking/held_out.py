@@ -21,7 +21,7 @@ class HeldOut(NamedTuple):
 
 def of_version(version: Version) -> HeldOut | None:
     """The test split of a version that has the tag `sources`; None where the cache lacks it, or has an altered file."""
-    md5s = version.tags[tags.TEST_SPLIT], version.tags["train_md5"]
+    md5s = version.tags[tags.TEST_SPLIT], version.tags[tags.TRAIN_SPLIT]
     table = past_tables.in_cache(paths.PROCESSED / "test.parquet", *md5s)
     if table is None or not past_tables.is_unaltered(table):
         return None

@@ -39,7 +39,7 @@ def of_version(version: Version) -> np.ndarray | None:
         return None  # version 0.2 or earlier registered it
     found = _read(runs.artifact_path(version.run_id, f"{FOLDER}/{NAME}"), version)
     if found is None:
-        found = _read(past_tables.in_cache(paths.PROCESSED / "train.parquet", version.tags["train_md5"]), version)
+        found = _read(past_tables.in_cache(paths.PROCESSED / "train.parquet", version.tags[tags.TRAIN_SPLIT]), version)
     return found
 
 

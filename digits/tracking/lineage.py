@@ -53,7 +53,7 @@ def chain(uri: str) -> Iterator[Link]:
     accuracy = version.tags.get("accuracy", "unknown")
     yield Link("version", f"{registry.NAME} {version.number}{aliases}, accuracy {accuracy}")
     yield from _run_links(version)
-    train_md5, validation_md5 = version.tags.get("train_md5"), version.tags.get("validation_md5")
+    train_md5, validation_md5 = version.tags.get(tags.TRAIN_SPLIT), version.tags.get("validation_md5")
     keeper = _find_keeper(train_md5, validation_md5)
     yield _code_link(version.tags.get("git_commit"), keeper)
     yield from _data_links(train_md5, validation_md5, keeper)

@@ -119,7 +119,7 @@ def _copies(version: Version) -> Iterator[Path]:
     """Files that may be the version's: models/digits.onnx, and what DVC's cache has of it where its data were used."""
     if (here := paths.project_root() / paths.ONNX).is_file():
         yield here
-    train = version.tags.get("train_md5")
+    train = version.tags.get(tags.TRAIN_SPLIT)
     for revision in dvc_files.revisions_with(train) if train else ():
         outs = [one for stage in dvc_files.lock(revision).values() for one in stage.get("outs", [])]
         for md5 in (one.get("md5") for one in outs if one["path"] == paths.ONNX.as_posix()):

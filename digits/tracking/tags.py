@@ -17,6 +17,7 @@ ONNX = "onnx_sha256"  # the model's identity: what a version and, once it is eva
 NETWORK = "network_sha256"  # of what a training writes; evaluated in several ways it is several models
 SPLIT_RULE = "split_rule"  # the number of the rule that assigned the splits; versions of 0.2 and earlier have none
 PICTURES = "train_pictures_sha256"  # of the pictures that a version was trained on: learned_pictures.content_hash
+TRAIN_SPLIT = "train_md5"
 VALIDATION_SPLIT, TEST_SPLIT = "validation_split_md5", "test_md5"  # of the digits that a version is compared on
 SOURCES = "sources"  # of the pictures, by name, joined by ", "
 WEIGHTS = "weights_sha256"  # of Keras's weights, which other exporters may write as other ONNX files
@@ -65,12 +66,17 @@ def of_model() -> dict[str, str]:
     return {
         ONNX: digest(paths.ONNX, "sha256"),
         **of_network(),
-        "train_md5": dvc_files.hash_of(paths.PROCESSED / "train.parquet"),
-        VALIDATION_SPLIT: dvc_files.hash_of(paths.PROCESSED / "validation.parquet"),
+        **of_training_data(),
         TEST_SPLIT: dvc_files.hash_of(paths.PROCESSED / "test.parquet"),
         "validation_md5": digest(paths.VALIDATION, "md5"),
         "accuracy": str(read_json(paths.EVALUATION)["test"]["accuracy"]),
     }
+
+
+def of_training_data() -> dict[str, str]:
+    """The hashes of the two splits that a training reads. Raises FileNotFoundError where one is missing."""
+    files = {TRAIN_SPLIT: "train.parquet", VALIDATION_SPLIT: "validation.parquet"}
+    return {key: dvc_files.hash_of(paths.PROCESSED / name) for key, name in files.items()}
 
 
 def of_splits() -> dict[str, str]:
