@@ -14,7 +14,7 @@ from digits.data import dataset, past_tables
 from digits.errors import UserError
 from digits.files import digest, read_json
 from digits.model.classifier import Classifier
-from digits.params import flatten
+from digits.params import OF_NO_RUN, flatten
 from digits.tracking import learned_pictures, runs, tags, values, version_checks
 from digits.tracking.registry import Version
 from digits.vcs import dvc_files, snapshots
@@ -90,10 +90,7 @@ def _file(path: Path, revision: str | None, stage: str) -> Iterator[Path]:
 
 def _params(flat: dict[str, Any]) -> dict[str, str]:
     """The stages' parameters as texts, as a run has them."""
-    others = ("presets.", "tune.")
-    return values.param_values(
-        {key: value for key, value in flat.items() if value is not None and not key.startswith(others)}
-    )
+    return values.param_values({key: value for key, value in flat.items() if key.partition(".")[0] not in OF_NO_RUN})
 
 
 def _test_md5(revision: str | None) -> str | None:

@@ -46,6 +46,7 @@ def write(
         shadow=_shadow(shadow) if shadow else None,
         slices=(text.SLICE_COLUMNS, text.slice_rows(result)),
         slices_verdict=text.slices_verdict(result.slices),
+        params_basis=text.params_basis(result),
         params=(text.PARAM_COLUMNS, text.param_rows(result)),
     )
 

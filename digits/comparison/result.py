@@ -1,6 +1,7 @@
 """Two models on the same digits: the working tree's test digits that neither was trained on."""
 
-from typing import NamedTuple
+import ast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ class Result(NamedTuple):
     `read_by_one` the indices, (m,) int64, of the digits that the first or the second alone reads: its most confident
     predictions first. `figures` are those of all digits and, by name, of each of several sources; `slices` is
     `comparison.by_group`; `params` has the two values of each parameter that differs, None where one has no such
-    parameter. `notes` are sentences on what the comparison rests on.
+    parameter, and `same_params` are equal. `notes` are sentences on what the comparison rests on.
     """
 
     digits: Digits
@@ -39,6 +40,7 @@ class Result(NamedTuple):
     recorded: list[Row]
     slices: pd.DataFrame
     params: dict[str, tuple[str | None, str | None]]
+    same_params: int
     notes: list[str]
 
 
@@ -60,6 +62,8 @@ def compare(first: Model, second: Model) -> Result:
         raise UserError(f"{path} has {len(kept)} digits that neither model was trained on; two or more are needed")
     digits, sources, groups = Digits(digits.images[kept], digits.labels[kept]), sources[kept], groups.iloc[kept]
     several = [name for name, column in groups.items() if column.nunique() > 1]  # the one group of others is all digits
+    params = dict.fromkeys([*first.params, *second.params] if first.params and second.params else [])
+    differing = [key for key in params if _value(first.params.get(key)) != _value(second.params.get(key))]
     found = first.classifier.predict(digits.images), second.classifier.predict(digits.images)
     right = [one.probabilities.argmax(axis=1) == digits.labels for one in found]
     only = (right[0] & ~right[1], right[1] & ~right[0])
@@ -72,7 +76,8 @@ def compare(first: Model, second: Model) -> Result:
         figures=_figures(found, digits.labels, sources),
         recorded=rows.recorded(first.evaluation, second.evaluation),
         slices=comparison.by_group(groups[several], *right),
-        params=_different(first.params, second.params),
+        params={key: (first.params.get(key), second.params.get(key)) for key in differing},
+        same_params=len(params) - len(differing),
         notes=[*notes, *_notes(first, second)],
     )
 
@@ -97,9 +102,12 @@ def _part(found: Predictions, of: np.ndarray) -> Predictions:
     return Predictions(*(output[of] for output in found))
 
 
-def _different(first: dict[str, str], second: dict[str, str]) -> dict[str, tuple[str | None, str | None]]:
-    keys = dict.fromkeys([*first, *second])
-    return {key: (first.get(key), second.get(key)) for key in keys if first.get(key) != second.get(key)}
+def _value(text: str | None) -> Any:
+    """What a parameter's text says: a run has 2.0 where params.yaml has 2, and None where it has nothing."""
+    try:
+        return None if text is None else ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def _notes(first: Model, second: Model) -> list[str]:

@@ -51,7 +51,8 @@ def document(asked: Sequence[str], models: Sequence[Model], result: Result, shad
         escaped(slices_verdict(result.slices)),
         *([table(SLICE_COLUMNS, groups[:MAX_PRINTED])] if groups else []),
         "## Parameters",
-        table(PARAM_COLUMNS, map(_code, param_rows(result))) if result.params else "None differs.",
+        params_basis(result),
+        *([table(PARAM_COLUMNS, map(_code, param_rows(result)))] if result.params else []),
     ]
     return "\n\n".join(parts)
 
@@ -167,6 +168,13 @@ def slice_rows(result: Result) -> list[list[str]]:
         ]
         for row in ordered.itertuples()
     ]
+
+
+def params_basis(result: Result) -> str:
+    """How many parameters of the stages differ, and how many are equal."""
+    if not (result.params or result.same_params):
+        return "Not compared: those of A or of B are not known."
+    return f"Different: {len(result.params)}; equal: {result.same_params}."
 
 
 def param_rows(result: Result) -> list[list[str]]:

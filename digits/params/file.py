@@ -15,6 +15,8 @@ from digits.params.spark import Spark
 from digits.params.training import Train, Tune
 from digits.params.types import Section
 
+# What changes no model: a run does not have it
+OF_NO_RUN = {"engine", "spark", "serve", "tune", "presets"}
 # Keys of earlier versions, and their new names
 RENAMED = {
     "validate.expectations.lowest_level": "validate.expectations.min_pixel_value",
@@ -55,7 +57,7 @@ class Params(Section):
 
     def flat(self) -> dict[str, Any]:
         """The parameters of every stage as `{'train.epochs': 12, ...}`."""
-        return flatten(self.model_dump(by_alias=True, exclude={"engine", "spark", "presets", "serve", "tune"}))
+        return flatten(self.model_dump(by_alias=True, exclude=OF_NO_RUN))
 
     def preset(self, name: str) -> Train:
         """The train section as this preset changes it. Raises UserError where there is none, or a key is wrong."""

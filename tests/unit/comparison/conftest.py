@@ -40,7 +40,11 @@ def project(tmp_path_factory, mnist_digits) -> Path:
         paths.ONNX.parent.mkdir()
         for part, error in ((5, 0.2), (1, 0.1)):
             linear_model.train(Digits(*(one[::part] for one in splits["train"])), paths.ONNX)
-            content = {"train": {"digits": 500 // part}, "presets": {"a": {"digits": part}}}
+            content = {
+                "train": {"digits": 500 // part, "seed": 0},
+                "serve": {"port": part},
+                "presets": {"a": {"digits": part}},
+            }
             paths.PARAMS.write_text(yaml.safe_dump(content))
             mean = {"mean": error, "mean_low": error - 0.02, "mean_high": error + 0.02}
             write_json(paths.EVALUATION, {"corruption_error": mean, "refused": {"two_digits": 0.5}})

@@ -16,7 +16,9 @@ def test_revisions_and_experiments_need_no_tracking_store(in_project):
     assert head.origin == f"commit {git('rev-parse', '--short=12', 'HEAD')} “1 | of five”"
     assert experiment.origin == f"experiment wide, commit {git('rev-parse', '--short=12', 'HEAD~1')}"
     assert head.sha256 == here.sha256 == digest(ONNX, "sha256") != before.sha256 == experiment.sha256
-    assert (before.params, head.params) == ({"train.digits": "100"}, {"train.digits": "500"})
+    assert (before.params, head.params) == tuple(
+        {"train.digits": str(digits), "train.seed": "0"} for digits in (100, 500)
+    )
     assert before.evaluation["corruption_error.mean"] == 0.2
     assert head.test_md5 == digest(PROCESSED / "test.parquet", "md5")
     assert (head.learned == processed_tables.read_picture_hashes("train")).all()

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from digits import paths
-from digits.comparison import result
+from digits.comparison import result, text
 from digits.comparison.rows import BETTER, NONE, NOT_COMPARED, WORSE, recorded
 from digits.data import processed_tables
 from digits.errors import UserError
@@ -29,7 +29,16 @@ def test_both_models_are_run_on_the_same_digits(models, compared, in_project):
     folder = found.figures["folder"][0]
     assert folder.second.value == pytest.approx(1 - wrong[1][::4].mean())
     assert list(found.figures) == [result.ALL, "folder", "mnist-5k"]
-    assert (found.params, found.notes, found.total) == ({"train.digits": ("100", "500")}, [], len(digits.labels))
+    assert (found.params, found.same_params) == ({"train.digits": ("100", "500")}, 1)
+    assert (found.notes, found.total) == ([], len(digits.labels))
+
+
+def test_a_parameter_of_a_run_is_equal_to_that_of_params_yaml_that_it_was_read_from(models, in_project):
+    """A run has 2.0 for 2, and None for a key without a value."""
+    run = {"a": "2.0", "b": "None", "c": "[[16, 5]]", "d": "folder", "e": "1", "f": "None"}
+    file = {"a": "2", "c": "[[16, 5]]", "d": "folder", "e": "2", "f": "x: y"}
+    found = result.compare(models[0]._replace(params=run), models[1]._replace(params=file))
+    assert (found.params, found.same_params) == ({"e": ("1", "2"), "f": ("None", "x: y")}, 4)
 
 
 def test_no_digit_counts_that_either_model_was_trained_on(models, in_project):
@@ -39,7 +48,8 @@ def test_no_digit_counts_that_either_model_was_trained_on(models, in_project):
     found = result.compare(first, second)
     assert (found.rows.tolist(), found.total) == (list(range(230, 250)), 250)
     assert list(found.figures) == [result.ALL]  # a source with few digits has none of its own
-    assert found.notes[0] == "The parameters of A are not known."
+    assert (found.params, found.notes[0]) == ({}, "The parameters of A are not known.")
+    assert text.params_basis(found) == "Not compared: those of A or of B are not known."
     assert found.notes[1].startswith(
         "The recorded figures are of different test digits: the MD5s of the splits are 000"
     )

@@ -25,6 +25,7 @@ def test_the_document_and_the_page_have_every_part(models, compared, tmp_path):
     assert re.search(r"\| mean corruption error +\| better +\| 20\.00% \(18\.00 to 22\.00\)", document)
     assert re.search(r"\| refused: two digits +\| – +\| 50\.00% +\| 50\.00% +\|", document)
     assert re.search(r"\| `train\.digits` +\| `100` +\| `500` +\|", document)
+    assert "\n\nDifferent: 1; equal: 1.\n\n" in document
     for path in (tmp_path / "a.html", tmp_path / "b.html"):
         page.write(path, asked, models, found)
     written = (tmp_path / "a.html").read_text()
@@ -32,6 +33,7 @@ def test_the_document_and_the_page_have_every_part(models, compared, tmp_path):
     alone = [*map(len, found.read_by_one)]
     assert written.count("<figure>") == sum(min(count, page.MAX_PICTURES) for count in alone)
     assert f"B alone: {'the first 50 of ' if alone[1] > 50 else ''}{alone[1]}, by confidence" in written
+    assert ">Different: 1; equal: 1.<" in written
     assert "<b>wide" not in written
     assert "number None" not in written
     assert written.count('class="plot"') == 2
