@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro data train evaluate register ui serve test test-slow test-all test-versions coverage mutation docs \
-	lint format hooks spark bench bench-gpu bench-pages bench-serve bench-stages bench-seeds bench-data bench-engines lock clean
+	lint format hooks spark bench bench-gpu bench-pages bench-serve bench-stages bench-seeds bench-engines lock clean
 
 help: ## Show this help
 	@echo "Usage: make TARGET"
@@ -139,9 +139,6 @@ bench-stages: setup ## Measure the pipeline's time and memory; writes docs/refer
 
 bench-seeds: setup ## Train the default with three seeds on this kind of CPU; writes docs/reference/benchmarks/seeds.md
 	python -m benchmarks.seeds
-
-bench-data: setup ## Measure the data stages on 5,000 to 1,000,000 pictures, and compare with a Pillow loop
-	python -m benchmarks.data
 
 bench-engines: spark ## Compare the data stages on pandas and on Spark; writes docs/reference/benchmarks/engines.md
 	python -m benchmarks.engines

@@ -10,9 +10,7 @@ it starts from the 5,000 digits that come with the project.
 
 import argparse
 import os
-import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -29,13 +27,13 @@ from scipy.optimize import least_squares
 from tabulate import tabulate
 
 from benchmarks import mnist
-from benchmarks.data import SIDE, originals
-from benchmarks.processes import measure
+from benchmarks.processes import ROOT, clone, machine, measure
+from digits.data.dataset import Digits
 
-ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs/reference/benchmarks/engines.md"
 STAGES = ("ingest", "validate", "preprocess")
 ENGINES = ("pandas", "spark")
+SIDE = 36  # pixels: the pictures have a margin, so that none is canonical already
 IN_A_FILE = 50_000
 SCHEMA = pa.schema({"image": pa.struct({"bytes": pa.binary(), "path": pa.string()}), "label": pa.int64()})
 BEND = 1.2  # pixels, root mean square: as far as no near duplicate is left, and a digit is still one
@@ -56,20 +54,22 @@ def varied(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return cv2.LUT(picture, (np.linspace(0, 1, 256) ** np.exp(random.uniform(-0.3, 0.3)) * 255).astype(np.uint8))
 
 
-def make(path: Path, images: np.ndarray, labels: np.ndarray, first: int, last: int) -> None:
+def make(path: Path, digits: Digits, first: int, last: int) -> None:
     """Write pictures `first` to `last` to a file, each from another digit as long as there are any."""
     random = np.random.default_rng([1, first])
     cv2.setNumThreads(1)
     with pq.ParquetWriter(path, SCHEMA) as writer:
         for start in range(first, last, 1000):
             numbers = range(start, min(start + 1000, last))
-            which = [number % len(images) for number in numbers]
-            encoded = [cv2.imencode(".png", varied(images[one], random))[1].tobytes() for one in which]
+            which = [number % len(digits.labels) for number in numbers]
+            encoded = [cv2.imencode(".png", varied(digits.images[one], random))[1].tobytes() for one in which]
             pictures = [{"bytes": data, "path": f"{n:08d}.png"} for n, data in zip(numbers, encoded, strict=True)]
-            writer.write_table(pa.table({"image": pictures, "label": labels[which].astype(np.int64)}, schema=SCHEMA))
+            writer.write_table(
+                pa.table({"image": pictures, "label": digits.labels[which].astype(np.int64)}, schema=SCHEMA)
+            )
 
 
-def make_all(folder: Path, images: np.ndarray, labels: np.ndarray, count: int) -> None:
+def make_all(folder: Path, digits: Digits, count: int) -> None:
     """Files of the first `count` pictures; those that are there already are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor() as pool:
@@ -77,31 +77,32 @@ def make_all(folder: Path, images: np.ndarray, labels: np.ndarray, count: int) -
         for first, last in pairwise([*range(0, count, IN_A_FILE), count]):
             path = folder / f"{first:08d}-{last:08d}.parquet"
             if not path.exists():
-                futures.append(pool.submit(make, path, images, labels, first, last))
+                futures.append(pool.submit(make, path, digits, first, last))
         for future in futures:
             future.result()
 
 
-def choose(folder: Path, chosen: Path, count: int) -> None:
-    """Link the files of the first `count` pictures into the folder `chosen`."""
+def choose(folder: Path, project: Path, count: int, engine: str) -> None:
+    """Link the files of the first `count` pictures into a clone of the project, and choose them and an engine there."""
+    chosen = project / "data" / "external" / "parquet"
     shutil.rmtree(chosen, ignore_errors=True)
     chosen.mkdir(parents=True)
     for first, last in pairwise([*range(0, count, IN_A_FILE), count]):
         name = f"{first:08d}-{last:08d}.parquet"
         (chosen / name).hardlink_to(folder / name)
-
-
-def stages(clone: Path, engine: str, count: int) -> list[Row]:
-    """Run the stages with an engine; returns a row for each, and prints it."""
-    path = clone / "params.yaml"
+    path = project / "params.yaml"
     content = yaml.safe_load(path.read_text())
     content["engine"] = engine
     content["ingest"]["sources"] = ["parquet"]
     content["validate"]["on_bad_rows"] = "quarantine"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def stages(project: Path, engine: str, count: int) -> list[Row]:
+    """Run the stages; returns a row for each, and prints it."""
     rows: list[Row] = []
     for name in STAGES:
-        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
+        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=project)
         rows.append({"engine": engine, "pictures": count, "stage": name, "seconds": seconds, "memory": memory})
         speed = count / seconds
         print(f"{engine:7s} {count:10,d} {name:11s} {seconds:8.1f} s {memory:8,.0f} MiB {speed:8,.0f}/s", flush=True)
@@ -183,7 +184,6 @@ def growth_table(rows: list[Row], cores: int) -> list[str]:
 def report(rows: list[Row], equal: dict[int, str]) -> str:
     """The page: a row for each engine, size and stage, and how the cost grows."""
     cores = os.cpu_count() or 1
-    machine = f"{platform.system()} {platform.machine()}, {cores} cores, Python {platform.python_version()}"
     table = [
         [
             row["engine"],
@@ -200,7 +200,7 @@ def report(rows: list[Row], equal: dict[int, str]) -> str:
     return "\n".join(
         [
             "# The data stages on pandas and on Spark\n",
-            f"`python -m benchmarks.engines` wrote this page: {machine}. Both engines use all cores of this machine; "
+            f"`python -m benchmarks.engines` wrote this page: {machine()}. Both engines use all cores of this machine; "
             f"core seconds are seconds of wall time x {cores} cores, idle or not. The memory is that of all processes "
             "together, and pages that they share count for each.\n",
             tabulate(table, headers, tablefmt="pipe", colalign=("left", "right", "left", *["right"] * 4)),
@@ -218,19 +218,17 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
     parser.add_argument("--folder", help="where to make the temporary folder; default: the system's")
     options = parser.parse_args()
-    images, labels = originals(options.mnist)
+    digits = mnist.idx_or_own(options.mnist, "train")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        clones = {engine: folder / engine for engine in ENGINES}
-        for clone in clones.values():
-            subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        clones = {engine: clone(folder / engine) for engine in ENGINES}
         rows: list[Row] = []
         equal = {}
         for count in options.sizes:
-            make_all(folder / "pictures", images, labels, count)
-            for engine, clone in clones.items():
-                choose(folder / "pictures", clone / "data" / "external" / "parquet", count)
-                rows += stages(clone, engine, count)
+            make_all(folder / "pictures", digits, count)
+            for engine, project in clones.items():
+                choose(folder / "pictures", project, count, engine)
+                rows += stages(project, engine, count)
             equal[count] = same(clones)
             print(f"{count:,} pictures: {equal[count]}", flush=True)
             REPORT.write_text(report(rows, equal))

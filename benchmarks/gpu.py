@@ -19,8 +19,8 @@ from pathlib import Path
 import yaml
 
 from benchmarks import mnist
-from benchmarks.mnist import ROOT, Splits
-from benchmarks.processes import run
+from benchmarks.mnist import Splits
+from benchmarks.processes import ROOT, clone, run
 from digits.model import backend
 from digits.params import Train, load
 
@@ -72,19 +72,18 @@ def print_speed(name: str, params: Train, speed: float, most: float) -> None:
 def train_stage(params: Train, folder: Path) -> None:
     """Run the stages up to train in a clone, and print MLflow's system metrics of the GPU."""
     with tempfile.TemporaryDirectory() as temporary:
-        clone = Path(temporary) / "digits"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        path = clone / "params.yaml"
+        project = clone(Path(temporary, "digits"))
+        path = project / "params.yaml"
         content = yaml.safe_load(path.read_text())
         content["ingest"].update(sources=["mnist"], mirror=str(folder))
         content["train"].update(params.model_dump())
         path.write_text(yaml.safe_dump(content))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}
         for stage in ("ingest", "validate", "preprocess", "train"):
-            subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=clone, env=kept, check=True)
+            subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=project, env=kept, check=True)
         from mlflow import MlflowClient
 
-        client = MlflowClient(f"sqlite:///{clone / 'mlflow.db'}")
+        client = MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
         (run,) = client.search_runs([one.experiment_id for one in client.search_experiments()], max_results=1)
         sampled = {name: value for name, value in run.data.metrics.items() if name.startswith("system/")}
         for name in sorted(name for name in sampled if "gpu" in name) or sorted(sampled):

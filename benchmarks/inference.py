@@ -19,7 +19,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.mnist import ROOT
+from benchmarks.processes import ROOT
 from digits.params import load
 
 BATCHES = (1, 64, 1024)

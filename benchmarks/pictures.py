@@ -20,9 +20,7 @@ from benchmarks import mnist
 from digits.data import canonical, pictures, stacks
 from digits.data.dataset import NO_DIGIT
 from digits.data.picture_files import PictureError
-from digits.data.sources import mnist_5k
 from digits.model.classifier import Classifier
-from digits.params import load
 from tests import drawn
 
 SHOWN = 60  # pictures of a contact sheet
@@ -52,12 +50,7 @@ def collections(folder: Path, labels: str = "[0-9]") -> Iterator[Labelled]:
 
 def drawn_digits(count: int) -> Iterator[Labelled]:
     """`count` digits of each kind, drawn of MNIST's test set, or of the project's own digits where it is missing."""
-    digits = mnist.idx(mnist.FOLDER, "t10k") if mnist.FOLDER.is_dir() else None
-    if digits is None:
-        own = [*mnist_5k(load(mnist.ROOT / "params.yaml").ingest)]
-        images, labels = [pictures.decode(one.data).pixels for one in own], [one.label for one in own]
-    else:
-        images, labels = digits.images, digits.labels
+    images, labels = mnist.idx_or_own(mnist.FOLDER, "t10k")
     for group, kinds in drawn.GROUPS.items():
         for name, draw in kinds.items():
             random = np.random.default_rng([*name.encode()])

@@ -1,6 +1,8 @@
-"""Run a benchmark or a command in a process, and measure its time and memory."""
+"""Run a benchmark or a command in a process or in a clone, and measure its time and memory."""
 
 import json
+import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,17 @@ def run(module: str, *arguments: str) -> dict:
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def machine() -> str:
+    """The machine of the measurement, as text."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def clone(folder: Path) -> Path:
+    """Clone the last commit of the project into a folder; returns it."""
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    return folder
 
 
 def measure(*command: str, cwd: Path) -> tuple[float, float]:

@@ -8,11 +8,10 @@ A test fails when they are out of date.
 
 import re
 import sys
-from pathlib import Path
 
+from benchmarks.processes import ROOT
 from digits.files import atomic_write
 
-ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BLOCK = re.compile(r"(<!-- from (\S+): (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 

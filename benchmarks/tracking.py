@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, clone
 from digits.paths import PROCESSED
 
 
@@ -52,13 +52,12 @@ def one(epochs: int, tracked: bool) -> float:
 
 def measured(epochs: int, tracked: bool) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "digits"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        (clone / PROCESSED).symlink_to(ROOT / PROCESSED)
+        project = clone(Path(folder, "digits"))
+        (project / PROCESSED).symlink_to(ROOT / PROCESSED)
         command = [sys.executable, "-m", "benchmarks.tracking", "--epochs", str(epochs)]
         side = [*command, "--side", "with" if tracked else "without"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}
-        done = subprocess.run(side, cwd=clone, env=kept, capture_output=True, text=True)
+        done = subprocess.run(side, cwd=project, env=kept, capture_output=True, text=True)
         if done.returncode:
             sys.exit(done.stderr)
         return json.loads(done.stdout.splitlines()[-1])
