@@ -18,6 +18,19 @@ from tests.scratch import Project
 DOCS = ROOT / "docs"
 TO_RUN = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
 WITH_COMMANDS = [*sorted(ROOT.glob("*.md")), DOCS / "tutorial.md", *sorted(DOCS.glob("*/*.md"))]
+WITH_PATHS = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), *ROOT.glob("references/*.md")]
+SUFFIXES = (".py", ".yaml", ".md", ".db", ".txt")
+WRITTEN = (
+    "data/raw",
+    "data/processed",
+    "data/interim",
+    "data/external",
+    "data/README.md",
+    "models/",
+    "reports/",
+    "mlflow.db",
+    "mlartifacts/",
+)
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
@@ -32,6 +45,19 @@ def test_every_block_and_its_comment_are_well_formed(path):
 @pytest.mark.parametrize("path", WITH_COMMANDS, ids=lambda path: path.stem)
 def test_every_command_and_option_exists(path):
     assert [f"{path}:{line}: {what}" for line, what in wrong_commands(read(path))] == []
+
+
+@pytest.mark.parametrize("path", WITH_COMMANDS, ids=lambda path: path.stem)
+def test_every_make_target_that_a_text_names_exists(path):
+    assert set(re.findall(r"(?:`|# .*; )make ([a-z-]+)", path.read_text())) <= TARGETS
+
+
+@pytest.mark.parametrize("path", WITH_PATHS, ids=lambda path: path.stem)
+def test_every_path_exists_or_is_what_a_stage_or_a_user_writes(path):
+    named = re.findall(r"`([\w.-]+(?:/[\w.-]*)*)`", path.read_text())
+    paths = [name for name in named if "NAME" not in name and ("/" in name or name.endswith(SUFFIXES))]
+    assert len(paths) > 2
+    assert [name for name in paths if not (ROOT / name).exists() and not name.startswith(WRITTEN)] == []
 
 
 def wrong_commands(page) -> list[tuple[int, str]]:
