@@ -1,14 +1,15 @@
 """A collector of traces on loopback: it takes OTLP over HTTP, as protobuf."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.loopback import http_server
 
 
 class Received(NamedTuple):
@@ -58,16 +59,6 @@ def collector() -> Iterator[Collector]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found = Collector(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=[0.05])
-    thread.start()
-    try:
+    with http_server(Handler) as server:
+        found = Collector(f"http://127.0.0.1:{server.server_port}")
         yield found
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

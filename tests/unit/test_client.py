@@ -2,9 +2,8 @@
 
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ from digits.feedback.queue import Queue
 from digits.model.classifier import Classifier
 from tests import linear_model
 from tests.imports import ROOT
+from tests.loopback import http_server
 from tests.serving import running, settings, with_feedback, write_copy
 
 KEY = "a-key-for-tests-only"
@@ -72,18 +72,8 @@ def answering(*answers):
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with http_server(Handler) as server:
         yield f"http://127.0.0.1:{server.server_port}", paths
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_picture_is_a_path_or_bytes_and_the_answer_that_of_the_classifier(client, page, onnx_file, tmp_path):

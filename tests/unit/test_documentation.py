@@ -21,15 +21,8 @@ WITH_COMMANDS = [*sorted(ROOT.glob("*.md")), DOCS / "tutorial.md", *sorted(DOCS.
 WITH_PATHS = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), *ROOT.glob("references/*.md")]
 SUFFIXES = (".py", ".yaml", ".md", ".db", ".txt")
 WRITTEN = (
-    "data/raw",
-    "data/processed",
-    "data/interim",
-    "data/external",
-    "data/README.md",
-    "models/",
-    "reports/",
-    "mlflow.db",
-    "mlartifacts/",
+    *(f"data/{name}" for name in ("external", "interim", "processed", "raw", "README.md")),
+    *("feedback/", "mlartifacts/", "mlflow.db", "models/", "reports/"),
 )
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())

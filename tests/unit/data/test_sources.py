@@ -2,15 +2,15 @@
 
 import gzip
 import hashlib
-import http.server
 import os
 import pickle
 import shutil
 import socket
 import subprocess
 import sys
-import threading
+from contextlib import ExitStack
 from functools import partial
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from digits.data import pictures, sources
 from digits.errors import UserError
 from digits.params import Ingest
 from tests.imports import ROOT
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port, http_server, wait_for
 
 FILES = [
     f"{stem}-ubyte.gz" for stem in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
@@ -38,22 +38,13 @@ def ingest(*sources: str, **changes) -> Ingest:
 @pytest.fixture
 def serve():
     """Serve a folder over HTTP on loopback; yields a function from folder to address."""
-    servers = []
+    with ExitStack() as servers:
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
+        def start(folder: Path) -> str:
+            server = servers.enter_context(http_server(SimpleHTTPRequestHandler, directory=folder))
+            return f"http://127.0.0.1:{server.server_port}"
 
-    def start(folder: Path) -> str:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield start
 
 
 def test_the_message_for_an_unknown_source_lists_the_sources(workspace):

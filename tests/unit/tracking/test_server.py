@@ -1,14 +1,14 @@
 """What is said about a tracking server that does not answer as one: small real servers on loopback."""
 
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from digits.errors import UserError
 from digits.tracking import server
-from tests.loopback import free_port
+from tests.loopback import free_port, http_server
 
 PASSWORD = "hush"
 
@@ -16,7 +16,7 @@ PASSWORD = "hush"
 @pytest.fixture
 def answering():
     """A function that starts a server which answers each request with a status, and returns its address."""
-    running = []
+    running = ExitStack()
 
     def start(status: int, api: int | None = None) -> str:
         class Handler(BaseHTTPRequestHandler):
@@ -25,17 +25,10 @@ def answering():
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *arguments):
-                pass
+        return f"http://me:{PASSWORD}@127.0.0.1:{running.enter_context(http_server(Handler)).server_port}"
 
-        running.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=running[-1].serve_forever, daemon=True).start()
-        return f"http://me:{PASSWORD}@127.0.0.1:{running[-1].server_port}"
-
-    yield start
-    for one in running:
-        one.shutdown()
-        one.server_close()
+    with running:
+        yield start
 
 
 @pytest.mark.parametrize(
