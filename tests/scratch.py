@@ -14,12 +14,10 @@ import yaml
 from filelock import FileLock
 
 from digits.data import pictures
+from digits.tracking import gates
 from tests.imports import ROOT
 
-NO_FLOORS = {
-    **dict.fromkeys(("min_accuracy", "min_coverage", "min_auroc", "min_font_accuracy", "min_worst_slice"), 0.0),
-    **dict.fromkeys(("max_ece", "max_corruption_error"), 1.0),
-}
+NO_FLOORS = {floor.key: 0.0 if floor.is_minimum else 1.0 for floor in gates.FLOORS}
 TINY = {
     # With these, 200 digits give each split three or more of each label.
     "ingest": {"sources": ["folder"], "validation_fraction": 0.3, "seed": 45},

@@ -27,21 +27,18 @@ def quarantine(
     Where more than `validate.max_quarantined` of the rows are bad, none is quarantined.
     """
     first, found, total = run, [NO_ROWS], 0
-    while bad := run.count_bad():
-        total += bad
-        if total > params.max_quarantined * len(first.table):
-            print(
-                f"{total:,} of {len(first.table):,} pictures are bad, more than validate.max_quarantined = "
-                f"{params.max_quarantined:.1%}: none is quarantined"
-            )
-            if run is not first:
-                run.table.release()
-            return first, NO_ROWS
+    limit = params.max_quarantined * len(first.table)
+    while (bad := run.count_bad()) and (total := total + bad) <= limit:
         found.append(run.bad_rows())
         rest = run.table.passing([*run.conditions.values()])
         if run is not first:  # it is read again where a later round is above the limit
             run.table.release()
         run = validate(rest, reference, params.expectations, split_rule, corrections)
+    if bad:
+        print(
+            f"{total:,} of {len(first.table):,} pictures are bad, more than validate.max_quarantined = "
+            f"{params.max_quarantined:.1%}: none is quarantined"
+        )
     if run is not first:
-        first.table.release()
-    return run, pd.concat(found)
+        (run if bad else first).table.release()
+    return (first, NO_ROWS) if bad else (run, pd.concat(found))
