@@ -1,4 +1,4 @@
-"""references/data-dictionary.md as data, and the differences between it and the files of a project."""
+"""The data dictionary and the page of metrics as data, and the differences between them and the files of a project."""
 
 import itertools
 import json
@@ -15,7 +15,8 @@ from digits.data import shards
 from tests.imports import ROOT
 
 PAGE = ROOT / "references" / "data-dictionary.md"
-HEADING = re.compile(r"^### `(.+)`$", re.MULTILINE)
+METRICS = ROOT / "docs" / "reference" / "metrics.md"
+HEADING = re.compile(r"^##+ `(.+/.+)`$", re.MULTILINE)
 OPTIONAL = "corrections.share_by_label.<label>"  # only where there are corrections
 
 
@@ -40,20 +41,27 @@ def expand(text: str) -> list[str]:
     return ["".join(one) for one in itertools.product(*(part.split(",") for part in parts))]
 
 
-def cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+def tables(page: Path) -> Iterator[tuple[str, list[list[str]]]]:
+    """Each heading that is in code style, with the cells of the rows that begin so."""
+    _, *parts = HEADING.split(page.read_text())
+    for heading, body in zip(parts[::2], parts[1::2], strict=True):
+        lines = re.split(r"^#", body, flags=re.MULTILINE)[0].splitlines()
+        rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| `")]
+        yield heading, [[cell.strip() for cell in row] for row in rows]
 
 
 def entries() -> dict[str, list[Entry]]:
     """The rows of each table of columns, by the path of the file."""
-    _, *parts = HEADING.split(PAGE.read_text())
     found = {}
-    for heading, body in zip(parts[::2], parts[1::2], strict=True):
-        rows = [
-            cells(line) for line in re.split(r"^#", body, flags=re.MULTILINE)[0].splitlines() if line.startswith("| `")
-        ]
+    for heading, rows in tables(PAGE):
         table = [Entry(name, row[1].strip("`"), row[3]) for row in rows for name in expand(row[0].strip("`"))]
         found |= dict.fromkeys(expand(heading), table)
+    for heading, rows in tables(METRICS):
+        found[heading] = []
+        for first, type_, _, range_, _, interval in rows:
+            name = re.sub("^<split>", "{validation,test}", first.strip("`")) + "{,_low,_high}" * bool(interval)
+            stated = range_ if range_.startswith("`") else re.split("[,;]", range_)[0]  # without what is best
+            found[heading] += [Entry(one, type_.strip("`"), stated) for one in expand(name)]
     return found
 
 
@@ -147,7 +155,7 @@ def differences(root: Path, file: str, table: list[Entry]) -> list[str]:
 
 
 def _matches(pattern: str, name: str) -> bool:
-    expected = re.sub(r"<\w+>", r"[^.\[]+", pattern.replace(".", r"\.").replace("[]", r"\[\]"))
+    expected = re.sub(r"<\w+>", r"[^.\[]+(?<!_low)(?<!_high)", pattern.replace(".", r"\.").replace("[]", r"\[\]"))
     return re.fullmatch(expected, name) is not None
 
 

@@ -1,4 +1,4 @@
-"""The data dictionary describes what the stages write: every file, column and key, in both directions."""
+"""The data dictionary and the page of metrics describe what the stages write: each file, column and key, both ways."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 from digits.data.corrections import EFFECT_COLUMNS, EFFECTS
 from digits.data.ingested import DroppedPicture
 from digits.data.non_digits import KINDS
-from tests.data_dictionary import differences, entries, expand, files_without_columns, outputs, within
+from tests.data_dictionary import METRICS, differences, entries, expand, files_without_columns, outputs, tables, within
 from tests.imports import ROOT
 
 ENTRIES = entries()
@@ -42,6 +42,12 @@ def test_the_reference_profile_has_the_keys_of_a_profile():
 @pytest.mark.parametrize("file", ONLY_SOMETIMES)
 def test_a_file_that_is_not_always_there_has_the_columns_that_the_code_writes(file):
     assert [entry.name for entry in ENTRIES[file]] == [*ONLY_SOMETIMES[file]]
+
+
+def test_each_metric_has_a_definition():
+    defined = {row[0]: row[2] for _, rows in tables(METRICS) for row in rows}
+    assert len(defined) > 50
+    assert [name for name, definition in defined.items() if len(definition) <= 5] == []
 
 
 def test_the_sets_of_values_are_those_of_the_code():
