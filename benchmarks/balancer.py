@@ -113,13 +113,13 @@ def start(one: Replica, between: Balancer, count: int) -> None:
     between.wait_for(count)
 
 
-def labelled_requests(count: int = PICTURES) -> dict[bytes, int]:
+def labelled_requests() -> dict[bytes, int]:
     """Uploads of one digit of the test split each, with the label that the champion gives."""
     from digits.model.classifier import Classifier
     from digits.tracking import registry, version_checks
 
     file = version_checks.checked_file(registry.resolve_alias(registry.CHAMPION_URI))
-    pictures = np.random.default_rng(0).permutation(processed_tables.read_processed("test").images)[:count]
+    pictures = np.random.default_rng(0).permutation(processed_tables.read_processed("test").images)[:PICTURES]
     labels = Classifier(file).predict(pictures).probabilities.argmax(axis=1)
     return {UPLOAD.request(one[None]).encoded(): int(label) for one, label in zip(pictures, labels, strict=True)}
 

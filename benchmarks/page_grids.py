@@ -20,7 +20,7 @@ def from_page(read: Callable[[np.ndarray], Reading]) -> Fill:
     return lambda sample: _filled(sample, lambda sample, crossings: in_cells(read(sample.pixels), crossings))
 
 
-def cell_by_cell(read: Callable[[list[np.ndarray]], list[int | None]], stretched: bool = False) -> Fill:
+def cell_by_cell(read: Callable[[list[np.ndarray]], list[int | None]], stretched: bool) -> Fill:
     """Each cell cut out, in perspective; if `stretched` in grey, from black to white."""
 
     def fill(sample: Sample, crossings: np.ndarray) -> Grid:

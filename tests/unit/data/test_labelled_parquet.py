@@ -33,8 +33,8 @@ def read(address: str = FOLDER, rows: int = 1000) -> list[labelled_parquet.Row]:
     return [row for part in labelled_parquet.parts(address, rows) for row in labelled_parquet.read(part)]
 
 
-def structs(*paths: str | None, data: bytes = PICTURE) -> list[dict]:
-    return [{"bytes": data, "path": path} for path in paths]
+def structs(*paths: str | None) -> list[dict]:
+    return [{"bytes": PICTURE, "path": path} for path in paths]
 
 
 def test_files_are_in_the_order_of_their_names_and_a_picture_has_its_own_path_or_the_row(write):

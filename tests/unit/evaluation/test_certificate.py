@@ -13,10 +13,10 @@ def digits_of(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np
     return np.column_stack([1 - confidence, confidence]), right.astype(int)
 
 
-def certify_all(digits: int, errors: int, max_error: float = 0.001) -> certificate.Certificate:
+def certify_all(digits: int, errors: int) -> certificate.Certificate:
     """A certificate where all digits have the same confidence."""
     probabilities, labels = digits_of(np.full(digits, 0.99), np.arange(digits) >= errors)
-    tested = claims(np.full(1000, 0.99), digits, max_error, 0.9)
+    tested = claims(np.full(1000, 0.99), digits, 0.001, 0.9)
     return certify(probabilities, labels, np.ones(digits, bool), tested)
 
 

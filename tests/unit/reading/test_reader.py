@@ -33,11 +33,10 @@ def threes(constant_model) -> Classifier:
     return Classifier(constant_model(3))
 
 
-def write_line(page: np.ndarray, digits: dict[int, np.ndarray], text: str, top: int, side: int = 56) -> None:
-    step = side * 7 // 8
+def write_line(page: np.ndarray, digits: dict[int, np.ndarray], text: str, top: int) -> None:
     for place, sign in enumerate(text):
         if sign != " ":
-            paste(page, digits[int(sign)][None], 30 + place * step, top, side, step)
+            paste(page, digits[int(sign)][None], 30 + place * 49, top, 56, 49)
 
 
 def test_lines_of_digits_are_read_exactly_with_their_boxes(classifier, clear):

@@ -87,9 +87,9 @@ def detail(answered: bytes) -> str:
     return json.loads(answered.partition(b"\r\n\r\n")[2])["detail"]
 
 
-def is_cut_off(connection: socket.socket, data: bytes, seconds: float = 4) -> bool:
-    """Send this again and again, for so long; returns whether the server closed the connection meanwhile."""
-    end = time.monotonic() + seconds
+def is_cut_off(connection: socket.socket, data: bytes) -> bool:
+    """Send this again and again, for four seconds; returns whether the server closed the connection meanwhile."""
+    end = time.monotonic() + 4
     try:
         while time.monotonic() < end:
             connection.sendall(data)

@@ -15,10 +15,8 @@ from tests.served_drift import PARAMS, answers, pictures, reference, training_pr
 VERSION = ("3", "a" * 64)
 
 
-def states(counts, known=None):
-    return {
-        one.name: one.state for one in measurement.measure(counts, VERSION, known or reference(), PARAMS, 0).statistics
-    }
+def states(counts):
+    return {one.name: one.state for one in measurement.measure(counts, VERSION, reference(), PARAMS, 0).statistics}
 
 
 def test_the_reference_is_the_profile_and_the_histograms_of_the_answers():
