@@ -179,16 +179,14 @@ def empty_database(tmp_path_factory) -> Path:
 @pytest.fixture
 def new_store(workspace, monkeypatch):
     """The module `digits.tracking.store` in a workspace that has no database yet; MLflow is reset afterwards."""
-    import subprocess
-
     import mlflow
 
     from digits.tracking import store
+    from tests.git import git
 
     (workspace / ".dvc").mkdir()
-    subprocess.run(["git", "init", "--quiet"], cwd=workspace, check=True)
-    identity = ["-c", "user.name=Scratch", "-c", "user.email=scratch@localhost"]
-    subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "start"], cwd=workspace, check=True)
+    git("init", folder=workspace)
+    git("commit", "--allow-empty", "--message", "start", folder=workspace)
     for name in ("TRACKING_URI", "REGISTRY_URI", "EXPERIMENT_ID"):  # MLflow sets them, for its child processes
         monkeypatch.delenv(f"MLFLOW_{name}", raising=False)
     store.connect.cache_clear()

@@ -1,6 +1,5 @@
 """A project in git with test digits, two linear models at two commits, and an experiment of DVC."""
 
-import subprocess
 from contextlib import chdir
 from pathlib import Path
 
@@ -15,12 +14,8 @@ from digits.comparison.result import Result
 from digits.data.dataset import Digits
 from digits.files import write_json
 from tests import linear_model
+from tests.git import commit_all, git
 from tests.raw import write_evaluable
-
-
-def git(*arguments: str) -> str:
-    who = ("-c", "user.name=Scratch", "-c", "user.email=scratch@localhost")
-    return subprocess.run(["git", *who, *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +27,7 @@ def project(tmp_path_factory, mnist_digits) -> Path:
         git("init", "--quiet")
         Path(".dvc").mkdir()
         Path(".dvc/config").touch()
-        git("add", ".")
-        git("commit", "--quiet", "-m", "empty")
+        commit_all("empty")
         splits |= {"validation": splits["test"]}
         sources = {name: np.resize(["folder", *["mnist-5k"] * 3], len(of.labels)) for name, of in splits.items()}
         write_evaluable(splits, np.zeros((2, 28, 28), np.uint8), sources)
@@ -48,8 +42,7 @@ def project(tmp_path_factory, mnist_digits) -> Path:
             paths.PARAMS.write_text(yaml.safe_dump(content))
             mean = {"mean": error, "mean_low": error - 0.02, "mean_high": error + 0.02}
             write_json(paths.EVALUATION, {"corruption_error": mean, "refused": {"two_digits": 0.5}})
-            git("add", ".")
-            git("commit", "--quiet", "-m", f"{part} | of five")
+            commit_all(f"{part} | of five")
         head = git("rev-parse", "HEAD")
         git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/wide", "HEAD~1")
         return Path.cwd()

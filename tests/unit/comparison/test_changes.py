@@ -1,7 +1,6 @@
 """The Markdown on what changed between two commits, in a git repository made by hand. 0.7 s in all."""
 
 import json
-import subprocess
 
 import pytest
 import yaml
@@ -9,6 +8,7 @@ import yaml
 from digits import paths
 from digits.comparison import changes
 from digits.errors import UserError
+from tests.git import commit_all, git
 
 
 def commit(message: str, accuracy: float, epochs: int, statistics: str) -> None:
@@ -26,9 +26,7 @@ def commit(message: str, accuracy: float, epochs: int, statistics: str) -> None:
     for path, content in contents.items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(content)
-    identity = ["-c", "user.name=Scratch", "-c", "user.email=scratch@localhost"]
-    subprocess.run(["git", "add", "--all"], check=True)
-    subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "--message", message], check=True)
+    commit_all(message)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +37,12 @@ def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("changes")
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
-        subprocess.run(["git", "init", "--quiet", "--initial-branch=main"], check=True)
+        git("init", "--initial-branch=main")
         Repo.init().close()
         commit("start", 0.95, 2, "a" * 32)
-        subprocess.run(["git", "branch", "topic"], check=True)
+        git("branch", "topic")
         commit("main goes on", 0.99, 9, "c" * 32)
-        subprocess.run(["git", "checkout", "--quiet", "topic"], check=True)
+        git("checkout", "topic")
         commit("train for longer | *today*", 0.96, 3, "b" * 32)
         yield folder
 
@@ -87,9 +85,7 @@ def test_without_a_change_one_line_says_so(project, monkeypatch):
 
 def test_revisions_without_a_common_commit_are_an_error(project, monkeypatch):
     monkeypatch.chdir(project)
-    tree = subprocess.check_output(["git", "write-tree"], text=True).strip()
-    identity = ["-c", "user.name=Scratch", "-c", "user.email=scratch@localhost"]
-    other = subprocess.check_output(["git", *identity, "commit-tree", tree, "-m", "other"], text=True).strip()
+    other = git("commit-tree", git("write-tree"), "-m", "other")
     with pytest.raises(UserError, match=rf"^{other} and topic have no commit in common"):
         changes.report(other, "topic")
 

@@ -7,8 +7,8 @@ from digits.data import processed_tables
 from digits.errors import UserError
 from digits.files import digest
 from digits.paths import EVALUATION, ONNX, PROCESSED
+from tests.git import git
 from tests.tracking_store import registered_version
-from tests.unit.comparison.conftest import git
 
 
 def test_revisions_and_experiments_need_no_tracking_store(in_project):

@@ -1,6 +1,5 @@
 """Tables at a revision and in DVC's cache: a file in the first commit, the same rows as shards in the second."""
 
-import subprocess
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,15 +10,11 @@ import yaml
 from digits.data import past_tables, shards
 from digits.errors import UserError
 from digits.vcs import dvc_files
+from tests.git import commit_all, git
 from tests.sharded import shard
 
 PATH = Path("data/table.parquet")
 TABLE = pa.table({"row": list(range(10))})
-
-
-def commit(message: str) -> None:
-    author = ("-c", "user.name=Scratch", "-c", "user.email=scratch@localhost")
-    subprocess.run(["git", *author, "commit", "--quiet", "--all", "-m", message], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +28,7 @@ def project(tmp_path_factory):
         patch.delenv("DVC_ROOT", raising=False)
         (folder / "data").mkdir()
         pq.write_table(TABLE, PATH)
-        subprocess.run(["git", "init", "--quiet"], check=True)
+        git("init")
         write = {"cmd": "echo written", "outs": [{"data": {"persist": True}}]}
         stages = {"write": write, "check": {"cmd": "echo done", "deps": [PATH.as_posix()]}}
         (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
@@ -42,8 +37,7 @@ def project(tmp_path_factory):
                 if message == "shards":
                     shard(PATH, 4)
                 repo.reproduce(force=True)
-                subprocess.run(["git", "add", "--all"], check=True)
-                commit(message)
+                commit_all(message)
             yield
 
 

@@ -1,6 +1,5 @@
 """The difference between two versions, on tables made by hand."""
 
-import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +14,7 @@ from digits.errors import UserError
 from digits.validation import difference
 from digits.validation.drift import NUMERIC_COLUMNS
 from digits.vcs import revisions
+from tests.git import commit_all, git
 from tests.raw import RULE
 
 
@@ -137,9 +137,8 @@ def test_a_revision_of_version_0_1_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path(".dvc").mkdir()
     paths.DVC_LOCK.write_text(f"stages: {{validate: {{outs: [{{path: {difference.STATISTICS_0_1}, md5: abc}}]}}}}")
-    identity = ["-c", "user.name=Scratch", "-c", "user.email=scratch@localhost"]
-    for command in (["init"], ["add", "."], [*identity, "commit", "--message", "0.1"]):
-        subprocess.run(["git", *command], check=True, capture_output=True)
+    git("init")
+    commit_all("0.1")
     head = revisions.head()
     with pytest.raises(UserError, match=rf"^{head[:12]} is a revision of version 0\.1, which kept data/measurements"):
         difference.read_version(head)

@@ -5,29 +5,20 @@ import subprocess
 import yaml
 
 from digits.vcs import dvc_files, revisions
-
-
-def commit_all(folder) -> None:
-    who = ("-c", "user.name=Scratch", "-c", "user.email=scratch@localhost")
-    for command in (("init", "--quiet"), ("add", "."), (*who, "commit", "--quiet", "-m", "start")):
-        subprocess.run(["git", *command], cwd=folder, check=True)
+from tests.git import commit_all, git
 
 
 def test_a_patch_keeps_the_bytes_of_any_encoding(tmp_path, monkeypatch):
-    def git(*arguments: str, **options) -> bytes:
-        return subprocess.run(["git", *arguments], check=True, capture_output=True, **options).stdout
-
     monkeypatch.chdir(tmp_path)
-    git("init", "--quiet")
+    git("init")
     notes = tmp_path / "notes.txt"
     notes.write_bytes(b"caf\xe9\r\n")  # Latin-1, and lines as Windows ends them
-    git("add", ".")
-    git("-c", "user.name=Scratch", "-c", "user.email=scratch@localhost", "commit", "--quiet", "-m", "start")
+    commit_all("start")
     notes.write_bytes(b"caf\xe9s\r\n")
     patch = revisions.patch()
     assert b"+caf\xe9s\r\n" in patch
-    git("checkout", "--quiet", ".")
-    git("apply", "-", input=patch)
+    git("checkout", ".")
+    subprocess.run(["git", "apply", "-"], input=patch, check=True)
     assert notes.read_bytes() == b"caf\xe9s\r\n"
 
 
@@ -42,7 +33,8 @@ def test_a_folders_hash_is_the_one_that_dvc_gives_it(tmp_path, monkeypatch):
         (folder / name).write_text(f"# {name}\n")
     stages = {"check": {"cmd": "echo done", "deps": ["folder", "folder/a.py"]}}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
-    commit_all(tmp_path)
+    git("init")
+    commit_all("start")
     Repo.init().reproduce()
     committed = {entry["path"]: entry["md5"] for entry in dvc_files.lock(None)["check"]["deps"]}
     assert {path: dvc_files.dependency_hash(path, "HEAD") for path in committed} == committed
