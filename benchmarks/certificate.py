@@ -6,7 +6,6 @@ The digits are drawn from MNIST's 10,000 test digits, with replacement, SAMPLES 
 the 60,000 training digits. The temperature is fitted on all of the test digits: this is about the certificate alone.
 """
 
-import argparse
 from pathlib import Path
 from statistics import median
 
@@ -35,9 +34,8 @@ def format_cell(found: list[Certificate]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("model", type=Path, nargs="?", default=ONNX)
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER)
     arguments = parser.parse_args()
     classifier, random = Classifier(arguments.model), np.random.default_rng(0)
     train, test = (mnist.idx(arguments.mnist, name) for name in ("train", "t10k"))

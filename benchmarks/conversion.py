@@ -6,7 +6,6 @@ The pictures are those of `benchmarks.engines`, none canonical already, ingested
 temporary folder.
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -66,9 +65,8 @@ def compare() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("--pictures", type=int, default=70_000)
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
     parser.add_argument("--folder", help="where to make the temporary folder; default: the system's")
     options = parser.parse_args()
     print(machine())

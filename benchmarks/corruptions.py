@@ -8,7 +8,6 @@ the fifteen. Each model reads the digits as pictures that a user brings, made ca
 recipe comes with no conversion. Printed digits that are not made canonical are resized to 28 x 28.
 """
 
-import argparse
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -93,11 +92,10 @@ def draw(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("--model", type=Path, nargs="*", default=[Path("models/digits.onnx")])
     parser.add_argument("--digits", type=int, default=500, help="test digits that are corrupted")
     parser.add_argument("--epochs", type=int, default=KERAS_EPOCHS, help="of Keras's recipe; 0 leaves it out")
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
     parser.add_argument("--figures", type=Path, help="draw the two figures to this folder instead")
     given = parser.parse_args()
     if given.figures:

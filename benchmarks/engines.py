@@ -8,7 +8,6 @@ temporary folder (some 12 GB for two million). Writes docs/reference/benchmarks/
 it starts from the 5,000 digits that come with the project.
 """
 
-import argparse
 import os
 import shutil
 import sys
@@ -22,12 +21,11 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from scipy.optimize import least_squares
 from tabulate import tabulate
 
 from benchmarks import mnist
-from benchmarks.processes import ROOT, clone, machine, measure
+from benchmarks.processes import ROOT, clone, machine, measure, set_params
 from digits.data.dataset import Digits
 
 REPORT = ROOT / "docs/reference/benchmarks/engines.md"
@@ -90,12 +88,7 @@ def choose(folder: Path, project: Path, count: int, engine: str) -> None:
     for first, last in pairwise([*range(0, count, IN_A_FILE), count]):
         name = f"{first:08d}-{last:08d}.parquet"
         (chosen / name).hardlink_to(folder / name)
-    path = project / "params.yaml"
-    content = yaml.safe_load(path.read_text())
-    content["engine"] = engine
-    content["ingest"]["sources"] = ["parquet"]
-    content["validate"]["on_bad_rows"] = "quarantine"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    set_params(project, engine=engine, ingest={"sources": ["parquet"]}, validate={"on_bad_rows": "quarantine"})
 
 
 def stages(project: Path, engine: str, count: int) -> list[Row]:
@@ -213,9 +206,8 @@ def report(rows: list[Row], equal: dict[int, str]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[70_000, 500_000, 2_000_000], help="pictures")
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
     parser.add_argument("--folder", help="where to make the temporary folder; default: the system's")
     options = parser.parse_args()
     digits = mnist.idx_or_own(options.mnist, "train")

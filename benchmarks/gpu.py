@@ -7,7 +7,6 @@ Trains with Keras on the backend `train.backend`, prints digits per second, the 
 prints MLflow's system metrics of the GPU. `--cpu` runs the same without a GPU, to test the benchmark.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -16,11 +15,9 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
-
 from benchmarks import mnist
 from benchmarks.mnist import Splits
-from benchmarks.processes import ROOT, clone, run
+from benchmarks.processes import ROOT, clone, run, set_params
 from digits.model import backend
 from digits.params import Train, load
 
@@ -73,11 +70,7 @@ def train_stage(params: Train, folder: Path) -> None:
     """Run the stages up to train in a clone, and print MLflow's system metrics of the GPU."""
     with tempfile.TemporaryDirectory() as temporary:
         project = clone(Path(temporary, "digits"))
-        path = project / "params.yaml"
-        content = yaml.safe_load(path.read_text())
-        content["ingest"].update(sources=["mnist"], mirror=str(folder))
-        content["train"].update(params.model_dump())
-        path.write_text(yaml.safe_dump(content))
+        set_params(project, ingest={"sources": ["mnist"], "mirror": str(folder)}, train=params.model_dump())
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}
         for stage in ("ingest", "validate", "preprocess", "train"):
             subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=project, env=kept, check=True)
@@ -102,8 +95,7 @@ def card() -> str | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
+    parser = mnist.parser(__doc__)
     parser.add_argument("--preset", default="best")
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--steps-per-execution", type=int, default=20)

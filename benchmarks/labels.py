@@ -108,14 +108,13 @@ def doubted(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("--source", choices=("mnist-5k", "mnist"), default="mnist-5k")
     parser.add_argument("--flipped", type=float, default=0.01, help="share of the labels that are changed")
     parser.add_argument("--seed", type=int, default=0, help="of the changes")
     parser.add_argument("--preset", help="of params.yaml, in place of `train`")
     parser.add_argument("--model", type=Path, nargs="+")
     parser.add_argument("--votes", type=Path, default=VOTES)
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="the folder of MNIST's four files")
     options = parser.parse_args()
     if options.model:
         doubted(options)

@@ -1,5 +1,6 @@
 """MNIST's splits for the benchmarks, read from its four original files without running a stage."""
 
+import argparse
 import gzip
 import os
 from collections.abc import Iterator
@@ -23,6 +24,13 @@ class Splits(NamedTuple):
     train: Digits
     validation: Digits
     test: Digits
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser of a benchmark's options: the folder of MNIST's files is one of them."""
+    found = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument("--mnist", type=Path, default=FOLDER, help="folder of the four original MNIST files")
+    return found
 
 
 def idx(folder: Path, stem: str) -> Digits:

@@ -8,7 +8,6 @@ them to docs/reference/benchmarks/pages.md; with --only it measures some sets, a
 our model reads.
 """
 
-import argparse
 import re
 import sys
 import time
@@ -135,14 +134,13 @@ def chosen(sets: Iterable[PageSet], words: list[str] | None) -> list[PageSet]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/digits.onnx"))
     parser.add_argument("--pages", type=int, default=20, help="pages and grids composed of each difficulty")
     parser.add_argument(
         "--only", nargs="+", metavar="WORD", help="measure only the sets with such a word in their name"
     )
     parser.add_argument("--data", type=Path, default=DATA, help="folder with pictures/sources.csv and sudoku/")
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
     parser.add_argument("--show", type=Path, help="folder to draw our results in")
     given = parser.parse_args()
     digits, model, engines = mnist.idx(given.mnist, "t10k"), Classifier(given.model), Engines(Tesseract(), RapidOcr())

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import psutil
+import yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,6 +33,15 @@ def clone(folder: Path) -> Path:
     """Clone the last commit of the project into a folder; returns it."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
     return folder
+
+
+def set_params(project: Path, **sections: dict | str) -> None:
+    """Change keys of a project's params.yaml, section by section; a key outside of sections by its value."""
+    path = project / "params.yaml"
+    content = yaml.safe_load(path.read_text())
+    for section, changes in sections.items():
+        content[section] = {**content[section], **changes} if isinstance(changes, dict) else changes
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def measure(*command: str, cwd: Path) -> tuple[float, float]:

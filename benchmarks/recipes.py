@@ -7,7 +7,6 @@ RECIPE is a preset of params.yaml, `default`, `little` (the default on the defau
 networks are scored on it once, at the end; the peers after each epoch, for their curve.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -186,11 +185,10 @@ PEERS: dict[str, Callable[[int, Path], dict]] = {"keras": keras_recipe, "pytorch
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("recipe")
     parser.add_argument("seed", type=int)
     parser.add_argument("--non-digits", type=float, help="in place of preprocess.non_digits")
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
     given = parser.parse_args()
     params = load(mnist.ROOT / "params.yaml")
     if given.non_digits is not None:

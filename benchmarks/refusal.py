@@ -13,7 +13,6 @@ refuses 1 % of these. The second one has what the model file refuses. Non-digits
 fonts than those that the network learned. Signs and pictures of people are measured only.
 """
 
-import argparse
 import sys
 import tempfile
 import zipfile
@@ -208,14 +207,13 @@ def tables(plain: Path, model: Path, splits: mnist.Splits, people: Pictures, oth
 
 def main() -> None:
     params = load(mnist.ROOT / "params.yaml")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("recipe", nargs="?", default="little", choices=["little", "default", *params.presets])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path, help="folder to write the trained models to")
     parser.add_argument("--model", type=Path, help="model file to score, in place of training")
     parser.add_argument("--plain", type=Path, help="ONNX file of the network trained without non-digits")
     parser.add_argument("--each", type=int, default=1000, help="pictures to draw of each kind")
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
     parser.add_argument("--omniglot", type=Path, default=DATA / "omniglot_small1.zip")
     parser.add_argument("--pictures", type=Path, default=DATA / "pictures", help="of <collection>/<label>/<picture>")
     given = parser.parse_args()

@@ -7,7 +7,6 @@ one session; they take turns, after a first run on few pictures. Prints a Markdo
 time and of CPU time of all processes, the fastest round of each.
 """
 
-import argparse
 import os
 import tempfile
 import time
@@ -99,12 +98,11 @@ def measure(function: Callable[[], None]) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("--digits", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--model", type=Path, default=paths.ONNX)
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER)
     arguments = parser.parse_args()
     params = Spark(
         master=f"local[{arguments.cores}]",

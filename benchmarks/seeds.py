@@ -15,13 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-import yaml
 from tabulate import tabulate
 
+from benchmarks import readme
 from benchmarks.network import cpu
+from benchmarks.processes import ROOT, clone, set_params
 from digits.files import atomic_write
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reference/benchmarks/seeds.md"
 HEADERS = ["CPU", "seed", "accuracy", "accepted", "misread of these", "log loss"]
 
@@ -30,16 +30,12 @@ def measured(seeds: int) -> list[list[str]]:
     """A row for each seed."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "digits"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        project = clone(Path(folder, "digits"))
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for seed in range(seeds):
-            path = clone / "params.yaml"
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            content["train"]["seed"] = seed
-            path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-            subprocess.run(["dvc", "repro", "--quiet", "evaluate"], cwd=clone, check=True)
-            test = json.loads((clone / "metrics" / "evaluate.json").read_text(encoding="utf-8"))["test"]
+            set_params(project, train={"seed": seed})
+            subprocess.run(["dvc", "repro", "--quiet", "evaluate"], cwd=project, check=True)
+            test = json.loads((project / "metrics" / "evaluate.json").read_text(encoding="utf-8"))["test"]
             shares = [f"{test[name]:.2%}" for name in ("accuracy", "coverage", "error_when_accepted")]
             rows.append([cpu(), str(seed), *shares, f"{test['log_loss']:.4f}"])
             print(" ".join(rows[-1]), flush=True)
@@ -75,7 +71,8 @@ def main() -> None:
     rows = [*others(), *measured(parser.parse_args().seeds)]
     with atomic_write(PAGE) as temporary:
         temporary.write_text(page(rows), encoding="utf-8")
-    print(f"see {PAGE.relative_to(ROOT)}; `python -m benchmarks.readme` takes its figures over")
+    readme.main()
+    print(f"see {PAGE.relative_to(ROOT)} and README.md")
 
 
 if __name__ == "__main__":

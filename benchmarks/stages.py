@@ -6,23 +6,19 @@ Works in a clone of the last commit in a temporary folder, with the four origina
 docs/reference/benchmarks/stages.md.
 """
 
-import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
 from tabulate import tabulate
 
-from benchmarks.mnist import FOLDER
+from benchmarks import mnist, readme
 from benchmarks.network import machine
-from benchmarks.processes import measure
+from benchmarks.processes import ROOT, clone, measure, set_params
 from digits.files import atomic_write
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reference/benchmarks/stages.md"
 STAGES = ["ingest", "validate", "preprocess", "train", "evaluate", "register"]
 LIBRARIES = ("tensorflow", "great-expectations", "mlflow", "dvc")
@@ -34,11 +30,11 @@ class Row(NamedTuple):
     memory: float  # MiB, the peak
 
 
-def stages(clone: Path, names: list[str], pictures: int) -> list[Row]:
+def stages(project: Path, names: list[str], pictures: int) -> list[Row]:
     """Run the stages' scripts one after the other; returns a row each, and prints it."""
     rows = []
     for name in names:
-        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=clone)
+        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=project)
         rows.append(Row(f"{name}, {pictures:,} pictures", seconds, memory))
         print(rows[-1], flush=True)
     return rows
@@ -65,37 +61,28 @@ def page(rows: list[Row]) -> str:
     )
 
 
-def set_ingest(clone: Path, **ingest: str | list[str]) -> None:
-    path = clone / "params.yaml"
-    content = yaml.safe_load(path.read_text())
-    content["ingest"].update(ingest)
-    path.write_text(yaml.safe_dump(content))
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mnist", type=Path, default=FOLDER, help="folder of the four original MNIST files")
-    mnist = parser.parse_args().mnist.absolute()
-    if not (mnist / "train-images-idx3-ubyte.gz").is_file():
-        sys.exit(f"the four files are not in {mnist}: give their folder with --mnist")
+    originals = mnist.parser(__doc__).parse_args().mnist.absolute()
+    if not (originals / "train-images-idx3-ubyte.gz").is_file():
+        sys.exit(f"the four files are not in {originals}: give their folder with --mnist")
 
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "digits"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        project = clone(Path(folder, "digits"))
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
             os.environ.pop(name, None)
 
         rows = []
         for what in ("dvc repro, from a fresh clone", "dvc repro, nothing to do"):
-            rows.append(Row(what, *measure("dvc", "repro", cwd=clone)))
+            rows.append(Row(what, *measure("dvc", "repro", cwd=project)))
             print(rows[-1], flush=True)
-        rows += stages(clone, STAGES, 5_000)
-        set_ingest(clone, sources=["mnist"], mirror=str(mnist))
-        rows += stages(clone, STAGES[:3], 70_000)
+        rows += stages(project, STAGES, 5_000)
+        set_params(project, ingest={"sources": ["mnist"], "mirror": str(originals)})
+        rows += stages(project, STAGES[:3], 70_000)
     with atomic_write(PAGE) as temporary:
         temporary.write_text(page(rows), encoding="utf-8")
-    print(f"see {PAGE.relative_to(ROOT)}; `python -m benchmarks.readme` takes its figures over")
+    readme.main()
+    print(f"see {PAGE.relative_to(ROOT)} and README.md")
 
 
 if __name__ == "__main__":

@@ -189,8 +189,7 @@ def compare_memory(digits: Digits, sizes: list[int], memory: float, steps: int, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="folder of the four original MNIST files")
+    parser = mnist.parser(__doc__)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="*", default=[70_000, 2_000_000], help="training pictures")
     parser.add_argument("--memory", type=float, default=40, help="train.max_memory_mib of those, in MiB")

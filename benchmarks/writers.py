@@ -10,7 +10,6 @@ Prints two Markdown tables: the accuracy on each group with its 95 % interval; a
 writers that are read worst, and what 95 % of random permutations of the mistakes among all digits give.
 """
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
@@ -79,10 +78,9 @@ def writer_row(name: str, writer: np.ndarray, right: np.ndarray) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = mnist.parser(__doc__)
     parser.add_argument("--model", type=Path, nargs="+", default=[Path("models/digits.onnx")])
     parser.add_argument("--labels", type=Path, default=LABELS)
-    parser.add_argument("--mnist", type=Path, default=mnist.FOLDER, help="the folder of MNIST's four files")
     options = parser.parse_args()
     images, labels = mnist.idx(options.mnist, "t10k")
     writers = read_writers(options.labels, labels)
