@@ -4,6 +4,7 @@ The process that follows the registry writes it beside the local copy of the cha
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,8 @@ NAME = "reference.json"
 PROBABILITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1)  # upper bounds of the bins
 LABEL, PROBABILITY, OUTCOME = "label", "probability", "outcome"  # statistics of the predictions
 ACCEPTED, REFUSED, BLANK, UNREADABLE = OUTCOMES = "accepted", "refused", "blank", "unreadable"
-PAGE_PREFIX = (
-    "page "  # before the statistics of a page's digits, which are counted apart: the reference is of single digits
-)
+# Before the statistics of a page's digits, which are counted apart: the reference is of single digits
+PAGE_PREFIX = "page "
 # The conversion to the canonical digit evens these out, or they depend on a picture's size: they are shown, not judged
 EVENED_OUT = ("contrast", "dark_ink", "centre_x", "centre_y", "extent", "sharpness")
 NO_PROFILE = "its run has no profile of its training pictures"
@@ -66,10 +66,14 @@ def write(folder: Path, reference: dict[str, Any]) -> None:
 
 def read(folder: Path, sha256: str) -> dict[str, Any] | None:
     """The reference of the version with this ONNX file; None where the folder has none."""
+    return read_file(folder / NAME, sha256, ("pictures", "predictions", "missing"))
+
+
+def read_file(path: Path, sha256: str, keys: Iterable[str]) -> dict[str, Any] | None:
+    """The content of a JSON file with these keys on the version with this ONNX file; None where it is no such file."""
     try:
-        found = read_json(folder / NAME)
-        is_whole = all(key in found for key in ("pictures", "predictions", "missing"))
-        return found if found["sha256"] == sha256 and is_whole else None
+        found = read_json(path)
+        return found if found["sha256"] == sha256 and all(key in found for key in keys) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from digits.files import read_json, write_json
+from digits.files import write_json
 from digits.params import ServedDrift
 from digits.serving import local_copy
 from digits.serving.drift import measurement
@@ -102,11 +102,7 @@ def write(folder: Path, found: Drift) -> None:
 
 def read(folder: Path, sha256: str) -> dict[str, Any] | None:
     """What `write` wrote of the version with this ONNX file; None where there is nothing of it, or of another shape."""
-    try:
-        found = read_json(folder / NAME)
-        return found if found["sha256"] == sha256 and all(key in found for key in KEYS) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return drift_reference.read_file(folder / NAME, sha256, KEYS)
 
 
 def describe_certificate(certificate: dict[str, Any], found: dict[str, Any] | None) -> dict[str, Any]:
