@@ -69,7 +69,8 @@ def summary(run: ValidationRun, quarantined: int = 0) -> str:
     critical = sum(result.critical for result in failures)
     line = f"{total - len(failures)} of {total} expectations pass for {len(run.table):,} pictures"
     if failures:
-        line += f"; failed: {critical} critical, {len(failures) - critical} warnings"
+        warnings = len(failures) - critical
+        line += f"; failed: {critical} critical, {warnings} {'warning' if warnings == 1 else 'warnings'}"
     return line + (f"; {quarantined:,} pictures quarantined" if quarantined else "")
 
 

@@ -14,6 +14,7 @@ NAMES = {
     "PIXEL_COLUMNS": "digits.data.statistics",
     "CORRUPTIONS": "digits.evaluation.corruptions",
     "PROBLEMS": "digits.serving.api",
+    "EVENED_OUT": "digits.serving.drift.reference",
     "Floor": "digits.tracking.gates",
     "Ingest": "digits.params",
     "Register": "digits.params",

@@ -179,7 +179,7 @@ def test_labels_that_are_no_digit_are_counted_too(write, table):
         (
             [result("a"), result("b", success=False), result("c", "warning", success=False)],
             0,
-            "1 of 3 expectations pass for 1,234 pictures; failed: 1 critical, 1 warnings",
+            "1 of 3 expectations pass for 1,234 pictures; failed: 1 critical, 1 warning",
         ),
         ([result("a")], 5, "1 of 1 expectations pass for 1,234 pictures; 5 pictures quarantined"),
     ],
