@@ -80,7 +80,7 @@ test-all: lint ## Lint, and run all tests, in one go
 test-versions: setup ## Run the fast tests on each Python that is installed, with the locked and with the lowest versions
 	tox run
 
-coverage: setup ## Run all tests, and measure which lines and branches of digits/ and pipeline/ they run
+coverage: spark ## Run all tests, and measure which lines and branches of digits/ and pipeline/ they run
 	pytest -n auto --cov --cov-report=term --cov-report=html
 
 mutation: setup ## Change the code that decides, a bit at a time: the tests notice at least 85 % of the changes
