@@ -106,7 +106,7 @@ def _json(path: Path, table: list[Entry]) -> dict[str, Column]:
 
 def _json_type(values: list) -> str:
     kinds = {type(value).__name__ for value in values}
-    return "float" if kinds == {"int", "float"} else kinds.pop()
+    return "float" if kinds == {"int", "float"} else " or ".join(sorted(kinds))
 
 
 def _flat(content: Any, key: str = "") -> Iterator[tuple[str, Any]]:
