@@ -1,6 +1,7 @@
 """The generated reference has every parameter, stage, route, module and package, as their sources describe them."""
 
 import ast
+import os
 import re
 from pathlib import Path
 
@@ -118,12 +119,14 @@ def test_the_pages_of_modules_are_written_only_where_they_change(tmp_path, monke
     monkeypatch.setattr(python, "pages", lambda: some)
     (tmp_path / "digits.gone.md").touch()
     python.write(tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert {path.stem for path in before} == {name for name, _ in some}
+    written = [*tmp_path.iterdir()]
+    assert {path.stem for path in written} == {name for name, _ in some}
     changed = tmp_path / "digits.vcs.md"
     changed.write_text("old")
+    for path in written:
+        os.utime(path, (0, 0))
     python.write(tmp_path)
-    assert [path for path in before if path.stat().st_mtime_ns != before[path]] == [changed]
+    assert [path for path in written if path.stat().st_mtime] == [changed]
 
 
 def test_a_signature_has_the_full_names_of_its_types():
@@ -170,7 +173,7 @@ def test_a_library_that_one_package_imports_is_listed_with_it():
         "pyspark": "spark",
     }
     assert {library: owners[library][0] for library in known} == known
-    assert "numpy" not in owners
+    assert "pandas" not in owners
 
 
 def test_the_help_of_a_command_is_escaped_for_sphinx_click():
