@@ -4,8 +4,8 @@
 
 Makes pictures in Parquet files, MNIST's digits each rotated, sheared, stretched and bent at random, so that no two are
 nearly the same; then runs ingest, validate and preprocess on them with each engine, in a clone of the last commit in a
-temporary folder (some 12 GB for two million). Writes docs/reference/benchmarks/engines.md. Without the four MNIST files
-it starts from the 5,000 digits that come with the project.
+temporary folder (some 12 GB for two million). Writes docs/reference/benchmarks/engines.md, and its figures in
+README.md. Without the four MNIST files it starts from the 5,000 digits that come with the project.
 """
 
 import os
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from scipy.optimize import least_squares
 from tabulate import tabulate
 
-from benchmarks import mnist
+from benchmarks import mnist, readme
 from benchmarks.processes import ROOT, clone, machine, measure, set_params
 from digits.data.dataset import Digits
 
@@ -224,6 +224,7 @@ def main() -> None:
             equal[count] = same(clones)
             print(f"{count:,} pictures: {equal[count]}", flush=True)
             REPORT.write_text(report(rows, equal))
+    readme.main()
     print(f"see {REPORT.relative_to(ROOT)}")
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.serving [--rounds 3] [--seconds 3] [--workers 2] [--requests 100000] [--quick]
 
 Needs a champion in the registry, and the environment `.venv-peers`: `make bench-serve` creates it. Writes
-docs/reference/benchmarks/serving.md; with --quick it takes a minute, and writes nothing.
+docs/reference/benchmarks/serving.md, and its figures in README.md; with --quick it takes a minute, and writes nothing.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from psutil import Process
 
-from benchmarks import serving_profile, serving_report
+from benchmarks import readme, serving_profile, serving_report
 from benchmarks.processes import ROOT, children
 from benchmarks.serving_load import ask, drive, for_seconds
 from benchmarks.serving_report import BATCH, BATCH_CONNECTIONS, CONNECTIONS, Figures, Run
@@ -169,6 +169,7 @@ def main() -> None:
     print(*(line for section in sections for line in ["", *section]), sep="\n")
     if not given.quick:
         serving_report.write(sections, DOCUMENT, rounds=given.rounds, seconds=given.seconds, workers=given.workers)
+        readme.main()
 
 
 if __name__ == "__main__":
