@@ -71,7 +71,7 @@ class SqliteFile:
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that no other change runs beside; it is undone where the block raises."""
+        """A transaction during which no other change runs; it is undone where the block raises."""
         with self.errors(), closing(self.open()) as connection, transaction(connection):
             yield connection
 

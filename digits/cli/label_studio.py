@@ -11,7 +11,7 @@ from digits.errors import printable
 @click.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export_tasks(file: Path) -> None:
-    """Write the waiting pictures to FILE as tasks of Label Studio, and beside it the labelling configuration.
+    """Write the waiting pictures to FILE as tasks of Label Studio, and next to it the labelling configuration.
 
     The tasks contain the pictures, the model's answers as predictions, and what people suggested.
 

@@ -43,7 +43,7 @@ def export(queue: Queue, path: Path) -> int:
     """Write the waiting pictures to `path` as tasks, least certain first; returns how many.
 
     A task contains its picture, so that Label Studio needs no other file and no server. `meta` has the ids. Raises
-    UserError where `path` is no `.json`: the labelling configuration is beside it, as `.xml`.
+    UserError where `path` is no `.json`: the labelling configuration is next to it, as `.xml`.
     """
     if path.suffix.lower() != ".json":
         raise UserError(f"{printable(path)}: the tasks are JSON; expected a name that ends in .json")

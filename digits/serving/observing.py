@@ -22,7 +22,7 @@ log = logging.getLogger("digits.serving")
 class Observation(NamedTuple):
     """One picture that was answered: as it came, what was predicted, and its canonical digit, (28, 28) uint8.
 
-    `min_probability` is what the request demands of an accepted answer, beside the model.
+    `min_probability` is what the request demands of an accepted answer, in addition to the model.
     """
 
     request_id: str

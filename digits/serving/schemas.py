@@ -79,7 +79,7 @@ class Refused(BaseModel):
 
 class ChallengerState(BaseModel):
     version: str
-    error: str | None = Field(description="Why it does not answer beside the champion")
+    error: str | None = Field(description="Why it does not answer")
 
 
 class RegistryState(BaseModel):
@@ -88,7 +88,7 @@ class RegistryState(BaseModel):
     error: str | None
     refused: Refused | None = Field(description="The champion of the registry that this server does not load")
     challenger: ChallengerState | None = Field(
-        None, description="The version that answers beside the champion, unseen; only where params.yaml names one"
+        None, description="A version whose answers users don't see; only where params.yaml names one"
     )
 
 

@@ -75,7 +75,7 @@ class Shadow:
 
 
 def _predict(challenger: ServedModel, observations: list[Observation]) -> list[ShadowPredictions]:
-    """What the challenger predicts of the pictures of one request, beside what the champion predicted."""
+    """What the challenger predicts of the pictures of one request, with what the champion predicted."""
     digits = np.stack([one.digit for one in observations])
     batch = DecodedBatch([""] * len(digits), digits, {}, {})
     found = classify(batch, lambda: challenger.classifier, observations[0].min_probability)

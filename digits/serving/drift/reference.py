@@ -1,6 +1,6 @@
 """What is served is compared with this: the champion's training pictures, and its predictions of test digits.
 
-The process that follows the registry writes it beside the local copy of the champion.
+The process that follows the registry writes it next to the local copy of the champion.
 """
 
 from bisect import bisect_left

@@ -61,7 +61,7 @@ async def give_feedback(request: Request) -> Response:
 async def _report(
     service: Service, picture: bytes, request_ids: tuple[str, str | None], suggested: str | None
 ) -> Report:
-    """What is said of a picture, beside the service's own answer to it: the client's word for that counts nothing."""
+    """What is said of a picture, and the service's own answer to it: the client's word for that counts nothing."""
     model = service.model
     (answer,) = await service.predict(model, [picture], 0.0)
     found = answer.prediction

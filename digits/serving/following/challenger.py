@@ -1,4 +1,4 @@
-"""Following the challenger that params.yaml names: its checked files come into the local copy, beside the champion."""
+"""Following the challenger that params.yaml names: its checked files come into the local copy, as the champion's."""
 
 import logging
 import time
@@ -37,7 +37,7 @@ class ChallengerFollower:
     def poll(self, is_reachable: bool) -> dict[str, str | None] | None:
         """Bring its copy up to date, where the registry can be reached; returns its state, None where there is none.
 
-        The state has the `version`, and an `error` where it does not answer beside the champion. It does not raise.
+        The state has the `version`, and an `error` where it does not answer. It does not raise.
         """
         self._expire()
         if self._version is None:

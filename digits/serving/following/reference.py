@@ -1,4 +1,4 @@
-"""What drift is measured from comes beside the local copy of the champion, from its run."""
+"""What drift is measured from comes next to the local copy of the champion, from its run."""
 
 import logging
 import time
