@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from typing import NamedTuple
@@ -203,16 +204,25 @@ class Reader:
         self._shell.wait()
 
 
-def _end(pid: int) -> None:
-    """End a server's processes."""
+def _end(group: int) -> None:
+    """End a server's processes, which may take longer than the shell that they are in."""
     for number, seconds in ((signal.SIGTERM, 40), (signal.SIGKILL, 10)):
         try:
-            os.killpg(pid, number)
+            os.killpg(group, number)
         except ProcessLookupError:
             return
         end = time.monotonic() + seconds
-        while psutil.pid_exists(pid) and time.monotonic() < end:
+        while _runs(group) and time.monotonic() < end:
             time.sleep(0.1)
+
+
+def _runs(group: int) -> bool:
+    """Whether a process of the group has not ended."""
+    for process in psutil.process_iter(["status"]):
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def listens(port: int) -> bool:

@@ -320,6 +320,30 @@ def test_a_server_is_waited_for_and_ended(tmp_path):
     assert not documentation.listens(port)
 
 
+STOPS_SLOWLY = """import signal, time
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
+
+def stop(*_):
+    time.sleep(1)
+    Path("stopped").touch()
+    raise SystemExit
+
+signal.signal(signal.SIGTERM, stop)
+HTTPServer(("127.0.0.1", {port}), SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+def test_a_server_has_the_time_to_stop(tmp_path):
+    (tmp_path / "digits").mkdir()
+    port = free_port()
+    (tmp_path / "digits" / "server.py").write_text(STOPS_SLOWLY.format(port=port))
+    block = f"<!-- background: http://127.0.0.1:{port}/ -->\n```sh\npython server.py\n```\n"
+    with Reader(Project(tmp_path / "digits")) as reader:
+        reader.follow(page_of(tmp_path, block).to_run)
+    assert (tmp_path / "digits" / "stopped").exists()
+
+
 def test_a_port_that_is_taken_is_a_failure(reader, tmp_path):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
