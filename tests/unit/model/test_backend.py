@@ -23,3 +23,9 @@ def test_the_environments_backend_is_reported_and_does_not_count():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout == "jax\n"
     assert done.stderr == "warning: KERAS_BACKEND=torch is ignored: set train.backend in params.yaml\n"
+
+
+def test_tensorflow_does_not_load_jax_which_can_be_imported_all_the_same():
+    code = "import sys; import digits.model.keras_backend; print('jax' in sys.modules); import jax; print(jax.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "False\njax\n", done.stderr
