@@ -224,11 +224,11 @@ if __name__ == "__main__":
     ],
 )
 def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, workspace, suffix, number, message):
-    """Costs 10 s: four runs with a thousand pictures, the last with the log of another champion and other pictures."""
+    """Costs 8 s: four runs with 400 pictures, the last with the log of another champion and other pictures."""
     (workspace / "command.py").write_text(COMMAND)
     (workspace / "in").mkdir()
-    for row in range(1000):
-        data = b"text" if row % 50 == 7 else pictures.encode_png(mnist_digits.images[row * 5])
+    for row in range(400):
+        data = b"text" if row % 50 == 7 else pictures.encode_png(mnist_digits.images[row * 12])
         (workspace / "in" / f"{row:03d}.png").write_bytes(data)
     log = workspace / f".partial-a.{suffix}.jsonl"
 
@@ -245,11 +245,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(champion, mnist_digits, wo
         killed.send_signal(number)
         assert killed.communicate()[1].removeprefix(CERTIFIED).strip() == message
     kept = log.read_bytes().count(b"\n") - 1
-    assert 19 <= kept < 500
+    assert 19 <= kept < 200
     assert not (workspace / f"a.{suffix}").exists()
     with start("a") as resumed, start("b") as whole:
         assert resumed.communicate()[1].startswith(f"a.{suffix}: going on after {2 * kept} pictures")
-        assert whole.communicate()[0] == f"1,000 pictures: 980 read, 0 refused, 20 failed; see b.{suffix}\n"
+        assert whole.communicate()[0] == f"400 pictures: 392 read, 0 refused, 8 failed; see b.{suffix}\n"
     assert not log.exists()
     assert (workspace / f"a.{suffix}").read_bytes() == (workspace / f"b.{suffix}").read_bytes()
     log.write_bytes(b'{"champion": "another", "pictures": "others"}\n[[]]\n')
