@@ -2,12 +2,14 @@
 
 import ast
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
-def imported_modules(path: Path) -> set[str]:
+@cache
+def imported_modules(path: Path) -> frozenset[str]:
     """Every dotted name that the file imports, `from a import b` as both `a` and `a.b`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -16,7 +18,7 @@ def imported_modules(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
+    return frozenset(names)
 
 
 def project_files(path: Path, without: Collection[str] = ()) -> set[str]:
@@ -47,6 +49,7 @@ def _files_of(module: str) -> list[str]:
     ]
 
 
+@cache
 def _is_only_docstring(path: Path) -> bool:
     body = ast.parse(path.read_text(encoding="utf-8")).body
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
