@@ -37,8 +37,11 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The commands' environment: this Python first, without the caller's settings of DVC, MLflow and git."""
-        left_out = ("DVC_", "MLFLOW_", "GIT_", "PYTEST_", "_DIGITS_")
+        """The commands' environment: this Python first, without the caller's settings of DVC, MLflow and git.
+
+        Python keeps the bytecode of the project's modules, also where the caller's may not.
+        """
+        left_out = ("DVC_", "MLFLOW_", "GIT_", "PYTEST_", "PYTHONDONTWRITEBYTECODE", "_DIGITS_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _IDENTITY.items()}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
