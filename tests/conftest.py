@@ -31,7 +31,8 @@ FIRST = [
     *("test_sources.py", "test_tuning.py", "test_outages.py", "test_remote.py"),
     *("test_circle.py", "test_service.py", "test_killed.py", "test_experiments.py", "test_server.py", "test_git.py"),
     *("test_page.py", "test_page_feedback.py", "test_service_faults.py", "test_balancer.py", "test_environment.py"),
-    *("test_labels.py", "test_shadow.py", "test_scraping.py", "test_drift_alerts.py", "test_labelling.py"),
+    *("test_wheel.py", "test_docs.py", "test_labels.py", "test_output.py", "test_notebooks.py"),
+    *("test_shadow.py", "test_scraping.py", "test_drift_alerts.py", "test_labelling.py"),
 ]
 
 
