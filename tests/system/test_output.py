@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["digits data diff HEAD", "python -m pipeline.preprocess"]
+COMMANDS = ["digits data diff HEAD", "python -m pipeline.register"]
 
 
 def ended(project, command: str, **variables: str) -> tuple[int, str]:

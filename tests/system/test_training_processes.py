@@ -1,6 +1,6 @@
 """Training in two processes, of which one is killed: a clear error, and after it the losses of one process, in one run.
 
-The tests run in their order. They take two minutes.
+The tests run in their order. They take a minute.
 """
 
 import os
@@ -17,7 +17,7 @@ import pytest
 from tests.scratch import Project, copy
 from tests.tracking_store import client_of, runs_of
 
-EPOCHS = 12
+EPOCHS = 8
 TRAIN = (sys.executable, "-m", "pipeline.train")
 # Of few and small steps the losses differ by the order of float sums only; many steps multiply such a difference.
 SLOW = {"backend": "jax", "epochs": EPOCHS, "learning_rate": 0.002, "adam_learning_rate": 0.002}
