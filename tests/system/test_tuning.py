@@ -23,8 +23,8 @@ RANGES = {"learning_rate": {"low": 0.0001, "high": 0.05, "log": True}}
 
 @pytest.fixture(scope="module")
 def project(prepared):
-    # Many epochs, so that a trial can be interrupted while it trains
-    prepared.set_params(train={"learning_rate": 0.0001, "epochs": 20}, tune={"ranges": RANGES})
+    # Epochs enough that a trial can be interrupted while it trains
+    prepared.set_params(train={"learning_rate": 0.0001, "epochs": 8}, tune={"ranges": RANGES})
     prepared.commit()
     return prepared
 
@@ -89,9 +89,9 @@ def test_ctrl_c_stops_it_and_keeps_its_state(project, client):
     }
 
 
-def test_the_same_command_resumes_it_and_applies_the_best(project):
+def test_two_jobs_resume_it_at_once_and_the_best_is_applied(project):
     before = yaml.safe_load((project.root / "params.yaml").read_text())["train"]["learning_rate"]
-    printed = project.run("digits", "tune", "--trials", "3")
+    printed = project.run("digits", "tune", "--trials", "3", "--jobs", "2")
     trials = trials_of(project, "tune")
     assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     assert trials[0].params == {"train.learning_rate": before}  # the baseline comes first
@@ -157,7 +157,7 @@ def test_a_killed_trial_is_marked_failed_and_a_killed_search_leaves_no_process(p
     assert nested_runs(client, "killed")["killed-0"].info.status == "KILLED"
 
 
-def test_two_jobs_are_interrupted_and_resumed_at_once(project, client):
+def test_two_jobs_are_interrupted_at_once(project, client):
     """The search alone gets Ctrl-C, not its children."""
     project.set_params(train={"learning_rate": 0.0004}, tune={"seed": 1})  # values that no run has
     command = ("digits", "tune", "--trials", "2", "--jobs", "2", "--name", "pair", "--no-apply")
@@ -169,25 +169,16 @@ def test_two_jobs_are_interrupted_and_resumed_at_once(project, client):
     assert process.returncode == 130
     assert len(children) == 2
     assert not any(child.is_running() for child in children)
-    project.set_params(train={"epochs": 3})  # no trial has ended yet that could not be compared
-    printed = project.run(*command)
-    assert "2 of 2  val_loss" in printed
-    assert states_of(project, "pair") == ["FAIL", "FAIL", "COMPLETE", "COMPLETE"]
-    values = [trial.params["train.learning_rate"] for trial in trials_of(project, "pair")]
-    assert sorted(values[:2]) == sorted(values[2:])
-    assert {name: run.info.status for name, run in nested_runs(client, "pair").items()} == {
-        "pair-0": "KILLED",
-        "pair-1": "KILLED",
-        "pair-2": "FINISHED",
-        "pair-3": "FINISHED",
-    }
+    assert states_of(project, "pair") == ["RUNNING", "RUNNING"]  # so that the next search tries them again
+    runs = nested_runs(client, "pair")
+    assert {name: run.info.status for name, run in runs.items()} == {"pair-0": "KILLED", "pair-1": "KILLED"}
     # The run of the killed search
     assert nested_runs(client, "killed")["killed-1"].info.status == "KILLED"
 
 
 def test_a_store_that_fails_during_a_trial_loses_no_trial(project, tmp_path):
     """The store is a new one, whose runs are out of reach from the first epoch on, until the search itself gives up."""
-    project.set_params(train={"epochs": 20})
+    project.set_params(train={"epochs": 8})
     database, command = tmp_path / "mlflow.db", ("digits", "tune", "--trials", "1", "--name", "broken")
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
     with project.start(*command, env=environment) as process:
