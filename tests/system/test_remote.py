@@ -152,6 +152,7 @@ def test_a_second_version_of_the_pictures_is_shared_too(published, colleague, se
     new = mnist_digits.images[mnist_digits.labels == 7][20]
     (external / "7" / "020.png").write_bytes(pictures.encode_png(new))
     (external / "3" / "000.png").rename(external / "5" / "relabelled.png")
+    published.set_params(train={"epochs": 1})
     sent_before = server.objects
     published.run("dvc", "add", "data/external")
     published.run("dvc", "repro")

@@ -256,25 +256,7 @@ def test_a_stage_imports_only_what_it_uses(trained, stage):
     assert loaded == {"validate": ["great_expectations"]}.get(stage, [])
 
 
-def test_an_experiment_in_a_temporary_folder_is_logged_in_the_same_store(trained, client):
-    before = len(runs_of(client))
-    trained.set_params(train={"epochs": 1})
-    trained.run("dvc", "exp", "run", "--temp", "-S", "train.seed=7", "--name", "elsewhere")
-    run = runs_of(client)[-1]
-    assert len(runs_of(client)) == before + 1
-    assert run.info.run_name == "epochs=1 seed=7"  # DVC starts from the working tree
-    # DVC keeps the pictures, and git the link to them.
-    revision = trained.git("for-each-ref", "--format=%(objectname)", "refs/exps/*/*/elsewhere").strip()
-    assert trained.git("ls-tree", "-r", revision, "data") == trained.git("ls-tree", "-r", "HEAD", "data")
-    assert run.info.artifact_uri.startswith(f"file://{trained.root}/mlartifacts/")
-    (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
-    predicted = mlflow.pyfunc.load_model(model.artifact_location).predict(np.zeros((1, 28, 28), np.uint8))
-    assert predicted["probabilities"].sum() == pytest.approx(1)
-
-
 def test_a_changed_picture_is_noticed(trained):
-    trained.git("checkout", "--quiet", "--", ".")
-    trained.run("dvc", "checkout")
     picture = trained.root / "data" / "external" / "3" / "000.png"
     data = picture.read_bytes()
     picture.unlink()  # the file may be a link into DVC's cache
