@@ -14,11 +14,14 @@ def only_run(project):
 
 
 @pytest.fixture(scope="module")
-def subfolder(tmp_path_factory, prepared_template):
-    """The project in ml/digits of a larger repository, whose pipeline ran; two commits."""
+def subfolder(tmp_path_factory, trained_template):
+    """The trained project in ml/digits of a larger repository, registered from there; two commits."""
     root = tmp_path_factory.mktemp("monorepo")
-    project = scratch.copy(prepared_template, root / "ml" / "digits")
-    shutil.rmtree(project.root / ".git")
+    project = scratch.copy(trained_template, root / "ml" / "digits")
+    for folder in (".git", "mlartifacts"):
+        shutil.rmtree(project.root / folder)
+    (project.root / "mlflow.db").unlink()
+    project.set_params(register={"min_compared": 11})  # so that there is something to commit
     scratch.Project(root).git("init", "--quiet")
     scratch.Project(root).commit()
     project.run("dvc", "repro")
