@@ -54,7 +54,7 @@ def chain(uri: str) -> Iterator[Link]:
     yield Link("version", f"{registry.NAME} {version.number}{aliases}, accuracy {accuracy}")
     yield from _run_links(version)
     train_md5, validation_md5 = version.tags.get(tags.TRAIN_SPLIT), version.tags.get("validation_md5")
-    keeper = _find_keeper(train_md5, validation_md5)
+    keeper = _find_keeper(train_md5, validation_md5, _clean_commit(version))
     yield _code_link(version.tags.get("git_commit"), keeper)
     yield from _data_links(train_md5, validation_md5, keeper)
     yield _validation_link(version.run_id, validation_md5)
@@ -121,11 +121,20 @@ def _data_links(train_md5: str | None, validation_md5: str | None, keeper: Keepe
         yield Link("validated", f"MD5 {validated}", problem)
 
 
-def _find_keeper(train_md5: str | None, validation_md5: str | None) -> Keeper:
+def _clean_commit(version: registry.Version) -> list[str]:
+    """The commit of a version that was trained where no file had been changed, if its dvc.lock is of its own code."""
+    commit, run = version.tags.get("git_commit", ""), runs.get_run(version.run_id)
+    if run is None or run.data.tags.get("git_dirty") != "no" or not revisions.exists(commit):
+        return []
+    return [commit] if not Keeper(commit, dvc_files.lock(commit)).changed_code(commit) else []
+
+
+def _find_keeper(train_md5: str | None, validation_md5: str | None, first: list[str]) -> Keeper:
     """The revision whose dvc.lock names both hashes; else one that names the first; else none, an empty lock."""
     best = Keeper(None, {})
     # Many commits may name the same digits; fewer name the validation, so those commits are searched first.
-    for revision in itertools.chain(*(dvc_files.revisions_with(md5) for md5 in (validation_md5, train_md5) if md5)):
+    changed = (dvc_files.revisions_with(md5) for md5 in (validation_md5, train_md5) if md5)
+    for revision in itertools.chain(first, *changed):
         keeper = Keeper(revision, dvc_files.lock(revision))
         if keeper.md5("train", "deps", TRAIN_SPLIT) == train_md5:
             if keeper.md5("preprocess", "deps", VALIDATION) == validation_md5:

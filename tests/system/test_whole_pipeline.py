@@ -205,11 +205,21 @@ def test_changed_code_is_named_with_the_commit_that_has_it(trained, client):
     source.write_text(text + "# changed\n")
     trained.git("add", "digits/model/network.py")
     other = trained.git("commit-tree", "-m", "other code", trained.git("write-tree").strip()).strip()
+    trained.run("dvc", "commit", "--force", "train")  # its dvc.lock is of its code, and of the same data
+    trained.git("add", "dvc.lock")
+    own = trained.git("commit-tree", "-m", "own code", trained.git("write-tree").strip()).strip()
     trained.git("reset", "--quiet", "--hard")
-    for commit, words in ((first, "✓ code"), (other, f"“other code” with changes, kept by {_head(trained)}")):
+    dirty = client.get_run(version.run_id).data.tags["git_dirty"]
+    for commit, changed, words in (
+        (first, dirty, "✓ code"),
+        (other, "no", f"“other code” with changes, kept by {_head(trained)}"),
+        (own, "no", "“own code”\n"),
+    ):
         client.set_model_version_tag("digits", version.version, "git_commit", commit)
+        client.set_tag(version.run_id, "git_dirty", changed)
         assert words in trained.run("digits", "lineage")
     client.set_model_version_tag("digits", version.version, "git_commit", version.tags["git_commit"])
+    client.set_tag(version.run_id, "git_dirty", dirty)
 
 
 def _head(trained) -> str:
