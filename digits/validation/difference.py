@@ -96,7 +96,8 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
     counts = pd.DataFrame({"before": before["label"].value_counts(), "after": after["label"].value_counts()})
     counts = counts.reindex(sorted({*LABELS, *counts.index}), fill_value=0).fillna(0).astype(int)
     seen_before, seen_after = (PandasTable(one).seen() for one in (before, after))
-    pairs = drift.pairs(seen_after, drift.profile(seen_before))
+    statistics = before.columns.intersection(after.columns)  # one may have been added or removed in between
+    pairs = drift.pairs(seen_after, drift.profile(seen_before, statistics))
     return Difference(
         added=_without(added, relabelled[["picture", "copy"]]),
         removed=_without(removed, relabelled[["picture", "copy"]]),

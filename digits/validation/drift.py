@@ -4,6 +4,7 @@ Both are of the pictures that are no test pictures.
 """
 
 import json
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,18 +39,17 @@ def read_reference() -> dict[str, Any]:
     return content
 
 
-def profile(table: "Table") -> dict[str, Any]:
-    """A profile of a table, a few kilobytes: the number of pictures, and the histogram of each statistic.
+def profile(table: "Table", columns: Collection[str] = PROFILE_COLUMNS) -> dict[str, Any]:
+    """A profile of a table, a few kilobytes: the number of pictures, and the histogram of each statistic in `columns`.
 
     The bins of a number lie below, at and between its deciles here, so that a value of many pictures has its own bin.
     """
-    deciles = quantiles(table, NUMERIC_COLUMNS, np.linspace(0, 1, 11))
+    numbers = [name for name in NUMERIC_COLUMNS if name in columns]
+    deciles = quantiles(table, numbers, np.linspace(0, 1, 11))
     edges = {name: np.unique(values).tolist() for name, values in deciles.items()}
     counts = histograms(table, edges)
-    statistics: dict[str, Any] = {
-        name: {"edges": edges[name], "counts": counts[name].tolist()} for name in NUMERIC_COLUMNS
-    }
-    for name in CATEGORICAL_COLUMNS:
+    statistics: dict[str, Any] = {name: {"edges": edges[name], "counts": counts[name].tolist()} for name in numbers}
+    for name in (name for name in CATEGORICAL_COLUMNS if name in columns):
         statistics[name] = {value: int(count) for value, count in _value_counts(table, name).items()}
     return {"pictures": len(table), "statistics": statistics}
 

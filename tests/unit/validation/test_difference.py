@@ -12,7 +12,7 @@ from digits import paths
 from digits.data import dataset
 from digits.errors import UserError
 from digits.validation import difference
-from digits.validation.drift import NUMERIC_COLUMNS
+from digits.validation.drift import NUMERIC_COLUMNS, PROFILE_COLUMNS
 from digits.vcs import revisions
 from tests.git import commit_all, git
 from tests.raw import RULE
@@ -28,6 +28,15 @@ def version(*pictures: tuple[str, int]) -> pd.DataFrame:
 
 
 SAME = [("a", 1), ("b", 2), ("c", 2)]
+
+
+@pytest.mark.parametrize("older", ["before", "after"])
+def test_a_statistic_that_one_version_lacks_is_left_out(older):
+    tables = {"before": version(*SAME), "after": version(*SAME)}
+    del tables[older]["ink"]
+    found = difference.compare(**tables)
+    assert set(found.drift) == {*PROFILE_COLUMNS} - {"ink"}
+    assert str(found) == str(difference.compare(version(*SAME), version(*SAME)))
 
 
 @pytest.mark.parametrize(
