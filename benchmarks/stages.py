@@ -49,7 +49,8 @@ def page(rows: list[Row]) -> str:
         [
             "# Time and memory of the stages\n",
             f"`make bench-stages` wrote this page, in one run on: {machine(*LIBRARIES)}. The 70,000 pictures are "
-            "all of MNIST. The memory is the peak of all processes together.\n",
+            "all of MNIST. The memory is the peak of all processes together. `register` has nothing to do: the "
+            "model is registered already.\n",
             tabulate(table, ["what", "seconds", "MiB"], tablefmt="pipe", disable_numparse=True),
             "",
             f"- `dvc repro` from a fresh clone, all six stages: {repro.seconds:.0f} s; with nothing to do "

@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[1]
 for name in (*digits.OF_A_STAGE, "DVC_STAGE", "MLFLOW_TRACKING_URI"):
     os.environ.pop(name, None)
 
+# The tests start hundreds of processes, which would compile the project's modules each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell starts background jobs with SIGINT ignored, which their children inherit: some tests send it to theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -68,6 +68,12 @@ def read(path: Path) -> Page:
     return page
 
 
+def up_to_repro(commands: list[Command]) -> list[Command]:
+    """The first commands of the tutorial: those that make the project that all other commands need."""
+    number = next(number for number, command in enumerate(commands, 1) if command.text.startswith("make repro"))
+    return commands[:number]
+
+
 def _read_block(page: Page, line: int, language: str, content: str, comment: str) -> None:
     place = f"{page.path}:{line}"
     mark = MARK.fullmatch(comment)

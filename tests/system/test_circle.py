@@ -107,6 +107,7 @@ def label_all(project, browser, queue: Queue) -> str:
                 for left, key in zip(range(PICTURES, 0, -1), ["Enter"] * BY_KEYS + ["1"], strict=False):
                     page.locator("#count", has_text=f"{left} left").wait_for()
                     page.locator("#accept", has_text="Accept 1").wait_for()
+                    page.locator("#picture:visible").wait_for()  # before it is seen, a key does nothing
                     page.keyboard.press(key)
                 page.locator("#count", has_text=f"{PICTURES - BY_KEYS - 1} left").wait_for()
             for item in queue.items(WAITING):

@@ -12,8 +12,7 @@ from tests import data_dictionary, documentation, scratch
 from tests.imports import ROOT
 from tests.tracking_store import client_of, runs_of
 
-COMMANDS = documentation.read(ROOT / "docs" / "tutorial.md").to_run
-FIRST = next(number for number, command in enumerate(COMMANDS, 1) if command.text.startswith("make repro"))
+COMMANDS = documentation.up_to_repro(documentation.read(ROOT / "docs" / "tutorial.md").to_run)
 
 
 @pytest.fixture(scope="module")
@@ -23,16 +22,10 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def reader(project):
-    """Who reads the tutorial."""
-    with documentation.Reader(project) as reader:
-        yield reader
-
-
-@pytest.fixture(scope="module")
-def printed(reader):
+def printed(project):
     """The output of the tutorial up to `make repro`."""
-    return reader.follow(COMMANDS[:FIRST])
+    with documentation.Reader(project) as reader:
+        return reader.follow(COMMANDS)
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +94,3 @@ def test_the_champion_reads_a_page(made, mnist_digits):
     assert "certificate of version 1: " in printed
     assert [line.replace(" ", "") for line in printed.splitlines()[-2:]] == ["341", "578"]
     assert (made.root / "shown.png").exists()
-
-
-@pytest.mark.slow
-def test_the_rest_of_the_tutorial(reader, made):
-    """The last test: an experiment, and servers on the ports 5000 and 5001."""
-    reader.follow(COMMANDS[FIRST:])

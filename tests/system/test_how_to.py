@@ -1,4 +1,4 @@
-"""The commands of the how-to pages, each page in a clone of its own, as after the tutorial.
+"""The commands of the how-to pages and of the rest of the tutorial, each page in a clone of its own after `make repro`.
 
 Its pictures are the default's, 5,000; its params.yaml makes the stages faster. All clones have one DVC cache, so that
 an experiment of several pages is trained once.
@@ -9,7 +9,8 @@ import pytest
 from tests import documentation, scratch
 from tests.imports import ROOT
 
-PAGES = sorted(path for path in (ROOT / "docs" / "how-to").glob("*.md") if path.name != "index.md")
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+PAGES = [TUTORIAL, *sorted(path for path in (ROOT / "docs" / "how-to").glob("*.md") if path.name != "index.md")]
 FASTER = {
     "preprocess": {"non_digits_per_kind": 10, "max_pages": 1},
     "train": {"convolutions": [[8, 5, 2], [16, 3, 2]], "epochs": 1, "batch_size": 50},
@@ -35,6 +36,8 @@ def template(tmp_path_factory):
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_the_commands_of_a_page(path, template, tmp_path):
     commands = documentation.read(path).to_run
+    if path == TUTORIAL:
+        commands = commands[len(documentation.up_to_repro(commands)) :]
     if not commands:
         pytest.skip("no command of this page can be run by a test")
     project = scratch.with_environment(scratch.copy(template, tmp_path / "digits"))

@@ -152,17 +152,16 @@ def test_a_second_version_of_the_pictures_is_shared_too(published, colleague, se
     new = mnist_digits.images[mnist_digits.labels == 7][20]
     (external / "7" / "020.png").write_bytes(pictures.encode_png(new))
     (external / "3" / "000.png").rename(external / "5" / "relabelled.png")
-    published.set_params(train={"epochs": 1})
     sent_before = server.objects
     published.run("dvc", "add", "data/external")
-    published.run("dvc", "repro")
+    published.run("dvc", "repro", "ingest")
     published.commit()
     published.run("dvc", "push")
     assert sent_before.items() < server.objects.items()
 
     colleague.git("pull", "--quiet")
     colleague.run("dvc", "pull")
-    assert_nothing_to_do(colleague)
+    assert NOTHING in colleague.run("dvc", "status", "ingest")
     second = versioned(colleague)
     assert second == versioned(published)
     assert pictures_of(second).keys() - pictures_of(first_version) == {
@@ -199,7 +198,7 @@ def test_a_file_damaged_on_the_server_is_not_pulled_until_it_is_repaired(publish
     assert whole[:-1] not in versioned(newcomer).values()
     (server.store / name).write_bytes(whole)
     newcomer.run("dvc", "pull")
-    assert_nothing_to_do(newcomer)
+    assert NOTHING in newcomer.run("dvc", "status", "ingest")
     assert versioned(newcomer) == versioned(published)
 
 
@@ -221,4 +220,4 @@ def test_both_versions_are_checked_out_without_the_server(published, colleague, 
         colleague.git("checkout", "--quiet", commit)
         colleague.run("dvc", "checkout")
         assert versioned(colleague) == version
-        assert NOTHING in colleague.run("dvc", "status", "evaluate")
+        assert NOTHING in colleague.run("dvc", "status", "ingest")

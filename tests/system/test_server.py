@@ -120,16 +120,33 @@ def test_without_a_password_access_is_denied(trained, server):
     assert "Traceback" not in printed
 
 
-def test_a_queue_of_two_is_logged_completely(trained, server, client):
-    trained.run("dvc", "exp", "run", "--queue", "-S", "train.seed=1,2", "-S", "train.epochs=2", env=server)
-    trained.run("dvc", "queue", "start", "-j", "2", env=server)
+def test_a_local_store_is_migrated_completely_and_once(trained, server, client):
+    local = client_of(f"sqlite:///{trained.root}/mlflow.db")
+    (known,) = runs_of(local)
+    for _ in range(2):
+        trained.run("digits", "migrate", server["MLFLOW_TRACKING_URI"], env=server)
+        (copied,) = [run for run in runs_of(client) if run.data.tags.get("migrated_from") == known.info.run_id]
+        assert (copied.data.params, copied.data.metrics) == (known.data.params, known.data.metrics)
+        assert (copied.info.run_name, copied.info.start_time) == (known.info.run_name, known.info.start_time)
+        assert [point.step for point in client.get_metric_history(copied.info.run_id, "val_loss")] == [*range(1, 16)]
+        assert (predictions_of(client, copied) == predictions_of(local, known)).all()
+        names = [
+            {one.path for one in store.list_artifacts(run.info.run_id, "figures")}
+            for store, run in ((client, copied), (local, known))
+        ]
+        assert names[0] == names[1]
+        assert len(client.search_model_versions("name = 'digits'")) == 1
+
+
+def test_a_queued_experiment_is_logged_completely(trained, server, client):
+    trained.run("dvc", "exp", "run", "--queue", "-S", "train.seed=1", "-S", "train.epochs=2", env=server)
+    trained.run("dvc", "queue", "start", env=server)
     wait_for_queue(trained)
-    found = runs_of(client)
-    assert [run.info.status for run in found] == ["FINISHED"] * 2
-    for run in found:
-        assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
-        assert 0 <= run.data.metrics["test_accuracy"] <= 1
-        assert predictions_of(client, run).sum() == pytest.approx(1)
+    (run,) = [run for run in runs_of(client) if run.data.params["train.seed"] == "1"]
+    assert run.info.status == "FINISHED"
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1, 2]
+    assert 0 <= run.data.metrics["test_accuracy"] <= 1
+    assert predictions_of(client, run).sum() == pytest.approx(1)
     assert len(runs_of(client_of(f"sqlite:///{trained.root}/mlflow.db"))) == 1  # as before
 
 
@@ -152,21 +169,3 @@ def test_a_person_promotes_the_other_version_and_rolls_back(trained, server, cli
     assert (forward["from"], forward["to"], forward["why"]) == (str(champion), str(other), "a test")
     assert (back["from"], back["to"], back["by"], back["who"]) == (str(other), str(champion), "rollback", "admin")
     assert client.get_model_version_by_alias("digits", "champion").version == champion
-
-
-def test_a_local_store_is_migrated_completely_and_once(trained, server, client):
-    local = client_of(f"sqlite:///{trained.root}/mlflow.db")
-    (known,) = runs_of(local)
-    for _ in range(2):
-        trained.run("digits", "migrate", server["MLFLOW_TRACKING_URI"], env=server)
-        (copied,) = [run for run in runs_of(client) if run.data.tags.get("migrated_from") == known.info.run_id]
-        assert (copied.data.params, copied.data.metrics) == (known.data.params, known.data.metrics)
-        assert (copied.info.run_name, copied.info.start_time) == (known.info.run_name, known.info.start_time)
-        assert [point.step for point in client.get_metric_history(copied.info.run_id, "val_loss")] == [*range(1, 16)]
-        assert (predictions_of(client, copied) == predictions_of(local, known)).all()
-        names = [
-            {one.path for one in store.list_artifacts(run.info.run_id, "figures")}
-            for store, run in ((client, copied), (local, known))
-        ]
-        assert names[0] == names[1]
-        assert len(client.search_model_versions("name = 'digits'")) == 3

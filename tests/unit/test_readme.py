@@ -63,7 +63,7 @@ def test_the_accuracy_is_that_of_the_committed_metrics():
 
 
 def test_the_figures_are_those_of_the_pages_that_benchmarks_write():
-    assert len(readme.BLOCK.findall(README)) == 3
+    assert len(readme.BLOCK.findall(README)) == 5
     assert readme.with_figures(README) == README
 
 
