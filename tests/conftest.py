@@ -10,6 +10,8 @@ import dvc  # noqa: F401 - its log handlers keep the streams of its first import
 import numpy as np
 import pytest
 
+from digits.processes import cpu_count
+
 ROOT = Path(__file__).parents[1]
 
 # A tracking server that the developer uses must not receive the tests' runs.
@@ -52,6 +54,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _rank(item: pytest.Item) -> int:
     name = ON_SPARK if item.nodeid.startswith(ON_SPARK) else item.path.name
     return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of servers and killed processes wait for a fifth of their time."""
+    return cpu_count() + 1
 
 
 @pytest.hookimpl(optionalhook=True)
