@@ -76,8 +76,8 @@ def table(readers: dict[str, Reader], images: np.ndarray, labels: np.ndarray) ->
 
 def draw(folder: Path) -> None:
     """Draw a digit in every corruption and strength, and the printed digits."""
-    own = [*mnist_5k(load(mnist.ROOT / "params.yaml").ingest)][SHOWN]
-    digit = pictures.decode(own.data).pixels[None]
+    (part,) = mnist_5k(load(mnist.ROOT / "params.yaml").ingest, size=5000)
+    digit = pictures.decode([*part()][SHOWN].data).pixels[None]
     sheet = np.full((len(CORRUPTIONS), 2 * len(STRENGTHS), 1, 28, 28), EMPTY, np.uint8)
     for row, name in zip(sheet, CORRUPTIONS, strict=True):
         for strength in corruptions.strengths(name):

@@ -37,11 +37,8 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The commands' environment: this Python first, without the caller's settings of DVC, MLflow and git.
-
-        Python keeps the bytecode of the project's modules, also where the caller's may not.
-        """
-        left_out = ("DVC_", "MLFLOW_", "GIT_", "PYTEST_", "PYTHONDONTWRITEBYTECODE", "_DIGITS_")
+        """The commands' environment: this Python first, without the caller's settings of DVC, MLflow and git."""
+        left_out = ("DVC_", "MLFLOW_", "GIT_", "PYTEST_", "_DIGITS_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _IDENTITY.items()}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
@@ -76,12 +73,12 @@ class Project:
             content[section].update(changes)
         path.write_text(yaml.safe_dump(content, sort_keys=False))
 
-    def add_pictures(self, digits, each: int = 20) -> None:
-        """Put real digits in data/external and track them with DVC, as in the README."""
+    def add_pictures(self, digits) -> None:
+        """Put 200 real digits in data/external and track them with DVC, as in the README."""
         for label in range(10):
             folder = self.root / "data" / "external" / str(label)
             folder.mkdir(parents=True)
-            for number, image in enumerate(digits.images[digits.labels == label][:each]):
+            for number, image in enumerate(digits.images[digits.labels == label][:20]):
                 (folder / f"{number:03d}.png").write_bytes(pictures.encode_png(image))
         self.run("dvc", "add", "--quiet", "data/external")
         self.set_params(**TINY)
@@ -155,8 +152,8 @@ def build_once(tmp_path_factory, name: str, build: Callable[[Path], object]) -> 
     return folder
 
 
-def wait_for_queue(project: Project, interval: float = 1) -> None:
-    """Wait until no experiment of the queue waits or runs, checked every `interval` seconds."""
+def wait_for_queue(project: Project) -> None:
+    """Wait until no experiment of the queue waits or runs."""
     from dvc.repo import Repo
 
     end = time.monotonic() + 900
@@ -164,4 +161,4 @@ def wait_for_queue(project: Project, interval: float = 1) -> None:
         queue = repo.experiments.celery_queue
         while any(task["status"] in ("Queued", "Running") for task in queue.status()):
             assert time.monotonic() < end, queue.status()
-            time.sleep(interval)
+            time.sleep(1)

@@ -39,7 +39,7 @@ def compare(first: str, second: str | None, page: Path | None) -> None:
         print("\n".join(text.meanings(asked, models)) + "\nA and B are the same model, byte for byte")
         return
     found = result.compare(*models)
-    beside = shadow.find(SERVED, models[0].sha256, models[1].sha256, Queue(FEEDBACK).items())
-    print(text.document(asked, models, found, beside))
-    comparison_page.write(path, asked, models, found, beside)
+    in_shadow = shadow.find(SERVED, models[0].sha256, models[1].sha256, Queue(FEEDBACK).items())
+    print(text.document(asked, models, found, in_shadow))
+    comparison_page.write(path, asked, models, found, in_shadow)
     print(f"\nopen {shown} to see the pictures")

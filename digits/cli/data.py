@@ -13,7 +13,6 @@ from digits.paths import DATA_DIFF, EXTERNAL
 
 if TYPE_CHECKING:
     from digits.feedback.items import Item
-    from digits.tracking.registry import Version
 
 
 @click.group()
@@ -54,10 +53,11 @@ def reference(uri: str) -> None:
     """Set the drift reference to the training data of the model URI: writes data/reference.json, to be committed."""
     from digits.files import atomic_write
     from digits.paths import PROFILE, REFERENCE_PROFILE
-    from digits.tracking import registry, runs
+    from digits.tracking import registry, runs, tags
 
     version = registry.resolve_alias(uri)
-    profile = PROFILE if _learned_here(version) else runs.artifact_path(version.run_id, f"validation/{PROFILE.name}")
+    here = PROFILE.exists() and tags.name_training_data_here(version.tags)  # its profile has every statistic of today
+    profile = PROFILE if here else runs.artifact_path(version.run_id, f"validation/{PROFILE.name}")
     if profile is None:
         raise UserError(f"the run {version.run_id} of {uri} has no validation/{PROFILE.name}: `make register` logs it")
     with atomic_write(REFERENCE_PROFILE) as temporary:
@@ -66,17 +66,6 @@ def reference(uri: str) -> None:
         f"{REFERENCE_PROFILE} is now the profile of the training data of version {version.number}; "
         f"next: `git add {REFERENCE_PROFILE}`, and commit it"
     )
-
-
-def _learned_here(version: "Version") -> bool:
-    """Whether the version was trained on the data of the working tree, whose profile has every statistic of today."""
-    from digits.paths import PROFILE
-    from digits.tracking import tags
-
-    try:
-        return PROFILE.exists() and tags.of_training_data().items() <= version.tags.items()
-    except FileNotFoundError:
-        return False
 
 
 @data.command("add-labelled")

@@ -120,9 +120,8 @@ class PictureFile:
         pillow-heif 1.8 on 8,000 x 8,000 pixels of noise.
         """
         pixels = self.width * self.height
-        kept: int = (
-            self.image.width * self.image.height * PIXEL_BYTES.get(self.image.mode, 4)
-        )  # a draft's size, of a JPEG
+        # Of a JPEG the image has a draft's size
+        kept: int = self.image.width * self.image.height * PIXEL_BYTES.get(self.image.mode, 4)
         if self.format == "JPEG":
             more = pixels * _coefficients(self._data, self.image)
         elif self.format == "TIFF":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -77,6 +78,14 @@ def of_training_data() -> dict[str, str]:
     """The hashes of the two splits that a training reads. Raises FileNotFoundError where one is missing."""
     files = {TRAIN_SPLIT: "train.parquet", VALIDATION_SPLIT: "validation.parquet"}
     return {key: dvc_files.hash_of(paths.PROCESSED / name) for key, name in files.items()}
+
+
+def name_training_data_here(version_tags: Mapping[str, str]) -> bool:
+    """Whether a version with these tags was trained on the data of the working tree."""
+    try:
+        return of_training_data().items() <= version_tags.items()
+    except FileNotFoundError:
+        return False
 
 
 def of_splits() -> dict[str, str]:

@@ -18,6 +18,7 @@ def table(digits: np.ndarray, rows: Sequence[str], columns: Sequence[str], title
     size = (len(columns) * CELL + MARGIN, len(rows) * CELL + 0.6)
     figure = Figure(figsize=size, dpi=100, layout="constrained")
     axes = figure.subplots()
+    axes.set_anchor("E")  # the names of the rows are on the other side
     sheet = digits.transpose(0, 2, 1, 3).reshape(len(rows) * height, len(columns) * width)
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_yticks(height * (np.arange(len(rows)) + 0.5), labels=rows, fontsize=8, color=INK)

@@ -38,12 +38,6 @@ def project(trained):
     return trained
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.launched("--disable-gpu") as browser:
-        yield browser
-
-
 def one(random: np.random.Generator) -> np.ndarray:
     """(3, 2) corners of a 1 with an upstroke, as another hand writes it."""
     angle, size = random.normal(0, 0.06), random.uniform(0.8, 1)

@@ -77,7 +77,7 @@ def test_dvc_shows_the_same_figures(prepared, client):
 def test_an_experiment_from_a_subfolder_is_logged_in_the_same_store(prepared, client):
     # DVC takes both names from the folder that it is called in.
     changes = ("../params.yaml:train.seed=5", "../params.yaml:train.convolutions=[[4,5,2],[6,3,2]]")
-    command = ("dvc", "exp", "run", *(f"-S{change}" for change in changes), "--name", "small", "../dvc.yaml")
+    command = ("dvc", "exp", "run", *(f"-S{change}" for change in changes), "--name", "small", "../dvc.yaml:train")
     assert "Ran experiment(s): small" in prepared.run(*command, cwd=prepared.root / "pipeline")
     (run,) = runs_of(client)[2:]
     assert (run.info.run_name, run.data.tags["dvc_experiment"]) == (SMALL, "small")

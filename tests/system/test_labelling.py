@@ -17,12 +17,6 @@ LIMITS = settings(app.FOLDER).limits
 ROWS = [(7, "7", 0.1), (3, "8", 0.2), (5, None, 0.3), (0, "none", 0.4), (2, "2", 0.5)]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.launched("--disable-gpu") as browser:
-        yield browser
-
-
 @pytest.fixture
 def queue(tmp_path, mnist_digits) -> Queue:
     queue = Queue(tmp_path)

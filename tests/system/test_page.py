@@ -52,12 +52,6 @@ def address(folder, tmp_path_factory):
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.launched("--disable-gpu") as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(browser, address):
     with opened(browser, address) as page:

@@ -43,12 +43,6 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with chromium.launched("--disable-gpu") as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def shared_service(folder):
     """A service that takes feedback: its address, and its queue."""
     with folder_in_memory() as kept:

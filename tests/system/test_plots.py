@@ -49,12 +49,6 @@ def page(tmp_path_factory):
     return project.root / "page" / "index.html"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.launched("--disable-gpu") as browser:
-        yield browser
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_curve_is_drawn_without_a_request(page, browser, scheme):
     context = browser.new_context(offline=True, color_scheme=scheme, viewport={"width": 390, "height": 900})

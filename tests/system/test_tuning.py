@@ -209,27 +209,18 @@ def test_a_failed_trial_is_tried_again(project):
     assert "no trial is better than the baseline" in printed
 
 
-def test_changed_values_in_params_yaml_are_tried_too(project):
-    project.set_params(train={"learning_rate": 0.0002})
-    printed = project.run("digits", "tune", "--trials", "1", "--name", "fixed", "--no-apply")
-    assert "fixed-2  2 of 2  val_loss" in printed
-    assert "learning_rate=0.0002" in printed
-    assert "\ndvc exp run --name fixed-best -S train.learning_rate=0.01\n" in printed
-    assert "fixed-best" not in project.run("dvc", "exp", "list", "--name-only")
-
-
-def test_a_trial_worse_than_the_median_is_pruned(project, client):
-    storage = f"sqlite:///{project.root}/tuning.db"
-    study = optuna.create_study(study_name="pruned", storage=storage)
-    same = optuna.load_study(study_name="fixed", storage=storage)  # the search of the test before, with these settings
-    study.set_user_attr("settings", same.user_attrs["settings"])
+def test_changed_values_in_params_yaml_are_tried_too_and_a_trial_worse_than_the_median_is_pruned(project, client):
+    study = optuna.load_study(study_name="fixed", storage=f"sqlite:///{project.root}/tuning.db")
     distributions = {"train.learning_rate": optuna.distributions.FloatDistribution(0.0001, 0.05, log=True)}
-    for rate in (0.01, 0.02, 0.03, 0.04):
+    for rate in (0.011, 0.02, 0.03, 0.04):
         good = {"params": {"train.learning_rate": rate}, "value": 0.1, "intermediate_values": {1: 0.1, 2: 0.1, 3: 0.1}}
         study.add_trial(optuna.trial.create_trial(distributions=distributions, **good))
-    printed = project.run("digits", "tune", "--trials", "1", "--name", "pruned", "--no-apply")
-    assert "pruned-4  5 of 5  pruned after epoch 1  learning_rate=0.0002" in printed
-    run = nested_runs(client, "pruned")["pruned-4"]
+    project.set_params(train={"learning_rate": 0.0002})
+    printed = project.run("digits", "tune", "--trials", "1", "--name", "fixed", "--no-apply")
+    assert "fixed-6  6 of 6  pruned after epoch 1  learning_rate=0.0002" in printed
+    assert "\ndvc exp run --name fixed-best -S train.learning_rate=0.011\n" in printed
+    assert "fixed-best" not in project.run("dvc", "exp", "list", "--name-only")
+    run = nested_runs(client, "fixed")["fixed-6"]
     assert (run.info.status, run.data.tags["pruned"]) == ("FINISHED", "yes")
     assert [point.step for point in client.get_metric_history(run.info.run_id, "val_loss")] == [1]
     assert "network_sha256" not in run.data.tags

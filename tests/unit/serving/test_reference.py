@@ -104,6 +104,15 @@ def test_what_was_missing_in_the_run_is_asked_for_again(run_files, tmp_path, mon
     assert reference.read(folder, sha256)["missing"] == []
 
 
+@pytest.mark.parametrize("key", ["pictures", "predictions", "missing", "sha256"])
+def test_a_file_of_another_shape_is_no_reference(tmp_path, key):
+    whole = reference.build("1", "f" * 64, None, None)
+    reference.write(tmp_path, whole)
+    assert reference.read(tmp_path, "f" * 64) == whole
+    reference.write(tmp_path, {name: value for name, value in whole.items() if name != key})
+    assert reference.read(tmp_path, "f" * 64) is None
+
+
 def test_the_champion_and_the_registrys_state_do_not_wait_for_the_reference(project, tmp_path, monkeypatch):
     promote("1")
     folder, seen = tmp_path / "served", []
