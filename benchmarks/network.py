@@ -22,7 +22,6 @@ import psutil
 from benchmarks import readme
 from benchmarks.mnist import FOLDER, ROOT
 from benchmarks.processes import run
-from digits.files import atomic_write
 from digits.params import load
 
 PEERS = {"keras": "Keras's mnist_convnet", "pytorch": "PyTorch's mnist example"}
@@ -149,9 +148,7 @@ def write(results: list[str], inference: list[str], resumed: int) -> None:
         "",
         *inference,
     ]
-    with atomic_write(PAGE) as temporary:
-        temporary.write_text("\n".join(page) + "\n", encoding="utf-8")
-    readme.main()
+    readme.write_page(PAGE, "\n".join(page) + "\n")
 
 
 def main() -> None:

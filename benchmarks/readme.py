@@ -8,6 +8,7 @@ A test fails when they are out of date.
 
 import re
 import sys
+from pathlib import Path
 
 from benchmarks.processes import ROOT
 from digits.files import atomic_write
@@ -37,10 +38,20 @@ def _block(found: re.Match[str]) -> str:
     return "\n".join([begin, *lines, "", end])
 
 
+def write_page(page: Path, text: str) -> None:
+    """Write a page of figures, and its lines in README.md."""
+    _write(page, text)
+    main()
+    print(f"see {page.relative_to(ROOT)} and README.md")
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
-    content = with_figures(README.read_text(encoding="utf-8"))
-    with atomic_write(README) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+    _write(README, with_figures(README.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

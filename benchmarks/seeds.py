@@ -20,7 +20,6 @@ from tabulate import tabulate
 from benchmarks import readme
 from benchmarks.network import cpu
 from benchmarks.processes import ROOT, clone, set_params
-from digits.files import atomic_write
 
 PAGE = ROOT / "docs/reference/benchmarks/seeds.md"
 HEADERS = ["CPU", "seed", "accuracy", "accepted", "misread of these", "log loss"]
@@ -69,10 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="0, 1, …")
     rows = [*others(), *measured(parser.parse_args().seeds)]
-    with atomic_write(PAGE) as temporary:
-        temporary.write_text(page(rows), encoding="utf-8")
-    readme.main()
-    print(f"see {PAGE.relative_to(ROOT)} and README.md")
+    readme.write_page(PAGE, page(rows))
 
 
 if __name__ == "__main__":

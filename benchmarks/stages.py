@@ -17,7 +17,6 @@ from tabulate import tabulate
 from benchmarks import mnist, readme
 from benchmarks.network import machine
 from benchmarks.processes import ROOT, clone, measure, set_params
-from digits.files import atomic_write
 
 PAGE = ROOT / "docs/reference/benchmarks/stages.md"
 STAGES = ["ingest", "validate", "preprocess", "train", "evaluate", "register"]
@@ -80,10 +79,7 @@ def main() -> None:
         rows += stages(project, STAGES, 5_000)
         set_params(project, ingest={"sources": ["mnist"], "mirror": str(originals)})
         rows += stages(project, STAGES[:3], 70_000)
-    with atomic_write(PAGE) as temporary:
-        temporary.write_text(page(rows), encoding="utf-8")
-    readme.main()
-    print(f"see {PAGE.relative_to(ROOT)} and README.md")
+    readme.write_page(PAGE, page(rows))
 
 
 if __name__ == "__main__":
