@@ -62,10 +62,9 @@ class Follower:
             self._write(state, problem)
 
     def _write(self, state: dict[str, Any], problem: Exception | None) -> None:
-        if self._challenger_state is not None:
-            state = state | {"challenger": self._challenger_state}
+        known = {} if self._challenger_state is None else {"challenger": self._challenger_state}
         try:
-            local_copy.write_registry_state(self._folder, state)
+            local_copy.write_registry_state(self._folder, state | known)
         except OSError as error:
             state, problem = state | {"error": NOT_COPIED}, error
         if state != self._state:

@@ -104,7 +104,7 @@ def test_a_copy_of_an_earlier_start_is_checked_again_by_the_registry(folder):
     assert local_copy.read(folder, CHALLENGER).description == description
 
 
-def test_without_the_registry_the_copy_stays(folder, project):
+def test_without_the_registry_the_copy_stays_and_that_is_logged_once(folder, project, caplog):
     followed = follower(folder, 2)
     database = project / "mlflow.db"
     away = database.rename(database.with_suffix(".away"))
@@ -116,6 +116,7 @@ def test_without_the_registry_the_copy_stays(folder, project):
     away.rename(database)
     assert (found["reachable"], found["challenger"]) == (False, {"version": "2", "error": None})
     assert lost["challenger"] == {"version": "2", "error": challenger.WAITING}
+    assert caplog.text.count("the registry can't be followed") == 1
 
 
 def test_a_copy_that_is_damaged_again_and_again_is_fetched_once_by_each_poll(folder, monkeypatch):
