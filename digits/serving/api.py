@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from digits.data.picture_files import PictureError, PictureFile, errors
+from digits.data.picture_files import PictureError
 from digits.data.pictures import encode_png
 from digits.reading import Limits, Page, read
 from digits.reading.annotation import annotated as draw
@@ -15,6 +15,7 @@ from digits.reading.results import as_dict
 from digits.serving import metrics, schemas, tracing, uploads
 from digits.serving.problems import ProblemError
 from digits.serving.service import PredictedPicture, ServedModel, Service
+from digits.serving.sizes import check_sides
 
 router = APIRouter(prefix="/v1", tags=["v1"])
 
@@ -127,10 +128,7 @@ async def get_model(request: Request) -> Response:
 def _read(
     picture: bytes, model: ServedModel, max_side: int, reading: dict[str, Any], annotated: bool
 ) -> tuple[Page, str | None]:
-    with errors(picture):
-        file = PictureFile(picture)
-    if max(file.width, file.height) > max_side:
-        raise PictureError(f"{file.width} x {file.height} pixels, at most {max_side:,} on a side are read; cut it up")
+    check_sides(picture, max_side, "are read; cut it up")
     page = read(picture, model.classifier, **reading)
     return page, _base64(draw(picture, page)) if annotated else None
 

@@ -2,12 +2,20 @@
 
 from collections.abc import Iterator
 
-from digits.data.picture_files import PNG_SIGNATURE
+from digits.data.picture_files import PNG_SIGNATURE, PictureError, PictureFile, errors
 
 IHDR = b"IHDR"
 PNG_START = PNG_SIGNATURE + (13).to_bytes(4) + IHDR
 JPEG_SIGNATURE = b"\xff\xd8"
 JPEG_SCAN, JPEG_FRAMES = 0xDA, {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of segments
+
+
+def check_sides(picture: bytes, most: int, rule: str) -> None:
+    """Raise PictureError where a picture has more than `most` pixels on a side, or is none; `rule` ends the message."""
+    with errors(picture):
+        file = PictureFile(picture)
+    if max(file.width, file.height) > most:
+        raise PictureError(f"{file.width} x {file.height} pixels, at most {most:,} on a side {rule}")
 
 
 def declared_pixels(picture: bytes) -> int | None:

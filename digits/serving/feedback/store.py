@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from digits.data.picture_files import PictureError, PictureFile, errors
+from digits.data.picture_files import PictureError
 from digits.errors import UserError
 from digits.feedback.items import DROPPED, WAITING, Item, Report
 from digits.feedback.queue import Queue, TooManyWaitingError
@@ -17,6 +17,7 @@ from digits.serving import metrics
 from digits.serving.batching import BoundedThread
 from digits.serving.problems import ProblemError
 from digits.serving.settings import Settings
+from digits.serving.sizes import check_sides
 from digits.sqlite_files import BusyError, FullError
 
 MAX_CALLS = 64  # that wait for the thread: some milliseconds each
@@ -84,13 +85,7 @@ class FeedbackStore:
 
     def _admit(self, client: str, picture: bytes) -> None:
         self._refuse(self._rates.admit(client))
-        with errors(picture):
-            file = PictureFile(picture)
-        if max(file.width, file.height) > self._limits.max_side:
-            raise PictureError(
-                f"{file.width} x {file.height} pixels, at most {self._limits.max_side:,} on a side are kept; "
-                "cut out the digit"
-            )
+        check_sides(picture, self._limits.max_side, "are kept; cut out the digit")
 
     def _refuse(self, seconds: float) -> None:
         if seconds:
