@@ -79,6 +79,12 @@ class Drift(NamedTuple):
         return [one.name for one in self.statistics if one.psi is None and one.name not in EVENED_OUT]
 
     @property
+    def expected_refused_share(self) -> float | None:
+        """The share of the test digits that was refused; None where the reference does not have it."""
+        outcome = next((one for one in self.statistics if one.name == OUTCOME), None)
+        return refused_share(dict(zip(outcome.bins, outcome.expected, strict=True))) if outcome else None
+
+    @property
     def is_measured(self) -> bool:
         """Whether enough was served to tell drift by every statistic that is judged."""
         return bool(self.judged) and not self.unmeasured

@@ -3,7 +3,7 @@
 from digits.params import ServedDrift
 from digits.serving.drift import reference as drift_reference
 from digits.serving.drift.measurement import Drift, Statistic, format_hour, refused_share
-from digits.serving.drift.reference import BLANK, LABEL, OUTCOME, PROBABILITY, UNREADABLE
+from digits.serving.drift.reference import BLANK, LABEL, PROBABILITY, UNREADABLE
 
 NEXT = (
     "next: `digits label` labels what people corrected; add pictures like those that are served (`digits data "
@@ -53,21 +53,20 @@ def labels(found: Drift) -> list[str]:
 
 def shares(found: Drift) -> list[str]:
     """The share of answers that are not clear, and of what is refused, served and in the reference, a line each."""
-    known = {one.name: one for one in found.statistics}
-    lines = []
-    if PROBABILITY in known:
-        one = known[PROBABILITY]
-        lines.append(
-            f"probability at most {one.bins[CONFIDENT - 1].split(' to ')[1]}, served / test digits: " + _low(one)
-        )
-    expected = dict(zip(known[OUTCOME].bins, known[OUTCOME].expected, strict=True)) if OUTCOME in known else {}
-    served, reference = refused_share(found.outcomes), refused_share(expected)
-    lines.append(f"refused, served / test digits: {_share(served)} / {_share(reference)}")
+    lines = [
+        f"probability at most {one.bins[CONFIDENT - 1].split(' to ')[1]}, served / test digits: {_low(one)}"
+        for one in found.statistics
+        if one.name == PROBABILITY
+    ]
+    served, expected = refused_share(found.outcomes), found.expected_refused_share
+    lines.append(f"refused, served / test digits: {_share(served)} / {_share(expected)}")
     if found.on_pages:
         digits = sum(found.on_pages.values())
         lines.append(f"digits of pages: {digits:,}, refused {_share(refused_share(found.on_pages))}; not compared")
     others = {name: found.outcomes[name] for name in (BLANK, UNREADABLE) if found.outcomes[name]}
-    return lines + [", ".join(f"{name}: {count:,}" for name, count in others.items())] * bool(others)
+    if others:
+        lines.append(", ".join(f"{name}: {count:,}" for name, count in others.items()))
+    return lines
 
 
 def _low(one: Statistic) -> str:

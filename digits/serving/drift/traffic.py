@@ -78,7 +78,10 @@ class Traffic:
                 log.exception("what is served can't be counted")
 
     def flush(self) -> None:
-        """Have the counts and the sample written in the background thread; where it has no time they wait."""
+        """Have the counts and the sample written in the background thread.
+
+        Where it has no time, the counts wait for the next call, and the sample is dropped.
+        """
         counts, sample = self._counts, self._take_sample()
         if not counts and not sample:
             return

@@ -10,7 +10,7 @@ from digits.params import ServedDrift
 from digits.serving import local_copy
 from digits.serving.drift import measurement
 from digits.serving.drift import reference as drift_reference
-from digits.serving.drift.counts import TrafficStore
+from digits.serving.drift.counts import HOUR, TrafficStore
 from digits.serving.drift.measurement import Drift
 from digits.serving.settings import Settings
 
@@ -42,7 +42,7 @@ class Watcher:
         """Measure, and write what was found; whatever goes wrong, this does not raise."""
         now = time.time()
         try:
-            if now - self._expired > 3600:
+            if now - self._expired > HOUR:
                 TrafficStore(self._folder).expire(self._params.keep_days)
                 self._expired = now
             since = measurement.window_start(self._params.window_hours, now)
@@ -84,7 +84,7 @@ def write(folder: Path, found: Drift) -> None:
     """Write what the server processes and `digits drift` need of a measurement; they see when drift began."""
     before = read(folder, found.sha256)
     since = before["drifted_since"] if before and before["drifted"] else time.time()
-    reference = {one.name: one for one in found.statistics}.get(drift_reference.OUTCOME)
+    is_outcome_measured = any(one.name == drift_reference.OUTCOME and one.psi is not None for one in found.statistics)
     content = {
         "version": found.version,
         "sha256": found.sha256,
@@ -93,8 +93,8 @@ def write(folder: Path, found: Drift) -> None:
         "answered": found.answered,
         "index": {one.name: one.psi for one in found.statistics},
         "bound": {one.name: one.bound for one in found.statistics},
-        "refused_share": measurement.refused_share(found.outcomes) if reference and reference.psi is not None else None,
-        "reference_refused_share": reference and reference.expected[1] / max(1, sum(reference.expected)),
+        "refused_share": measurement.refused_share(found.outcomes) if is_outcome_measured else None,
+        "reference_refused_share": found.expected_refused_share,
     }
     if content != before:
         write_json(folder / NAME, content)
