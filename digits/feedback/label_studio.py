@@ -122,13 +122,13 @@ def _effect(item: Item, decision: Decision) -> str:
 def _check(items: Mapping[str, Item], sha256s: Iterable[str], path: Path) -> None:
     """Raise UserError naming the pictures that the queue does not have, or that have been added to the data."""
     errors = [
-        f"{path}: the picture {printable(sha256[:16])} is not in the queue: it was deleted, or is of another project; "
-        "remove its task from the file"
+        f"{printable(path)}: the picture {printable(sha256[:16])} is not in the queue: it was deleted, or is of "
+        "another project; remove its task from the file"
         for sha256 in sha256s
         if sha256 not in items
     ]
     errors += [
-        f"{path}: the picture {sha256[:16]} is in {EXTERNAL} already: a row of {CORRECTIONS} corrects it; "
+        f"{printable(path)}: the picture {sha256[:16]} is in {EXTERNAL} already: a row of {CORRECTIONS} corrects it; "
         "remove its task from the file"
         for sha256 in sha256s
         if sha256 in items and items[sha256].state == ADDED
