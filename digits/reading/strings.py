@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from digits.model.classifier import UNLIKE
 from digits.reading.page import Digit
 
 # A gap between digits is a space if it is wider than this share of the line's height, and so much wider than most gaps
@@ -12,15 +13,15 @@ SPACE, WIDER = 0.55, 1.8
 WORD_GAP = 0.4  # of the line's height: a wider gap is between words
 WORD_LETTERS = 0.5  # of the signs of a word: more that look like no digit make it one
 FEW, SAME_SIZE, NEAR = 3, 1.5, 5  # parts of a page; times as high; heights away
-BARE = "looks like no digit: a bare stroke, and no digit of its size near it"
+BARE = f"{UNLIKE}: a bare stroke, and no digit of its size near it"
 # A line with so many signs, of which more than this share looks like no digit, is text; a number in it has some digits
 TEXT_SIGNS, TEXT_LETTERS, SHORT = 8, 0.3, 2
-IN_WORD = "looks like no digit: in a word of letters"
+IN_WORD = f"{UNLIKE}: in a word of letters"
 
 
 def is_no_digit(digit: Digit) -> bool:
     """Whether it is refused since it looks like no digit, not for its probability alone."""
-    return not digit.accepted and "no digit" in str(digit.reason)
+    return digit.reason is not None and digit.reason.startswith(UNLIKE)
 
 
 def without_words(row: Sequence[Digit], height: float) -> list[Digit]:
