@@ -42,17 +42,16 @@ def _tensor(described: Any) -> Tensor:
     from onnx import TensorProto
 
     kind = described.type.tensor_type
-    datatype = DATATYPES.get(TensorProto.DataType.Name(kind.elem_type))
+    kind_name = TensorProto.DataType.Name(kind.elem_type)
     dims = list(kind.shape.dim)
     if not dims or dims[0].HasField("dim_value"):
         raise UserError(f"{printable(described.name)} has no variable first dimension: expected any number of digits")
-    if datatype is None:
-        kind_name, known = TensorProto.DataType.Name(kind.elem_type), ", ".join(DATATYPES)
-        raise UserError(f"{printable(described.name)} has the type {kind_name}: expected one of {known}")
+    if kind_name not in DATATYPES:
+        raise UserError(f"{printable(described.name)} has the type {kind_name}: expected one of {', '.join(DATATYPES)}")
     variable = [place for place, one in enumerate(dims[1:], 2) if not one.HasField("dim_value")]
     if variable:
         raise UserError(
             f"{printable(described.name)} has a variable dimension {variable[0]} of {len(dims)}: "
             "expected only the first one, of digits, to be variable"
         )
-    return Tensor(described.name, datatype, tuple(one.dim_value for one in dims[1:]))
+    return Tensor(described.name, DATATYPES[kind_name], tuple(one.dim_value for one in dims[1:]))

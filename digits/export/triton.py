@@ -6,7 +6,6 @@ https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/use
 
 import json
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +78,8 @@ def _tensor(one: Tensor) -> str:
 
 
 def _kind(one: Tensor) -> str:
-    return f"data_type: TYPE_{one.datatype} dims: [ {_listed(one.shape or (1,))} ]"
+    dims = ", ".join(map(str, one.shape or (1,)))
+    return f"data_type: TYPE_{one.datatype} dims: [ {dims} ]"
 
 
 def _labels(one: Tensor) -> str:
@@ -91,7 +91,3 @@ def _warm_up(size: int, inputs: list[Tensor]) -> str:
         f"inputs {{ key: {json.dumps(one.name)} value {{ {_kind(one)} zero_data: true }} }}" for one in inputs
     )
     return f'model_warmup {{ name: "{size}" batch_size: {size} {content} }}'
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers))

@@ -110,5 +110,5 @@ def _network(client: str) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
             return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address.packed[: IPV6_PREFIX // 8].ljust(16, b"\0"), IPV6_PREFIX)))
+        return str(ipaddress.IPv6Network((address.packed, IPV6_PREFIX), strict=False))
     return str(address)

@@ -43,7 +43,8 @@ def read(path: Path = paths.LABEL_ISSUES) -> list[Issue]:
         raise UserError(f"{path} does not exist: `digits labels find` writes it")
     issues: dict[str, Issue] = {}
     for row in csv_files.read(path, Issue._fields):
-        row.sha256(), row.label("given")
+        row.sha256()
+        row.label("given")
         decision = row.fields["decision"].lower()
         if decision not in DECISIONS:
             raise row.error("decision", f"a digit, 0 to 9, {KEEP}, {DROP} or nothing")

@@ -104,7 +104,7 @@ class Listing:
             else:
                 yield PictureInput(name, path)
 
-    def units(self) -> Iterator["PictureInput | RowGroup"]:
+    def units(self) -> Iterator[PictureInput | RowGroup]:
         """The pictures as what other processes can take and read: files, by absolute paths, and row groups."""
         for name, path in self._files():
             if _is_parquet(path):

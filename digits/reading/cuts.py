@@ -48,7 +48,8 @@ def _paths(cost: np.ndarray, apart: float) -> np.ndarray:
     for row in range(height - 1, -1, -1):
         paths[:, row] = columns[which, bottom]
         bottom = bottom + steps[which, row, bottom]
-    return np.unique(paths, axis=0)[np.argsort(np.unique(paths, axis=0).mean(axis=1))]
+    different = np.unique(paths, axis=0)
+    return different[np.argsort(different.mean(axis=1))]
 
 
 def pieces(candidate: Candidate, cuts: Ints, widest: float) -> dict[tuple[int, int], Candidate]:

@@ -29,7 +29,8 @@ def find_rules(ink: Numbers, margin: int) -> tuple[list[np.ndarray], list[np.nda
     ridges = _ridges(ink), _ridges(np.ascontiguousarray(ink.T))
     level, upright = (_paths(one, margin) for one in ridges)
     before = None
-    while min(len(level), len(upright)) > 1 and before != (before := (len(level), len(upright))):
+    while min(len(level), len(upright)) > 1 and before != (len(level), len(upright)):
+        before = len(level), len(upright)
         level = _without_outer(level, upright, ridges[1])
         upright = _without_outer(upright, level, ridges[0])
     return level, upright

@@ -40,10 +40,11 @@ def measure(model: Path, order: PageOrder) -> Counts | GridCounts:
     if page.grid is not None:
         found_grid = read(page.pixels, classifier, layout="grid", limits=NO_TIME_LIMIT).grid
         return scores.count_cells(found_grid, page.grid.table(page.labels))
-    digits, lines = read(page.pixels, classifier, limits=NO_TIME_LIMIT)[2:4]
-    boxes = np.array([digit.box for digit in digits], int).reshape(-1, 4)
-    labels, accepted = (np.array([getattr(digit, name) for digit in digits]) for name in ("label", "accepted"))
-    found = Found(boxes, labels.astype(int), accepted.astype(bool), [line for line in lines if line])
+    answered = read(page.pixels, classifier, limits=NO_TIME_LIMIT)
+    boxes = np.array([digit.box for digit in answered.digits], int).reshape(-1, 4)
+    labels = np.array([digit.label for digit in answered.digits], int)
+    accepted = np.array([digit.accepted for digit in answered.digits], bool)
+    found = Found(boxes, labels, accepted, [line for line in answered.lines if line])
     return scores.count(found, page.boxes, page.labels, page.lines())
 
 

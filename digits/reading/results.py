@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from digits.data.picture_files import PictureError
 from digits.files import atomic_write
 from digits.model.classifier import Classifier
-from digits.reading.page import Page
+from digits.reading.page import Digit, Page
 from digits.reading.reader import read
 
 DECIMALS = 6  # of a probability
@@ -82,9 +82,8 @@ def write(path: Path, results: Iterable[Result]) -> None:
         WRITERS[path.suffix.lower()](temporary, results)
 
 
-def _digit(digit: Any) -> dict[str, Any]:
-    fields: dict[str, Any] = digit._asdict()
-    return fields | {"probability": round(digit.probability, DECIMALS)}
+def _digit(digit: Digit) -> dict[str, Any]:
+    return digit._asdict() | {"probability": round(digit.probability, DECIMALS)}
 
 
 def _rows(one: Result) -> Iterator[dict[str, Any]]:

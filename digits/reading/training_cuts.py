@@ -93,7 +93,7 @@ def sample(pages: Iterable[Digits], params: Preprocess) -> Iterator[Digits]:
 
 def cut_lines(page: ComposedPage, random: np.random.Generator) -> Digits:
     """Of the candidates that the reader has where it is sure of no part; unclear ones are left out."""
-    found = find(upright_grey(page.pixels)[0])
+    found = find(upright_grey(page.pixels).grey)
     candidates: list[Candidate] = []
     for line in found.lines:
         parts = wholes(found, line)
@@ -114,7 +114,7 @@ def cut_cells(page: ComposedPage, random: np.random.Generator) -> Digits:
     if crossings is None or not len(page.labels):
         return Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
     page, factor = _smaller(page, random)
-    cells = read_cells(upright_grey(page.pixels)[0], (crossings + 0.5) * factor - 0.5)
+    cells = read_cells(upright_grey(page.pixels).grey, (crossings + 0.5) * factor - 0.5)
     same_cell = (cells.places @ np.array([grid.columns, 1]))[:, None] == grid.cell
     overlap = np.where(same_cell, scores.iou(cells.boxes, page.boxes), 0).max(axis=1)
     filled = same_cell.any(axis=1)

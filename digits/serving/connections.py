@@ -14,8 +14,8 @@ from digits.serving.problems import ProblemError, overloaded
 
 MAX_HEAD = 64 << 10  # bytes of a request's head, and of its trailers: browsers and proxies send some 8 KiB at most
 PART = 16 << 10  # bytes that are parsed before the limits are looked at again
-log = logging.getLogger("digits.serving")
 CHUNK_OVERHEAD = 9  # bytes around each byte of a body, where every chunk has one: the size in hex and two line ends
+log = logging.getLogger("digits.serving")
 
 
 class Connection(HttpToolsProtocol):

@@ -3,9 +3,7 @@
 import asyncio
 from typing import Any
 
-MAX_HELD_BYTES = (
-    64 << 10
-)  # bytes that are held: more is sent at once, so that a response of many parts waits for its client
+MAX_HELD_BYTES = 64 << 10  # more is sent at once, so that a response of many parts waits for its client
 
 
 class JoinedWrites:

@@ -149,5 +149,5 @@ async def _check(service: Service, model: ServedModel) -> None:
 
 for path, find in (("{name}", _champion), ("{name}/versions/{version}", _champion_of_version)):
     router.include_router(_model_routes(f"{OPEN_INFERENCE}/models/{path}", find))
-# What most clients ask, for `Direct`
+# What most clients ask, for `DirectRoutes`
 infer_champion = Route(f"{OPEN_INFERENCE}/models/{NAME}/infer", _infer_champion, methods=["POST"])
