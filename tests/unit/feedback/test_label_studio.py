@@ -117,6 +117,13 @@ def test_what_is_wrong_is_named_and_nothing_is_taken(queue, tmp_path, bad, words
     assert len(queue.items("waiting")) == 3
 
 
+def test_a_message_has_no_control_character_of_the_file_s_name(queue, tmp_path):
+    path = write(tmp_path, [task("0" * 64, annotation("1"))]).rename(tmp_path / "a\x1b[31m.json")
+    with pytest.raises(UserError, match="is not in the queue") as raised:
+        label_studio.apply(queue, path, "Ada")
+    assert str(raised.value).isprintable()
+
+
 def test_what_has_been_added_to_the_data_is_refused_with_all_others(queue, tmp_path):
     first, second, _ = (item.sha256 for item in queue.items("waiting"))
     queue.decide(first, "4", "Ada")
