@@ -35,7 +35,7 @@ def page_ink(grey: Pixels) -> PageInk:
     if _is_light_ink(grey):
         grey = np.asarray(cv2.bitwise_not(grey), np.uint8)
     small = _reduced(grey)
-    paper = _median(small, LARGE_WINDOW)
+    paper = _median(small)
     paper = _refined(small, paper)
     paper = np.maximum(paper, round(DARKEST * float(np.quantile(paper, BRIGHT)))).astype(np.uint8)
     paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -59,7 +59,7 @@ def _is_light_ink(grey: Pixels) -> bool:
     Where hardly anything is thin, as in a picture that one digit fills, and in a small one, by all that differs.
     """
     copy, thin = _reduced(grey, STROKE_SIDE), np.ones((THIN, THIN), np.uint8)
-    paper = cv2.resize(_median(_reduced(grey), LARGE_WINDOW), copy.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    paper = cv2.resize(_median(_reduced(grey)), copy.shape[::-1], interpolation=cv2.INTER_LINEAR)
     below, above = cv2.subtract(paper, copy), cv2.subtract(copy, paper)
     darker = _energy(np.minimum(below, cv2.morphologyEx(copy, cv2.MORPH_BLACKHAT, thin)))
     lighter = _energy(np.minimum(above, cv2.morphologyEx(copy, cv2.MORPH_TOPHAT, thin)))
@@ -83,8 +83,9 @@ def _refined(small: Pixels, paper: Pixels) -> Pixels:
     return refined
 
 
-def _median(small: np.ndarray, window: float) -> np.ndarray:
-    reach = max(1, int(window * min(small.shape)) // 2)
+def _median(small: np.ndarray) -> np.ndarray:
+    """The median in the large window: the paper, as long as most of the window is paper."""
+    reach = max(1, int(LARGE_WINDOW * min(small.shape)) // 2)
     around = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
     return np.ascontiguousarray(cv2.medianBlur(around, 2 * reach + 1)[reach:-reach, reach:-reach])
 

@@ -34,7 +34,7 @@ class Limits(NamedTuple):
 DEFAULT_LIMITS = Limits()
 
 
-class Watch:
+class Deadline:
     """Raises PictureError at the first step that ends after the limit of time."""
 
     def __init__(self, limits: Limits) -> None:
@@ -63,18 +63,18 @@ def read(
     What is less probable than `min_probability` is refused too. Raises PictureError for what can't be decoded, and
     where a limit is exceeded.
     """
-    watch = Watch(limits)
+    deadline = Deadline(limits)
     grey, width, height, scale = upright_grey(picture, limits.max_pixels)
     if layout == "grid":
         darkest = upright_colours(picture, limits.max_pixels).min(axis=2)  # shows rules of any colour
         crossings = grids.find_grid(darkest, grid)
-        watch.check()
+        deadline.check()
         page = (
             Page(width, height, [], []) if crossings is None else _table(grey, crossings, classifier, min_probability)
         )
     else:
-        page = _lines(find(grey, one_line=layout == "line"), classifier, min_probability, watch)
-    watch.check()
+        page = _lines(find(grey, one_line=layout == "line"), classifier, min_probability, deadline)
+    deadline.check()
     if sum(digit.accepted for digit in page.digits) > limits.max_digits:
         raise PictureError(
             f"more than {limits.max_digits:,} digits; cut the picture into smaller ones, or raise the limit on digits"
@@ -99,11 +99,11 @@ def _table(grey: Pixels, crossings: Floats, classifier: Classifier, min_probabil
     return Page(0, 0, digits, strings, table)
 
 
-def _lines(found: Finding, classifier: Classifier, min_probability: float, watch: Watch) -> Page:
+def _lines(found: Finding, classifier: Classifier, min_probability: float, deadline: Deadline) -> Page:
     """The digits of all lines, and the strings of those with an accepted digit, from top to bottom."""
     digits: list[Digit] = []
     strings: list[str] = []
-    chosen = _chosen(found, classifier, min_probability, watch)
+    chosen = _chosen(found, classifier, min_probability, deadline)
     rows = [
         without_words(
             _digits(boxes, predictions, classifier.refusal_reasons(predictions, min_probability)), line.height
@@ -128,13 +128,13 @@ def _digits(boxes: Iterable[Iterable[int]], predictions: Predictions, reasons: l
 
 
 def _chosen(
-    found: Finding, classifier: Classifier, min_probability: float, watch: Watch
+    found: Finding, classifier: Classifier, min_probability: float, deadline: Deadline
 ) -> list[tuple[list[Box], Predictions]]:
     """Of each line the boxes of its digits, from left to right, and what is predicted for them."""
 
     def predict(groups: list[list[Candidate]]) -> list[Predictions]:
         images = candidates.images([one for group in groups for one in group])
-        watch.check()
+        deadline.check()
         columns = classifier.predict(images, min_probability)
         ends = np.cumsum([len(group) for group in groups])[:-1]
         return [Predictions(*one) for one in zip(*(np.split(column, ends) for column in columns), strict=True)]
@@ -146,7 +146,7 @@ def _chosen(
     first = predict(parts)
     sure = [np.exp(_log_probabilities(one)) for one in first]
     lattices = [separate(found, *one) for one in zip(found.lines, parts, sure, strict=True)]
-    watch.check()
+    deadline.check()
     more = predict([lattice.candidates[len(one) :] for lattice, one in zip(lattices, parts, strict=True)])
     chosen = []
     for lattice, *predictions in zip(lattices, first, more, strict=True):

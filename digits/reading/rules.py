@@ -152,7 +152,7 @@ def _pieces(mask: np.ndarray, parts: LevelParts) -> list[Piece]:
         columns = np.flatnonzero(counts)
         if len(columns) < PIECE // 2:
             continue
-        rows = _smoothed((inside * np.arange(high)[:, None]).sum(axis=0)[columns] / counts[columns] + top, PIECE)
+        rows = _smoothed((inside * np.arange(high)[:, None]).sum(axis=0)[columns] / counts[columns] + top)
         found.append(Piece(columns + left, rows, float(np.polyfit(columns, rows, 1)[0]), float(thickness)))
     return found
 
@@ -172,9 +172,9 @@ def _collinear(pieces: list[Piece], lengths: Numbers, width: int) -> Bools:
     return collinear
 
 
-def _smoothed(values: Numbers, side: int) -> Floats:
+def _smoothed(values: Numbers) -> Floats:
     """The running median, so that a stroke that crosses does not pull the path away."""
-    side = min(side, len(values)) // 2 * 2 + 1
+    side = min(PIECE, len(values)) // 2 * 2 + 1
     padded = np.pad(values, side // 2, mode="edge")
     smoothed: Floats = np.median(np.lib.stride_tricks.sliding_window_view(padded, side), axis=-1)[: len(values)]
     return smoothed

@@ -38,7 +38,7 @@ def text_lines(boxes: Ints, strengths: Floats, one_line: bool = False) -> list[T
     lines = [_fit(boxes, one) for one in members]
     if not one_line:
         lines = _joined(boxes, lines)
-    return sorted(lines, key=lambda line: _middle(boxes, line.members, line.slope))
+    return sorted(lines, key=lambda line: _middle(boxes, line))
 
 
 def _without_faint(members: Ints, strengths: Floats) -> Ints:
@@ -93,10 +93,10 @@ def _fit(boxes: Ints, members: Ints) -> TextLine:
     return TextLine(members, slope, height)
 
 
-def _middle(boxes: Ints, members: Ints, slope: float) -> float:
+def _middle(boxes: Ints, line: TextLine) -> float:
     """Where the line crosses the left edge of the page."""
-    across, down = _centres(boxes, members)
-    return float(np.median(down - slope * across))
+    across, down = _centres(boxes, line.members)
+    return float(np.median(down - line.slope * across))
 
 
 def _joined(boxes: Ints, lines: list[TextLine]) -> list[TextLine]:
