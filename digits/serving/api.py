@@ -65,10 +65,10 @@ async def predict(request: Request) -> Response:
     metrics.count(one.prediction for one in predicted)
     if not options.draft:
         service.observe(model, request.state.request_id, pictures, predicted, options.min_probability)
-    if all(one.prediction.error is not None for one in predicted):
-        places = [f"picture {place}: " if len(predicted) > 1 else "" for place in range(len(predicted))]
-        found_errors = [f"{place}{one.prediction.error}" for place, one in zip(places, predicted[:3], strict=False)]
-        raise ProblemError(422, "; ".join(found_errors))
+    errors = [one.prediction.error for one in predicted if one.prediction.error is not None]
+    if len(errors) == len(predicted):
+        first = [f"picture {place}: {error}" for place, error in enumerate(errors[:3])]
+        raise ProblemError(422, errors[0] if len(errors) == 1 else "; ".join(first))
     return answer
 
 

@@ -111,18 +111,17 @@ def _model_routes(prefix: str, find: Callable[..., Awaitable[ServedModel]]) -> A
 
 async def _answer(request: Request, model: ServedModel) -> Response:
     service: Service = request.app.state.service
-    length = request.headers.get(tensors_v2.JSON_LENGTH)
-    most = service.settings.limits.max_pictures
-    given = model, await request.body(), length, most
-    # A few digits take less time than handing them to a thread
-    is_small = len(given[1]) <= TINY_BYTES
-    digits = 1 + len(given[1]) // JSON_BYTES
+    body = await request.body()
+    given = model, body, request.headers.get(tensors_v2.JSON_LENGTH), service.settings.limits.max_pictures
     tracing.describe({tracing.VERSION: model.version})
     with tracing.span("infer"):
-        body = _infer(*given) if is_small else await service.run(_infer, *given, pictures=digits)
-    if body.json_length is None:
-        return Response(body.content, media_type="application/json")
-    return Response(body.content, headers={tensors_v2.JSON_LENGTH: str(body.json_length)}, media_type=BINARY)
+        if len(body) <= TINY_BYTES:  # a few digits take less time than handing them to a thread
+            answer = _infer(*given)
+        else:
+            answer = await service.run(_infer, *given, pictures=1 + len(body) // JSON_BYTES)
+    if answer.json_length is None:
+        return Response(answer.content, media_type="application/json")
+    return Response(answer.content, headers={tensors_v2.JSON_LENGTH: str(answer.json_length)}, media_type=BINARY)
 
 
 async def _infer_champion(request: Request) -> Response:

@@ -31,9 +31,7 @@ _exporting: tuple[Any, Any] | None = None  # the processor that collects spans, 
 
 def endpoint() -> tuple[str, str] | None:
     """The variable that names the collector, and its value; None where there is none, or traces are switched off."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return None
-    if os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
+    if _setting("OTEL_SDK_DISABLED") == "true" or _setting("OTEL_TRACES_EXPORTER") == "none":
         return None
     return next(((name, os.environ[name]) for name in (TRACES_ENDPOINT, ENDPOINT) if os.environ.get(name)), None)
 
@@ -46,7 +44,7 @@ def problem() -> str | None:
     name, url = found
     if not _is_http(url):
         return f"{name} is no HTTP address; expected one such as http://127.0.0.1:4318. No traces are exported"
-    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() or "otlp"
+    exporter = _setting("OTEL_TRACES_EXPORTER") or "otlp"
     if exporter != "otlp":
         return f"OTEL_TRACES_EXPORTER is {exporter!r}; expected otlp or none. No traces are exported"
     variables = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -57,6 +55,10 @@ def problem() -> str | None:
         command = "`pip install -e '.[traces]'` in the project's folder"
         return f"{name} is set, but the exporter is not installed: {command}. No traces are exported"
     return None
+
+
+def _setting(variable: str) -> str:
+    return os.environ.get(variable, "").strip().lower()
 
 
 def _is_http(url: str) -> bool:

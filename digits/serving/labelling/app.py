@@ -21,6 +21,8 @@ from digits.serving.settings import Settings
 from digits.sqlite_files import BusyError, FullError
 
 FOLDER = Path(__file__).with_name("page")
+NOT_SHOWN = ("request_ids", "received", "decided")  # of an item
+PRIVATE = {"Cache-Control": "no-store"}  # what is forgotten stays in no browser's cache
 router = APIRouter(prefix="/queue")
 
 
@@ -134,7 +136,7 @@ def _read_picture(request: Request, sha256: str) -> bytes:
 
 def _shown(item: Item) -> dict[str, Any]:
     """What the page shows of a picture."""
-    return {name: value for name, value in item._asdict().items() if name not in _NOT_SHOWN}
+    return {name: value for name, value in item._asdict().items() if name not in NOT_SHOWN}
 
 
 def _decided(item: Item) -> ProblemError:
@@ -143,12 +145,8 @@ def _decided(item: Item) -> ProblemError:
 
 
 def _json(content: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json", headers=_PRIVATE)
+    return Response(orjson.dumps(content), media_type="application/json", headers=PRIVATE)
 
 
 def _png(data: bytes) -> Response:
-    return Response(data, media_type="image/png", headers=_PRIVATE)
-
-
-_NOT_SHOWN = ("request_ids", "received", "decided")
-_PRIVATE = {"Cache-Control": "no-store"}  # what is forgotten stays in no browser's cache
+    return Response(data, media_type="image/png", headers=PRIVATE)
