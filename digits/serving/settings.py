@@ -16,10 +16,10 @@ MIN_KEY_LENGTH = 16  # characters: a shorter key can be guessed
 class Settings:
     """Where the local copy of the champion is, the limits, and who may ask.
 
-    Without `api_keys` everybody may ask whom `allowed_hosts` lets: the names of this server that a request may have in
-    its header Host, "*" for any. `feedback` is the folder that keeps what people correct; without it nothing is taken.
-    The address of a client is believed from the header X-Forwarded-For where `trusted_proxies`, addresses and
-    networks, send it.
+    Without `api_keys` no key is needed. `allowed_hosts` are the names of this server that a request may have in its
+    header Host, "*" for any. `feedback` is the folder that keeps what people correct; without it nothing is taken. The
+    address of a client is believed from the header X-Forwarded-For where `trusted_proxies`, addresses and networks,
+    send it.
     """
 
     folder: Path

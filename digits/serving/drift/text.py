@@ -22,7 +22,7 @@ def format_drift(port: int, found: Drift, params: ServedDrift) -> str:
     lines += [
         f"{one.name:<16}{_number(one.psi):>8}{_number(one.bound):>8}  {one.state}" for one in ordered(found.statistics)
     ]
-    lines += [*labels(found), *shares(found)]
+    lines += [*_labels(found), *shares(found)]
     lines += [f"not measured: {one}" for one in found.missing]
     return "\n".join([*lines, NEXT] if found.drifted else lines)
 
@@ -45,12 +45,6 @@ def ordered(statistics: list[Statistic]) -> list[Statistic]:
     return sorted(statistics, key=lambda one: -(one.psi or 0) / (one.bound or float("inf")))
 
 
-def labels(found: Drift) -> list[str]:
-    """The share of each predicted label, served and in the reference, a line; none without a reference."""
-    known = (one for one in found.statistics if one.name == LABEL)
-    return [f"labels, served / test digits: {'  '.join(_pairs(one))}" for one in known]
-
-
 def shares(found: Drift) -> list[str]:
     """The share of answers that are not clear, and of what is refused, served and in the reference, a line each."""
     lines = [
@@ -67,6 +61,12 @@ def shares(found: Drift) -> list[str]:
     if others:
         lines.append(", ".join(f"{name}: {count:,}" for name, count in others.items()))
     return lines
+
+
+def _labels(found: Drift) -> list[str]:
+    """The share of each predicted label, served and in the reference, a line; none without a reference."""
+    known = (one for one in found.statistics if one.name == LABEL)
+    return [f"labels, served / test digits: {'  '.join(_pairs(one))}" for one in known]
 
 
 def _low(one: Statistic) -> str:
