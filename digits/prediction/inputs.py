@@ -284,11 +284,7 @@ def _pictures(
             values = pc.struct_field(values, "bytes")
         canonical = pa.types.is_fixed_size_binary(values.type)
         for data in values.to_pylist():
-            yield _as_digit(data) if canonical and data else data
-
-
-def _as_digit(pixels: bytes) -> np.ndarray:
-    return np.frombuffer(pixels, np.uint8).reshape(DIGIT_SIZE, DIGIT_SIZE)
+            yield np.frombuffer(data, np.uint8).reshape(DIGIT_SIZE, DIGIT_SIZE) if canonical and data else data
 
 
 def _picture_column(path: Path, schema: pa.Schema) -> str:
