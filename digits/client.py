@@ -164,7 +164,9 @@ class Client:
         that answer. `consent` says that the person who gave the picture agrees that it is kept, and may become training
         data: without it the service refuses. Where feedback is off that is a ServiceError with status 403.
         """
-        found, _ = self._upload("/v1/feedback", [picture], label=label, answer=answer, consent=consent or None)
+        found, _ = self._upload(
+            "/v1/feedback", [picture], label=label, answer=answer, consent="true" if consent else None
+        )
         return _row(Receipt, found)
 
     def model(self) -> dict[str, Any]:
