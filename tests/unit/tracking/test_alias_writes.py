@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from digits.data import processed_tables
 from digits.model.acceptance import Acceptance
 from digits.tracking import alias_writes, choices, history, promotion, registry, store
 from digits.tracking.alias_writes import AliasWrites
@@ -82,6 +83,17 @@ def test_two_that_register_at_once_leave_the_better_one(versions, monkeypatch, s
     assert registry.champion().number == versions[best].number
     assert decisions[slow].champion is (slow == best)
     assert records() == {}  # removed by the last
+
+
+@pytest.mark.parametrize("learned", [NOTHING, None], ids=["nothing", "unknown"])
+def test_two_that_register_at_once_are_compared_on_what_neither_learned(store, constant_model, monkeypatch, learned):
+    """On all validation digits the second is the better one, on those that it has not learned the first."""
+    splits([1, 1, 2, 2, 2], [1, 2])
+    first = registered_version(constant_model(1), learned=learned)
+    second = registered_version(constant_model(2), learned=processed_tables.read_picture_hashes("validation")[2:])
+    paused(monkeypatch, "set_alias", lambda: promotion.promote(first, METRICS, PARAMS))
+    promotion.promote(second, METRICS, PARAMS)
+    assert registry.champion().number == first.number
 
 
 def test_three_at_once_leave_the_best(versions, monkeypatch):
