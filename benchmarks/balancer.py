@@ -6,7 +6,6 @@ Needs a champion in the registry, and haproxy. Prints a table for each rate: the
 lost, that is, got another answer than 200 with the model's label, and how many the balancer sent again.
 """
 
-import argparse
 import math
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
-from benchmarks.network import machine
+from benchmarks.processes import machine, option_parser
 from benchmarks.replicas import Balancer, Replica, balancer, replicas
 from benchmarks.serving_load import Load, drive
 from benchmarks.serving_servers import UPLOAD, memory
@@ -141,7 +140,7 @@ def report(phases: list[Phase], load: Load, between: Balancer) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = option_parser(__doc__)
     parser.add_argument("--rates", type=float, nargs="+", default=[400, math.inf], help="requests/s; inf for no limit")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each phase without a change")
     parser.add_argument("--connections", type=int, default=16)

@@ -45,9 +45,10 @@ def with_pillow(data: bytes) -> np.ndarray:
 
 def compare() -> None:
     """Convert the pictures of data/raw with the stage's function, and with the Pillow loop."""
-    encoded = [example.data for group in raw_tables.row_groups() for example in raw_tables.read_row_group(group)]
-    selections = [Selection(group, np.zeros(0, int)) for group in raw_tables.row_groups()]
-    workload = raw_tables.workload(raw_tables.row_groups())
+    groups = raw_tables.row_groups()
+    encoded = [example.data for group in groups for example in raw_tables.read_row_group(group)]
+    selections = [Selection(group, np.zeros(0, int)) for group in groups]
+    workload = raw_tables.workload(groups)
     times: dict[str, list[float]] = {"Pillow loop": [], "Digits": []}
     for _ in range(ROUNDS):
         for name, run in {

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks import mnist
 from benchmarks.pictures import resized
+from benchmarks.processes import ROOT
 from benchmarks.recipes import KERAS_EPOCHS, fit_keras, keras_inputs, keras_model
 from digits.data import pictures
 from digits.data.canonical import canonical
@@ -76,7 +77,7 @@ def table(readers: dict[str, Reader], images: np.ndarray, labels: np.ndarray) ->
 
 def draw(folder: Path) -> None:
     """Draw a digit in every corruption and strength, and the printed digits."""
-    (part,) = mnist_5k(load(mnist.ROOT / "params.yaml").ingest, size=5000)
+    (part,) = mnist_5k(load(ROOT / "params.yaml").ingest, size=5000)
     digit = pictures.decode([*part()][SHOWN].data).pixels[None]
     sheet = np.full((len(CORRUPTIONS), 2 * len(STRENGTHS), 1, 28, 28), EMPTY, np.uint8)
     for row, name in zip(sheet, CORRUPTIONS, strict=True):

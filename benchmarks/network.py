@@ -7,21 +7,12 @@ docs/reference/benchmarks/network.md and README.md; with --only it measures some
 continues an interrupted run; the page reports how many rows were finished before.
 """
 
-import argparse
 import json
-import os
-import platform
-import re
-import sys
-from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, median
 
-import psutil
-
-from benchmarks import readme
-from benchmarks.mnist import FOLDER, ROOT
-from benchmarks.processes import run
+from benchmarks import mnist, readme
+from benchmarks.processes import ROOT, machine, run
 from digits.params import load
 
 PEERS = {"keras": "Keras's mnist_convnet", "pytorch": "PyTorch's mnist example"}
@@ -44,14 +35,14 @@ def finished() -> dict[tuple[str, int], dict]:
     return {(row["recipe"], row["seed"]): row["result"] for row in rows}
 
 
-def trained(names: list[str], seeds: int, mnist: Path, known: dict[tuple[str, int], dict]) -> dict[str, list[dict]]:
+def trained(names: list[str], seeds: int, originals: Path, known: dict[tuple[str, int], dict]) -> dict[str, list[dict]]:
     """The results of each recipe, one a seed; of a peer one seed only, since it is slow."""
     found: dict[str, list[dict]] = {}
     for name in names:
         for seed in range(1 if name in PEERS else seeds):
             result = known.get((name, seed))
             if result is None:
-                result = run("benchmarks.recipes", name, str(seed), "--mnist", str(mnist))
+                result = run("benchmarks.recipes", name, str(seed), "--mnist", str(originals))
                 with FINISHED.open("a", encoding="utf-8") as kept:
                     kept.write(json.dumps({"recipe": name, "seed": seed, "result": result}) + "\n")
             found.setdefault(name, []).append(result)
@@ -68,8 +59,9 @@ def training_table(found: dict[str, list[dict]]) -> list[str]:
     for name, results in found.items():
         one, finals = results[0], [result["curve"][-1] for result in results]
         scores = [final["accuracy"] for final in finals]
-        seeds = f"seeds 0 to {len(scores) - 1}: " if len(scores) > 1 else "seed 0"
-        each = seeds + ", ".join(f"{score:.2%}" for score in scores) if len(scores) > 1 else seeds
+        each = "seed 0"
+        if len(scores) > 1:
+            each = f"seeds 0 to {len(scores) - 1}: {', '.join(f'{score:.2%}' for score in scores)}"
         lines.append(
             f"| {(PEERS | OURS)[name]} | {one['parameters']:,} | {one['digits']:,} × {one['epochs']} "
             f"| {median(final['seconds'] for final in finals):.0f} s | {mean(scores):.2%} ({each}) |"
@@ -111,24 +103,6 @@ def inference_table(found: dict[int, dict]) -> list[str]:
     ]
 
 
-def cpu() -> str:
-    """The kind of CPU: its name, family and model; the same inputs may give other bytes on another kind."""
-    path = Path("/proc/cpuinfo")
-    listed = path.read_text() if path.exists() else ""
-    found = dict(re.findall(r"^(model name|cpu family|model)\s*: (.+)", listed, re.MULTILINE))
-    known = [found[name] for name in ("model name", "cpu family", "model") if name in found]
-    return "{}, family {}, model {}".format(*known) if len(known) == 3 else platform.processor()
-
-
-def machine(*libraries: str) -> str:
-    """The machine and the libraries of the measurement, as text."""
-    versions = ", ".join(f"{name} {version(name)}" for name in libraries)
-    return (
-        f"{platform.system()} {platform.machine()}, {cpu()}, {os.cpu_count()} cores, "
-        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU used; Python {platform.python_version()}, {versions}"
-    )
-
-
 def write(results: list[str], inference: list[str], resumed: int) -> None:
     how = f"in one run that was interrupted after {resumed} trainings and resumed," if resumed else "in one run"
     page = [
@@ -152,24 +126,20 @@ def write(results: list[str], inference: list[str], resumed: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mnist", type=Path, default=FOLDER, help="folder of the four original MNIST files")
+    parser = mnist.parser(__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="of our own networks: 0, 1, …")
     parser.add_argument("--only", nargs="+", choices=[*PEERS, *OURS, "inference"], help="measure only these")
     parser.add_argument("--resume", action="store_true", help="continue the last run, which was interrupted")
     given = parser.parse_args()
-    mnist = given.mnist.absolute()
-    if not (mnist / "train-images-idx3-ubyte.gz").is_file():
-        sys.exit(
-            f"error: the four original MNIST files are not in {mnist}; name their folder with --mnist or DIGITS_MNIST"
-        )
+    originals = given.mnist.absolute()
+    mnist.require(originals)
     load(ROOT / "params.yaml")  # reports a mistake in it now, not in an hour
     print(f"{machine(*LIBRARIES)}\n", flush=True)
     wanted = given.only or [*PEERS, *OURS, "inference"]
     known = finished() if given.resume else {}
     if not given.resume:
         FINISHED.unlink(missing_ok=True)
-    found = trained([name for name in ["keras", *OURS, "pytorch"] if name in wanted], given.seeds, mnist, known)
+    found = trained([name for name in ["keras", *OURS, "pytorch"] if name in wanted], given.seeds, originals, known)
     results = [*training_table(found), "", *comparisons(found)] if found else []
     times = {}
     if "inference" in wanted:
@@ -179,7 +149,6 @@ def main() -> None:
     if not given.only:
         write(results, inference, len(known))
         FINISHED.unlink(missing_ok=True)
-        print(f"\nwritten to {PAGE.relative_to(ROOT)} and README.md")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ from pathlib import Path
 from statistics import mean, median
 from typing import NamedTuple
 
-from benchmarks.network import machine
+from benchmarks import readme
 from benchmarks.ocr import tesseract_version
 from benchmarks.page_scores import PageScore, f1, p_value
-from digits.files import atomic_write
+from benchmarks.processes import machine
 from digits.reading.scores import GridCounts, total_cells
 
 ABOUT = """\
@@ -111,5 +111,4 @@ def write(results: list[str], path: Path) -> None:
     where = machine("onnxruntime", "opencv-python-headless", "rapidocr-onnxruntime")
     measured = f"Measured by `make bench-pages` in one run on: {where}, tesseract {tesseract_version()}."
     heading = f"# Pages, compared with OCR engines\n\n{measured}"
-    with atomic_write(path) as temporary:
-        temporary.write_text("\n".join([heading, "", ABOUT, *results, ""]), encoding="utf-8")
+    readme.write_page(path, "\n".join([heading, "", ABOUT, *results, ""]))

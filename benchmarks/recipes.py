@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import mnist
+from benchmarks.processes import ROOT
 from digits.data.dataset import Digits
 from digits.model import backend
 from digits.params import Params, load
@@ -190,7 +191,7 @@ def main() -> None:
     parser.add_argument("seed", type=int)
     parser.add_argument("--non-digits", type=float, help="in place of preprocess.non_digits")
     given = parser.parse_args()
-    params = load(mnist.ROOT / "params.yaml")
+    params = load(ROOT / "params.yaml")
     if given.non_digits is not None:
         params = with_share(params, given.non_digits)
     if given.recipe in PEERS:

@@ -30,6 +30,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from benchmarks import mnist, recipes
 from benchmarks.pictures import collections
+from benchmarks.processes import DATA, ROOT
 from digits.data import pictures
 from digits.data.canonical import canonical
 from digits.data.dataset import LABELS, Digits
@@ -39,7 +40,6 @@ from digits.evaluation.intervals import wilson
 from digits.model.classifier import Classifier, Predictions
 from digits.params import Params, load
 
-DATA = mnist.ROOT.parent / "shared" / "data"
 DRAWING_SEED = 1  # evaluate's is 0
 LOSS = 0.01  # of MNIST's test digits
 FITTED = 10_000  # training digits, of which the first REFERENCES are neighbours
@@ -206,7 +206,7 @@ def tables(plain: Path, model: Path, splits: mnist.Splits, people: Pictures, oth
 
 
 def main() -> None:
-    params = load(mnist.ROOT / "params.yaml")
+    params = load(ROOT / "params.yaml")
     parser = mnist.parser(__doc__)
     parser.add_argument("recipe", nargs="?", default="little", choices=["little", "default", *params.presets])
     parser.add_argument("--seed", type=int, default=0)

@@ -7,19 +7,15 @@ Writes docs/reference/benchmarks/seeds.md; the rows of other kinds of CPU stay t
 on another kind.
 """
 
-import argparse
 import json
-import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from tabulate import tabulate
 
 from benchmarks import readme
-from benchmarks.network import cpu
-from benchmarks.processes import ROOT, clone, set_params
+from benchmarks.processes import ROOT, clone, cpu, environment, option_parser, set_params
 
 PAGE = ROOT / "docs/reference/benchmarks/seeds.md"
 HEADERS = ["CPU", "seed", "accuracy", "accepted", "misread of these", "log loss"]
@@ -30,10 +26,9 @@ def measured(seeds: int) -> list[list[str]]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         project = clone(Path(folder, "digits"))
-        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for seed in range(seeds):
             set_params(project, train={"seed": seed})
-            subprocess.run(["dvc", "repro", "--quiet", "evaluate"], cwd=project, check=True)
+            subprocess.run(["dvc", "repro", "--quiet", "evaluate"], cwd=project, env=environment(), check=True)
             test = json.loads((project / "metrics" / "evaluate.json").read_text(encoding="utf-8"))["test"]
             shares = [f"{test[name]:.2%}" for name in ("accuracy", "coverage", "error_when_accepted")]
             rows.append([cpu(), str(seed), *shares, f"{test['log_loss']:.4f}"])
@@ -65,7 +60,7 @@ def page(rows: list[list[str]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = option_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="0, 1, …")
     rows = [*others(), *measured(parser.parse_args().seeds)]
     readme.write_page(PAGE, page(rows))

@@ -18,12 +18,13 @@ import numpy as np
 import yaml
 from scipy import ndimage
 
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, set_params
 from benchmarks.replicas import Replica
 from benchmarks.serving_servers import free_port
 from digits.client import Client
 from digits.data import processed_tables, training_tables
 from digits.data.pictures import encode_png
+from digits.params import load
 from digits.serving.drift import traffic, watch
 from tests import prometheus
 
@@ -46,6 +47,7 @@ def main() -> None:
     letters = training_tables.read_non_digits("test")
     sent = {name: [change(digit) for digit in digits] for name, change in KINDS.items()}
     sent[LETTERS] = list(islice(cycle(letters.images[letters.kinds == LETTERS]), COUNT))  # there are some hundred
+    drift = load(ROOT / "params.yaml").serve.drift.model_dump() | {"pictures_per_second": RATE}
     port = free_port()
     hosts = {name: f"127.0.0.{place}" for place, name in enumerate(sent, 11)}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -54,7 +56,7 @@ def main() -> None:
         server = stack.enter_context(prometheus.running(Path(folder) / "prometheus", targets, [rules], "1s"))
         for name, pictures in sent.items():
             replica = Replica(Path(folder) / hosts[name], hosts[name], port, 1, store.uri())
-            _set_params(Path(folder) / hosts[name])
+            set_params(Path(folder) / hosts[name], serve={"drift": drift})
             replica.start()
             stack.callback(replica.kill)
             replica.wait_until_ready()
@@ -73,12 +75,6 @@ def _rules(folder: Path) -> Path:
     path = folder / "alerts.yml"
     path.write_text(yaml.safe_dump(content))
     return path
-
-
-def _set_params(folder: Path) -> None:
-    content = yaml.safe_load((folder / "params.yaml").read_text())
-    content["serve"]["drift"]["pictures_per_second"] = RATE
-    (folder / "params.yaml").write_text(yaml.safe_dump(content))
 
 
 def _send(address: str, pictures: list[np.ndarray]) -> None:

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from psutil import Process
 
-from benchmarks import readme, serving_profile, serving_report
-from benchmarks.processes import ROOT, children
+from benchmarks import serving_profile, serving_report
+from benchmarks.processes import ROOT, children, option_parser
 from benchmarks.serving_load import ask, drive, for_seconds
 from benchmarks.serving_report import BATCH, BATCH_CONNECTIONS, CONNECTIONS, Figures, Run
 from benchmarks.serving_servers import PEERS_BIN, UPLOAD, V2, Server, Way, ceiling, enlarged, memory, running, servers
@@ -133,7 +133,7 @@ def endurance(server: Server, model: Model, given: argparse.Namespace) -> Iterat
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = option_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help=f"of load on {CONNECTIONS} connections")
     parser.add_argument("--workers", type=int, default=2, help="of each server")
@@ -169,7 +169,6 @@ def main() -> None:
     print(*(line for section in sections for line in ["", *section]), sep="\n")
     if not given.quick:
         serving_report.write(sections, DOCUMENT, rounds=given.rounds, seconds=given.seconds, workers=given.workers)
-        readme.main()
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.network import machine
+from benchmarks import readme
+from benchmarks.processes import machine
 from benchmarks.serving_load import Load
 from benchmarks.serving_servers import ENLARGED, PEERS_BIN, Memory
 from digits.data.canonical import MIN_PHOTOGRAPH_SIZE
-from digits.files import atomic_write
 
 BATCH, CONNECTIONS, BATCH_CONNECTIONS = 64, 16, 4
 OURS, MLFLOW = "Digits", "MLflow"
@@ -142,8 +142,7 @@ def write(sections: list[list[str]], path: Path, **settings: object) -> None:
     text = "\n\n".join(
         "\n".join(section).strip() for section in [["# The service, compared"], [measured], [about], *sections]
     )
-    with atomic_write(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    readme.write_page(path, text + "\n")
 
 
 def peer_versions() -> Iterator[str]:

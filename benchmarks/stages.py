@@ -6,7 +6,6 @@ Works in a clone of the last commit in a temporary folder, with the four origina
 docs/reference/benchmarks/stages.md.
 """
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -15,8 +14,7 @@ from typing import NamedTuple
 from tabulate import tabulate
 
 from benchmarks import mnist, readme
-from benchmarks.network import machine
-from benchmarks.processes import ROOT, clone, measure, set_params
+from benchmarks.processes import ROOT, clone, environment, machine, measure, set_params
 
 PAGE = ROOT / "docs/reference/benchmarks/stages.md"
 STAGES = ["ingest", "validate", "preprocess", "train", "evaluate", "register"]
@@ -33,7 +31,7 @@ def stages(project: Path, names: list[str], pictures: int) -> list[Row]:
     """Run the stages' scripts one after the other; returns a row each, and prints it."""
     rows = []
     for name in names:
-        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=project)
+        seconds, memory = measure(sys.executable, "-m", f"pipeline.{name}", cwd=project, env=environment())
         rows.append(Row(f"{name}, {pictures:,} pictures", seconds, memory))
         print(rows[-1], flush=True)
     return rows
@@ -63,18 +61,12 @@ def page(rows: list[Row]) -> str:
 
 def main() -> None:
     originals = mnist.parser(__doc__).parse_args().mnist.absolute()
-    if not (originals / "train-images-idx3-ubyte.gz").is_file():
-        sys.exit(f"the four files are not in {originals}: give their folder with --mnist")
-
+    mnist.require(originals)
     with tempfile.TemporaryDirectory() as folder:
         project = clone(Path(folder, "digits"))
-        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
-            os.environ.pop(name, None)
-
         rows = []
         for what in ("dvc repro, from a fresh clone", "dvc repro, nothing to do"):
-            rows.append(Row(what, *measure("dvc", "repro", cwd=project)))
+            rows.append(Row(what, *measure("dvc", "repro", cwd=project, env=environment())))
             print(rows[-1], flush=True)
         rows += stages(project, STAGES, 5_000)
         set_params(project, ingest={"sources": ["mnist"], "mirror": str(originals)})

@@ -25,8 +25,7 @@ import cv2
 import numpy as np
 
 from benchmarks import mnist
-from benchmarks.network import machine
-from benchmarks.processes import run
+from benchmarks.processes import ROOT, machine, run
 from digits.data import dataset, processed_tables
 from digits.data.dataset import Digits
 from digits.data.processed_tables import Block
@@ -153,7 +152,7 @@ def measure_reading(folder: Path) -> None:
 
     path = folder / "train.parquet"
     memory = mebibytes(dataset.count_rows(path) // 10)
-    params = load(mnist.ROOT / "params.yaml").train.model_copy(update={"batch_size": 96, "max_memory_mib": memory})
+    params = load(ROOT / "params.yaml").train.model_copy(update={"batch_size": 96, "max_memory_mib": memory})
     for processes in (1, 8):
         stream, before = streaming.Stream([path], params, 0, processes), cpu()
         for _ in stream.batches(0):
@@ -166,7 +165,7 @@ def mebibytes(pictures: int) -> float:
     """`train.max_memory_mib` for a buffer of so many pictures, with the default's batches."""
     from digits.model import streaming
 
-    batch = load(mnist.ROOT / "params.yaml").train.batch_size
+    batch = load(ROOT / "params.yaml").train.batch_size
     taken = streaming.READING_BYTES + streaming.BATCHES_AHEAD * batch * streaming.BYTES_IN_BATCH
     return (taken + pictures * streaming.BYTES_IN_BUFFER + 1) / 2**20
 
@@ -200,7 +199,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.train:
         folder, streamed, changes, steps = given.train
-        params = load(mnist.ROOT / "params.yaml").train.model_copy(update=changes)
+        params = load(ROOT / "params.yaml").train.model_copy(update=changes)
         print(json.dumps(train(Path(folder), streamed, params, steps)))
         return
     print(f"measured on: {machine('keras', 'tensorflow', 'jax', 'pyarrow')}")

@@ -8,7 +8,6 @@ tracking store; the time of imports is not counted.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,14 +16,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 
-from benchmarks.processes import ROOT, clone
+from benchmarks.processes import ROOT, clone, environment, option_parser
 from digits.paths import PROCESSED
 
 
 class NoRun:
     """A live run that logs nothing."""
 
-    weights = None
+    def set_network(self) -> None: ...
 
     def log_epoch(self, number: int, metrics: dict[str, float]) -> None: ...
 
@@ -56,15 +55,14 @@ def measured(epochs: int, tracked: bool) -> float:
         (project / PROCESSED).symlink_to(ROOT / PROCESSED)
         command = [sys.executable, "-m", "benchmarks.tracking", "--epochs", str(epochs)]
         side = [*command, "--side", "with" if tracked else "without"]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_TRACKING"))}
-        done = subprocess.run(side, cwd=project, env=kept, capture_output=True, text=True)
+        done = subprocess.run(side, cwd=project, env=environment(), capture_output=True, text=True)
         if done.returncode:
             sys.exit(done.stderr)
         return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = option_parser(__doc__)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--side", choices=["with", "without"], help=argparse.SUPPRESS)

@@ -19,11 +19,12 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks import mnist
+from benchmarks.processes import DATA
 from digits.errors import UserError, exit_status
 from digits.evaluation import slices
 from digits.model.classifier import Classifier
 
-LABELS = mnist.ROOT.parent / "shared" / "data" / "qmnist-test-labels.tsv.gz"
+LABELS = DATA / "qmnist-test-labels.tsv.gz"
 STUDENTS = 4  # their series
 PERMUTATIONS = 999
 
