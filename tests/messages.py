@@ -25,7 +25,7 @@ MADE_BY = {
     "digits/params/file.py": ("digits/params/file.py", "_format"),
     "digits/process_group.py": ("digits/process_group.py", "_lost"),
     "digits/serving/following/fetching.py": ("digits/tracking/causes.py", "message"),
-    "digits/spark/failures.py": ("digits/spark/tasks.py", "_not_shared_named"),
+    "digits/spark/failures.py": ("digits/spark/tasks.py", "_shared_folder_required"),
     "digits/tracking/runs.py": ("digits/tracking/causes.py", "message"),
     "digits/tracking/server.py": ("digits/tracking/server.py", "_refusal"),
     "digits/tracking/store.py": ("digits/tracking/causes.py", "message"),

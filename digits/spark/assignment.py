@@ -10,16 +10,15 @@ import pyarrow as pa
 from digits.data import shards
 from digits.data.shards import Destination
 from digits.params import Ingest
-from digits.spark import groups, splits, tasks
+from digits.spark import destinations, groups, splits, tasks
 from digits.spark.session import divide_shuffles
-from digits.spark.staging_shards import FINGERPRINTS, Staged, part_of
+from digits.spark.staging_shards import FINGERPRINTS, Staged
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 FINGERPRINT_SCHEMA = pa.schema({**FINGERPRINTS, "portion": pa.int32(), "row": pa.int64()})
-# `twin_portion` and `twin_row`: of a picture that is dropped, the published test picture
-SCHEMA = pa.schema({"split": pa.int8(), "twin_portion": pa.int32(), "twin_row": pa.int64()})
+SCHEMA = pa.schema(splits.ASSIGNED)
 
 
 class Assigned(NamedTuple):
@@ -35,12 +34,11 @@ def assign(spark: "SparkSession", staged: Sequence[Staged], params: Ingest, plac
     from pyspark import StorageLevel
 
     divide_shuffles(spark, sum(one.rows for one in staged))
-    fingerprints = _read(spark, [one.address for one in staged]).persist(
-        StorageLevel.DISK_ONLY
-    )  # read for pairs, and again
+    # Read for the pairs, and again
+    fingerprints = _read(spark, [one.address for one in staged]).persist(StorageLevel.DISK_ONLY)
     grouped = groups.group(spark, fingerprints, params.near_duplicate_distance)
     assigned = splits.assign(grouped, params)
-    destination = part_of(place, "splits")
+    destination = destinations.inside(place, "splits")
     written = assigned.groupBy("portion").applyInPandas(_writer(destination), "portion int, address string")
     rows = sorted(tasks.collect(written, len(staged), "splits"), key=lambda row: row["portion"])
     fingerprints.unpersist()
@@ -52,7 +50,6 @@ def assign(spark: "SparkSession", staged: Sequence[Staged], params: Ingest, plac
 
 def _read(spark: "SparkSession", addresses: Sequence[str]) -> "DataFrame":
     """The fingerprints in the shards at the addresses; a picture's portion is the number of its shard."""
-
     from pyspark.sql.pandas.types import from_arrow_schema
 
     def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 ROW_BITS = 40  # of a picture's number, below its portion's
 ROWS_AT_ONCE = 50_000  # thumbnails that are compared in one go; a larger bucket is compared whole
-PARTITIONS = "spark.sql.shuffle.partitions"  # at most: Spark joins small ones
-LINKED = "first long, linked long"
 
 
 def group(spark: "SparkSession", fingerprints: "DataFrame", max_distance: float) -> "DataFrame":
@@ -44,8 +42,10 @@ def group(spark: "SparkSession", fingerprints: "DataFrame", max_distance: float)
 
     pictures = _with_first_equal(fingerprints)
     found = _near_pairs(pictures, max_distance)
-    pairs: Any = tasks.watched(spark, found.toArrow, int(spark.conf.get(PARTITIONS) or 1), "near duplicates")
-    linked = spark.createDataFrame(_components(pairs["one"].to_numpy(), pairs["other"].to_numpy()), LINKED)
+    partitions = int(spark.conf.get(tasks.SHUFFLE_PARTITIONS) or 1)
+    pairs: Any = tasks.watched(spark, found.toArrow, partitions, "near duplicates")
+    components = _components(pairs["one"].to_numpy(), pairs["other"].to_numpy())
+    linked = spark.createDataFrame(components, "first long, linked long")
     joined = pictures.drop("thumbnail", "content", "number").join(linked, "first", "left")
     return joined.withColumn("group", functions.coalesce("linked", "first")).drop("first", "linked")
 

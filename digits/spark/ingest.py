@@ -18,7 +18,7 @@ from digits.data.ingested import DroppedPicture, Ingested, lists
 from digits.errors import printable
 from digits.files import atomic_write
 from digits.params import Params
-from digits.spark import assignment, raw_shards, staging_shards, tasks
+from digits.spark import assignment, destinations, raw_shards, staging_shards, tasks
 from digits.spark.raw_shards import Job, WrittenShard
 from digits.spark.session import session
 
@@ -37,18 +37,13 @@ def ingest(params: Params, given: dict[str, Correction]) -> Ingested:
 
 def ingest_with(spark: "SparkSession", params: Params, given: dict[str, Correction]) -> Ingested:
     """The same with a session that is there."""
-    with staging_shards.destination(params.spark) as place:
+    with destinations.temporary(params.spark.storage, paths.RAW.with_name(".partial-pictures")) as place:
         staged = staging_shards.write(spark, params, place)
         assigned = assignment.assign(spark, staged, params.ingest, place)
         rule = splits.rule(params.ingest)
         with atomic_write(paths.RAW) as temporary:
             temporary.mkdir()
-            tables = {split: f"{split}.parquet" for split in dataset.SPLITS}
-            destinations = {
-                split: shards.destination(params.spark.storage, temporary / name, paths.RAW / name)
-                for split, name in tables.items()
-            }
-            job = Job(given, rule, destinations)
+            job = Job(given, rule, destinations.of_splits(params.spark.storage, temporary, paths.RAW))
             written = tasks.run(spark, partial(raw_shards.write, job), assigned, "raw")
             dropped = _dropped(spark, staged, written)
             effects = [row for one in written for row in one.effects]

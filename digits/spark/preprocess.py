@@ -18,7 +18,7 @@ from digits.data.shards import Destination, Shard
 from digits.files import atomic_write
 from digits.params import Preprocess, Spark
 from digits.reading import training_cuts
-from digits.spark import tasks
+from digits.spark import destinations, tasks
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,12 +58,9 @@ def write_processed(
     schema = dataset.encode_rule(processed_tables.PROCESSED_SCHEMA, rule) if rule else processed_tables.PROCESSED_SCHEMA
     with atomic_write(folder) as temporary:
         temporary.mkdir()
-        tables = {split: f"{split}.parquet" for split in dataset.SPLITS}
-        destinations = {
-            split: shards.destination(params.storage, temporary / name, folder / name) for split, name in tables.items()
-        }
+        by_split = destinations.of_splits(params.storage, temporary, folder)
         work = [
-            Conversion(destinations[split], number, schema, of_file)
+            Conversion(by_split[split], number, schema, of_file)
             for split in dataset.SPLITS
             for number, of_file in enumerate(_by_file(selections, split))
         ]
@@ -74,7 +71,7 @@ def write_processed(
                 [shard for one, shard in zip(work, written, strict=True) if one.destination == destination],
                 schema,
             )
-            for split, destination in destinations.items()
+            for split, destination in by_split.items()
         }
 
 

@@ -19,8 +19,10 @@ Messages = Callable[[pd.DataFrame], dict[str, pd.Series]]
 
 
 def materialize(rows: "DataFrame", kept: ExitStack) -> "DataFrame":
-    """The rows, computed now and kept; where they are few, a join sends them to the other table, not both through a
-    shuffle. Closing `kept` unpersists them."""
+    """The rows, computed now and persisted until `kept` is closed.
+
+    Where they are few, a join sends them to the executors that have the other table, and shuffles neither.
+    """
     from pyspark import StorageLevel
     from pyspark.sql import functions
 

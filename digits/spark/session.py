@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 from digits.errors import UserError
 from digits.params import Spark
 from digits.processes import suppress_native_stderr
-from digits.spark import cluster, failures, java
+from digits.spark import cluster, failures, java, tasks
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,9 +44,10 @@ def session(params: Spark) -> Iterator["SparkSession"]:
     spark = _start(params)
     spark.sparkContext.setLogLevel("OFF")  # a failure is raised, in words
     spark.sparkContext.environment.update(cluster.worker_environment())
+    is_standalone = params.master.startswith(cluster.STANDALONE)
     try:
         with (
-            cluster.require_executors(spark, params) if _is_standalone(params) else nullcontext(),
+            cluster.require_executors(spark, params) if is_standalone else nullcontext(),
             failures.in_words(spark),
         ):
             yield spark
@@ -62,7 +63,7 @@ def _is_not_of_py4j(record: logging.LogRecord) -> bool:
 
 def divide_shuffles(spark: "SparkSession", rows: int) -> None:
     """Divide what is shuffled of a table of so many rows into partitions that a task can hold, one a core at least."""
-    spark.conf.set("spark.sql.shuffle.partitions", max(spark.sparkContext.defaultParallelism, rows // SHUFFLED_ROWS))
+    spark.conf.set(tasks.SHUFFLE_PARTITIONS, max(spark.sparkContext.defaultParallelism, rows // SHUFFLED_ROWS))
 
 
 def _start(params: Spark) -> "SparkSession":
@@ -124,7 +125,3 @@ def _settings(params: Spark) -> dict[str, str]:
         # Without it Spark looks up this machine's name, which a machine without a network cannot resolve
         return {**settings, "spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
     return {**settings, **cluster.settings(params, cluster.driver_host(params.master))}
-
-
-def _is_standalone(params: Spark) -> bool:
-    return params.master.startswith(cluster.STANDALONE)

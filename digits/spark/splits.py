@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 50_000  # whose splits are assigned in one go; a larger group goes whole
 COLUMNS = ["portion", "row", "group", "digest", "published"]
-SCHEMA = pa.schema(
-    {"portion": pa.int32(), "row": pa.int64(), "split": pa.int8(), "twin_portion": pa.int32(), "twin_row": pa.int64()}
-)
+# `twin_portion` and `twin_row`: of a picture that is dropped, the published test picture
+ASSIGNED = {"split": pa.int8(), "twin_portion": pa.int32(), "twin_row": pa.int64()}
+SCHEMA = pa.schema({"portion": pa.int32(), "row": pa.int64(), **ASSIGNED})
 
 
 def assign(grouped: "DataFrame", params: Ingest) -> "DataFrame":

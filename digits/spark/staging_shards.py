@@ -2,21 +2,18 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 
-from digits import paths
 from digits.data import shards, sources, staging
 from digits.data.shards import Destination
 from digits.data.sources import Portion, SourcePicture
 from digits.data.staging import Staging
 from digits.data.statistics import THUMBNAIL_SIZE
-from digits.params import Params, Spark
-from digits.spark import tasks
+from digits.params import Params
+from digits.spark import destinations, tasks
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -40,25 +37,6 @@ class _Item(NamedTuple):
     pictures_per_shard: int
 
 
-@contextmanager
-def destination(params: Spark) -> Iterator[Destination]:
-    """A place that all executors see, empty, and removed at the end: next to data/raw, or in the storage."""
-    name = f".partial-pictures-{uuid4().hex}"  # in the storage another project may ingest at the same time
-    folder = paths.RAW.with_name(".partial-pictures")
-    place = shards.destination(params.storage, folder, paths.RAW.with_name(name))
-    shards.discard(place._replace(storage=""))  # what a killed process left
-    folder.mkdir(parents=True)
-    try:
-        yield place
-    finally:
-        shards.discard(place)
-
-
-def part_of(place: Destination, name: str) -> Destination:
-    """A folder in a destination."""
-    return Destination(place.folder / name, f"{place.storage}/{name}" if place.storage else "")
-
-
 def write(spark: "SparkSession", params: Params, place: Destination) -> list[Staged]:
     """Write all pictures of the sources, each portion in shards of its own; returns these in the pictures' order.
 
@@ -66,7 +44,7 @@ def write(spark: "SparkSession", params: Params, place: Destination) -> list[Sta
     """
     size = params.spark.pictures_per_shard
     portions = enumerate(sources.portions(params.ingest, size))
-    items = [_Item(portion, part_of(place, str(number)), size) for number, portion in portions]
+    items = [_Item(portion, destinations.inside(place, str(number)), size) for number, portion in portions]
     staged = [one for some in tasks.run(spark, _write_portion, items, "ingest") for one in some]
     for name in params.ingest.sources:
         if not any(one.source == name for one in staged):

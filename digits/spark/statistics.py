@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -22,9 +21,9 @@ from digits.data.statistics import (
     row_groups_statistics,
     stored,
 )
-from digits.files import atomic_write, remove
+from digits.files import atomic_write
 from digits.params import Spark
-from digits.spark import tasks
+from digits.spark import destinations, tasks
 from digits.spark.session import divide_shuffles
 
 if TYPE_CHECKING:
@@ -57,11 +56,7 @@ def write(spark: "SparkSession", params: Spark, split_rule: Mapping[str, Any]) -
     The rows have a `name` and a `thumbnail`, too, which are in temporary shards until the block ends. A missing value
     is null; a number's type is that of the file, and a text is a string also where it is missing in all rows.
     """
-    folder, name = paths.STATISTICS.with_name(".partial-thumbnails.parquet"), f".partial-{uuid4().hex}"
-    temporary = shards.destination(params.storage, folder, paths.STATISTICS.with_name(name))
-    remove(folder)  # what a killed process left
-    folder.mkdir(parents=True)
-    try:
+    with destinations.temporary(params.storage, paths.STATISTICS.with_name(".partial-thumbnails")) as temporary:
         computed = _compute(spark, temporary)
         addresses = [temporary.address(shard) for shard, _ in computed]
         samples = [sample for _, sample in computed] or [pd.DataFrame(columns=[*ROW_COLUMNS, "source", *COLUMNS])]
@@ -75,8 +70,6 @@ def write(spark: "SparkSession", params: Spark, split_rule: Mapping[str, Any]) -
         rows = _rows(spark, addresses, _row_schema(schema))
         yield rows
         rows.unpersist()
-    finally:
-        shards.discard(temporary)
 
 
 def _compute(spark: "SparkSession", temporary: Destination) -> list[tuple[Shard, pd.DataFrame]]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 TABLE_TASKS = "spark.sql.leafNodeDefaultParallelism"  # for a table that the driver has
+SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"  # at most: Spark joins small ones
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -111,7 +112,7 @@ def _mapper(function: Callable[[Item], Result]) -> Callable[[Iterator[pd.DataFra
             os.chdir(folder)
         for batch in batches:
             for number, item in zip(batch["number"].tolist(), batch["item"], strict=True):
-                with _not_shared_named(folder):
+                with _shared_folder_required(folder):
                     result = function(pickle.loads(item))
                 yield pd.DataFrame({"number": [number], "result": [pickle.dumps(result)]})
 
@@ -119,7 +120,7 @@ def _mapper(function: Callable[[Item], Result]) -> Callable[[Iterator[pd.DataFra
 
 
 @contextmanager
-def _not_shared_named(folder: Path) -> Iterator[None]:
+def _shared_folder_required(folder: Path) -> Iterator[None]:
     """Raise UserError for a missing file where the project's folder itself is not there."""
     try:
         yield
