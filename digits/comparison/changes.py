@@ -78,14 +78,16 @@ def report(since: str, until: str | None = None) -> str:
 
 def metric_rows(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[Row], list[Row]]:
     """The main metrics, none where no metric differs, and the others that differ, of two snapshots."""
-    names = {**after, **before}
-    bounds = {f"{name}_{end}" for name in names for end in ("low", "high")}
-    differing = [name for name in names if before.get(name) != after.get(name)]
+    differing = snapshots.differing(before, after)
+    if not differing:
+        return [], []
+    names = before.keys() | after.keys()
+    shown_elsewhere = {f"{name}_{end}" for name in names for end in ("low", "high")} | MAIN.keys()
     main = [_row(title, name, spec, before, after) for name, (title, spec) in MAIN.items() if name in names]
     others = [
-        _row(markdown.code(name), name, ".4g", before, after) for name in differing if name not in bounds | MAIN.keys()
+        _row(markdown.code(name), name, ".4g", before, after) for name in differing if name not in shown_elsewhere
     ]
-    return main if differing else [], others
+    return main, others
 
 
 def data_change(before: str, after: str | None) -> DataChange:
@@ -103,9 +105,9 @@ def data_change(before: str, after: str | None) -> DataChange:
 
 def param_rows(before: dict[str, Any], after: dict[str, Any]) -> list[Row]:
     """The parameters that differ, of two snapshots."""
-    differing = [name for name in {**after, **before} if before.get(name) != after.get(name)]
     return [
-        Row(markdown.code(name), _format_value(before.get(name)), _format_value(after.get(name))) for name in differing
+        Row(markdown.code(name), _format_value(before.get(name)), _format_value(after.get(name)))
+        for name in snapshots.differing(before, after)
     ]
 
 

@@ -1,9 +1,6 @@
 """A model to compare, with what is known of it: from the registry, or from a git revision and DVC's cache."""
 
-import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,10 +58,12 @@ def of_revision(revision: str | None, origin: str) -> Model:
     """
     metrics, params, _ = snapshots.read(revision)
     stage = f"{paths.EVALUATION.stem}."
-    with _file(paths.ONNX, revision, "evaluate") as path:
-        sha256 = digest(path, "sha256")
+    with tempfile.TemporaryDirectory() as folder, dvc_files.opened(paths.ONNX, revision, "evaluate") as file:
+        copy = Path(folder, paths.ONNX.name)
+        copy.write_bytes(file.read())
+        sha256 = digest(copy, "sha256")
         try:
-            classifier = Classifier(path)
+            classifier = Classifier(copy)
         except UserError as error:
             raise UserError(f"{paths.ONNX} of {origin} can't be used: {error}") from None
     return Model(
@@ -76,16 +75,6 @@ def of_revision(revision: str | None, origin: str) -> Model:
         test_md5=_test_md5(revision),
         learned=_learned(revision),
     )
-
-
-@contextmanager
-def _file(path: Path, revision: str | None, stage: str) -> Iterator[Path]:
-    """A copy of a file that DVC keeps, as it is at a revision."""
-    with tempfile.TemporaryDirectory() as folder, dvc_files.opened(path, revision, stage) as source:
-        copy = Path(folder, path.name)
-        with copy.open("wb") as target:
-            shutil.copyfileobj(source, target)
-        yield copy
 
 
 def _params(flat: dict[str, Any]) -> dict[str, str]:

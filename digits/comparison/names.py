@@ -35,9 +35,8 @@ def _of_version(name: str) -> Model | None:
     parsed = VERSION.fullmatch(name)
     if parsed is None or not _may_be_stored(parsed["name"]):
         return None
-    kind = "/" if parsed["name"].isdecimal() else "@"
     try:
-        version = registry.resolve_alias(f"models:/{NAME}{kind}{parsed['name']}")
+        version = registry.find_named(parsed["name"])
     except UserError:
         return None
     return models.of_version(version)

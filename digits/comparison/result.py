@@ -18,7 +18,6 @@ from digits.evaluation import comparison, slices
 from digits.model.classifier import Predictions
 
 ALL = "all digits"  # in place of the name of a source
-MIN_DIGITS = slices.MIN_PICTURES  # of a source with figures of its own
 
 
 class Result(NamedTuple):
@@ -91,7 +90,7 @@ def _by_confidence(found: Predictions, of: np.ndarray) -> np.ndarray:
 def _figures(found: tuple[Predictions, Predictions], labels: Ints, sources: np.ndarray) -> dict[str, list[Row]]:
     names = np.unique(sources).tolist()
     parts = {name: sources == name for name in names if len(names) > 1}
-    enough = {name: of for name, of in parts.items() if of.sum() >= MIN_DIGITS}
+    enough = {name: of for name, of in parts.items() if of.sum() >= slices.MIN_PICTURES}
     return {
         name: rows.measured(_part(found[0], of), _part(found[1], of), labels[of])
         for name, of in {ALL: np.ones(len(labels), bool), **enough}.items()

@@ -23,7 +23,6 @@ DIGIT_COLUMNS = ("read by", "row", "label", "A", "B")
 SLICE_COLUMNS = ("slice", "B is", "digits", "A", "B", "A alone", "B alone", "p", "adjusted p")
 PARAM_COLUMNS = ("parameter", "A", "B")
 MAX_PRINTED = 10  # digits that one model alone reads, and slices
-NO_SLICE = "No difference is shown in any group."
 RECORDED_BASIS = "Not measured again: B is better or worse where the two intervals do not overlap."
 
 
@@ -147,7 +146,7 @@ def slices_verdict(slices: pd.DataFrame) -> str:
     found = slices[slices["adjusted"] < 1 - CONFIDENCE]
     named = " ".join(f"B is {_direction(row)} on {row.slice}: {row.group}." for row in found.itertuples())
     chance = f"Of {len(slices)} groups, each with McNemar's exact test, some differ by chance"
-    return f"{named or NO_SLICE} {chance}: the adjusted p, by Holm, allows for that."
+    return f"{named or 'No difference is shown in any group.'} {chance}: the adjusted p, by Holm, allows for that."
 
 
 def slice_rows(result: Result) -> list[list[str]]:

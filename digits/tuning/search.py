@@ -35,8 +35,8 @@ def run(name: str, params: Params, trials: int, jobs: int, apply: bool, echo: Ca
     """Bring the search to `trials` ended trials, `jobs` at a time, and run the best one as a DVC experiment.
 
     Call it in the project's root. `echo` prints a line. Without `apply` the experiment's command is printed, not run.
-    Raises UserError where the data are outdated, a trial fails, or the name is that of a
-    search whose results cannot be compared with these.
+    Raises UserError where the data are outdated, a trial fails, or the name is that of a search whose results cannot be
+    compared with these.
     """
     outdated = experiments.outdated_stages("preprocess")
     if outdated:

@@ -24,6 +24,11 @@ def lock(revision: str | None) -> dict[str, Any]:
     return stages
 
 
+def outputs(revision: str | None) -> list[dict[str, Any]]:
+    """What the stages wrote, by dvc.lock at a revision (None: in the working tree): each `path` with its `md5`."""
+    return [output for stage in lock(revision).values() for output in stage.get("outs", [])]
+
+
 def data_hashes() -> dict[str, str]:
     """DVC's hash of each file and folder below data/ that the stages wrote, as the working tree's lock has it.
 
@@ -73,8 +78,9 @@ def hash_of(path: Path) -> str:
     """
     if not path.is_dir():
         return digest(path, "md5")
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    return _folder_hash({file.relative_to(path).parts: digest(file, "md5") for file in files})
+    return _folder_hash(
+        {file.relative_to(path).parts: digest(file, "md5") for file in path.rglob("*") if file.is_file()}
+    )
 
 
 def hash_at(path: Path, revision: str | None, stage: str) -> str:
@@ -133,8 +139,11 @@ def cached_files(md5: str, path: Path | None = None, locked: str | None = None) 
     if not md5.endswith(".dir"):
         file = cached_file(md5)
         return {} if file is None else {"": file}
+    listed = _list(md5)
+    if not listed and path is not None:
+        listed = _list_in_output(md5, path, locked or md5)
     found = {}
-    for name, one in (_list(md5) or _list_in_output(md5, path, locked or md5)).items():
+    for name, one in listed.items():
         file = cached_file(one)
         if file is None:
             return {}
@@ -156,15 +165,17 @@ def _list(md5: str) -> dict[tuple[str, ...], str]:
             return {}
 
 
-def _list_in_output(md5: str, path: Path | None, locked: str) -> dict[tuple[str, ...], str]:
-    for revision in revisions_with(locked) if path else ():
-        for output in (out for stage in lock(revision).values() for out in stage.get("outs", [])):
-            if path and path.is_relative_to(output["path"]) and output["md5"].endswith(".dir"):
-                inside = path.relative_to(output["path"]).parts
-                listed = {key: one for key, one in _list(output["md5"]).items() if key[: len(inside)] == inside}
-                found = {key[len(inside) :]: one for key, one in listed.items()}
-                if found and _folder_hash(found) == md5:
-                    return found
+def _list_in_output(md5: str, path: Path, locked: str) -> dict[tuple[str, ...], str]:
+    """The same of a folder at `path` in an output, from the list of that."""
+    for revision in revisions_with(locked):
+        for output in outputs(revision):
+            if not (path.is_relative_to(output["path"]) and output["md5"].endswith(".dir")):
+                continue
+            inside = path.relative_to(output["path"]).parts
+            listed = _list(output["md5"])
+            found = {key[len(inside) :]: one for key, one in listed.items() if key[: len(inside)] == inside}
+            if found and _folder_hash(found) == md5:
+                return found
     return {}
 
 

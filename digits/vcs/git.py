@@ -28,16 +28,16 @@ _OPTIONS = [
 DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--ignore-submodules=none")
 # Its paths are from the repository's root, as `git apply` takes them.
 PATCH = (
-    *(
-        "--patch",
-        "--no-relative",
-        "--binary",
-        "--full-index",
-        "--src-prefix=a/",
-        "--dst-prefix=b/",
-        "--submodule=short",
-    ),
-    *("--unified=3", "--inter-hunk-context=0", "--diff-algorithm=default"),
+    "--patch",
+    "--no-relative",
+    "--binary",
+    "--full-index",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--submodule=short",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--diff-algorithm=default",
 )
 
 

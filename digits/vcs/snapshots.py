@@ -46,10 +46,10 @@ def changed_stages(before: Snapshot, after: Snapshot) -> dict[str, StageChange]:
     names = {**after.stages, **before.stages}
     stages = {name: [snapshot.stages.get(name, {}) for snapshot in (before, after)] for name in names}
     writers = {path: name for name in names for stage in stages[name] for path in _hashes(stage, "outs")}
-    outputs = {name: _differing(*(_hashes(stage, "outs") for stage in stages[name])) for name in names}
+    outputs = {name: differing(*(_hashes(stage, "outs") for stage in stages[name])) for name in names}
     changes = {}
     for name in filter(outputs.__getitem__, names):
-        inputs = _differing(*({**_hashes(stage, "deps"), **stage.get("params", {})} for stage in stages[name]))
+        inputs = differing(*({**_hashes(stage, "deps"), **stage.get("params", {})} for stage in stages[name]))
         written = {path: _writer(path, writers) for path in inputs}
         # An input that only one side lists differs too, also where the stage that writes it gave the same.
         earlier = {path: writer for path, writer in written.items() if writer and outputs[writer]}
@@ -67,7 +67,8 @@ def _hashes(stage: dict[str, Any], kind: str) -> dict[str, str | None]:
     return {entry["path"]: entry.get("md5") for entry in stage.get(kind, [])}
 
 
-def _differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The keys whose values are not the same on both sides, or that one side lacks."""
     return [name for name in {**after, **before} if before.get(name) != after.get(name)]
 
 
