@@ -3,16 +3,16 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from digits.cli.pages import Command
 from digits.errors import UserError, printable
 
 if TYPE_CHECKING:
     from digits.export.triton import ExportedModel
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 NAME = re.compile(r"[\w.-]{1,255}", re.ASCII)
 model_argument = click.argument("model", default="champion")
 instances_option = click.option(
@@ -88,8 +88,7 @@ def _checked(model: str) -> "ExportedModel":
 
     if not NAME.fullmatch(model):
         raise UserError(f"{printable(model)!r} is no version: expected an alias, such as champion, or a number")
-    kind = "/" if model.isdecimal() else "@"
-    version = registry.resolve_alias(f"models:/{registry.NAME}{kind}{model}")
+    version = registry.find_named(model)
     path = version_checks.checked_file(version)
     version_checks.load_checked(version, path)
     return ExportedModel(path, version.number, digest(path, "sha256"))

@@ -63,11 +63,12 @@ def issue(version: Version) -> str:
 def check(champion: Version) -> str:
     """Withdraw the champion's certificate, or make it valid again, by today's data; returns what to say."""
     before = champion.tags.get(STATE)
-    now = None if before is None else _state_today(champion, before)
-    _set(champion, {**({} if now is None else {STATE: now}), CHECKED: todays_data()})
-    if now in (None, VALID) and now == before:
+    if before is None:
+        _set(champion, {CHECKED: todays_data()})
         return ""
-    return _describe(champion)
+    now = _state_today(champion, before)
+    _set(champion, {STATE: now, CHECKED: todays_data()})
+    return "" if before == now == VALID else _describe(champion)
 
 
 def served_drift(version: Version) -> dict[str, str]:

@@ -52,9 +52,8 @@ class Comparison:
             few = f"fewer than register.min_compared = {params.min_compared:,}"
             self.left_out.append(f"{digits} are left out, since {len(right):,} of them can be compared, {few}")
             return
-        only_champion, only_candidate = (
-            int((one & ~other).sum()) for one, other in ((champion_right, right), (right, champion_right))
-        )
+        only_champion = int((champion_right & ~right).sum())
+        only_candidate = int((right & ~champion_right).sum())
         self.gates.append(Gate(name, digits, only_champion, only_candidate, comparison.mcnemar(champion_right, right)))
 
 

@@ -11,10 +11,10 @@ from digits import paths
 from digits.data import dataset, past_tables
 from digits.data.shards import ParquetSource
 from digits.errors import UserError
-from digits.tracking import runs, tags
+from digits.tracking import record, runs, tags
 from digits.tracking.registry import Version
 
-FOLDER, NAME = "data", "train_pictures.parquet"  # in the run
+FOLDER, NAME = "data", record.TRAIN_PICTURES.name  # in the run
 
 
 def content_hash(hashes: np.ndarray) -> str:

@@ -1,14 +1,13 @@
 """The lineage of a registered model: version, run, code, data and validation, each checked against the next."""
 
 import itertools
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from digits import paths
 from digits.errors import UserError
-from digits.files import digest
+from digits.files import digest, read_json
 from digits.tracking import registry, runs, tags, version_checks
 from digits.vcs import dvc_files, revisions
 
@@ -152,9 +151,9 @@ def _validation_link(run_id: str, md5: str | None) -> Link:
     found = digest(results, "md5")
     if found != md5:
         return Link("validation", f"MD5 {found}", f"the run's results are not those of the version, {md5}")
-    content = json.loads(results.read_text(encoding="utf-8"))
+    content = read_json(results)
     passed = [one["success"] for one in content["expectations"].values()]
-    report: Path | None = runs.artifact_path(run_id, f"validation/{paths.VALIDATION_REPORT.name}")
+    report = runs.artifact_path(run_id, f"validation/{paths.VALIDATION_REPORT.name}")
     return Link(
         "validation",
         f"{sum(passed)} of {len(passed)} expectations passed for {content['pictures']:,} pictures, "

@@ -44,21 +44,16 @@ def provide(version: Version) -> Path:
 
 def stored(source: str) -> Path | None:
     """The ONNX file of the model at an address of MLflow's, on this machine; None where the store has none."""
-    found = folder(source)
-    return found / FILE if found is not None and (found / FILE).is_file() else None
-
-
-def folder(source: str) -> Path | None:
-    """The folder of the model at an address of MLflow's, on this machine; None where the store has none."""
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
     try:
-        return Path(download_artifacts(artifact_uri=source))
+        path = Path(download_artifacts(artifact_uri=source)) / FILE
     except (MlflowException, FileNotFoundError) as error:
         if causes.is_missing(error) or "No such" in str(error):
             return None
         raise
+    return path if path.is_file() else None
 
 
 def is_whole(model: Any, sha256: str) -> bool:
@@ -121,9 +116,8 @@ def _copies(version: Version) -> Iterator[Path]:
         yield here
     train = version.tags.get(tags.TRAIN_SPLIT)
     for revision in dvc_files.revisions_with(train) if train else ():
-        outs = [one for stage in dvc_files.lock(revision).values() for one in stage.get("outs", [])]
-        for md5 in (one.get("md5") for one in outs if one["path"] == paths.ONNX.as_posix()):
-            if (cached := dvc_files.cached_file(md5)) is not None:
+        for output in dvc_files.outputs(revision):
+            if output["path"] == paths.ONNX.as_posix() and (cached := dvc_files.cached_file(output["md5"])) is not None:
                 yield cached
 
 

@@ -13,9 +13,10 @@ from digits.files import digest
 from digits.tracking import relocation, tags
 
 FILE, DESCRIPTION = "model.onnx", "MLmodel"  # as MLflow names them, in a model's folder
+TRAIN_PICTURES = Path("train_pictures.parquet")  # as learned_pictures writes it
 # The files of a run, by their folders
 RUN_FILES = {
-    "data": (Path("train_pictures.parquet"), paths.DATA_CARD),
+    "data": (TRAIN_PICTURES, paths.DATA_CARD),
     "evaluation": (paths.EVALUATION_REPORT, paths.PREDICTIONS),
     "figures": (
         paths.LEARNING_CURVES,
@@ -76,8 +77,15 @@ def is_whole(database: Path, name: str, run_tag: tuple[str, str], alias: str, ve
     A tag is a key and its value. The ONNX file of each must have the hash that is recorded; of the first's run each
     file must exist. False means that MLflow has to be queried.
     """
-    values = {"name": name, "alias": alias, "hash": tags.ONNX}
-    values |= dict(zip(("run_key", "run_value", "version_key", "version_value"), run_tag + version_tag, strict=True))
+    values = {
+        "name": name,
+        "alias": alias,
+        "hash": tags.ONNX,
+        "run_key": run_tag[0],
+        "run_value": run_tag[1],
+        "version_key": version_tag[0],
+        "version_value": version_tag[1],
+    }
     try:
         if relocation.former_places(database, paths.project_root()):
             return False

@@ -52,8 +52,7 @@ def find_or_create(run_id: str, model: Any, version_tags: dict[str, str], descri
     """The version of a model, created where the registry has none whose run and files are there.
 
     A version has its tags and its description from the start, and they are never changed here: a person may have edited
-    the description. The aliases of older versions of the same model,
-    whose run or files are gone, move to it.
+    the description. The aliases of older versions of the same model, whose run or files are gone, move to it.
     """
     client = store.connect()
     registry.provide_model()
@@ -99,7 +98,8 @@ def _decision(version: "Version", params: Register, content: dict[str, str]) -> 
 
     client, champion = store.connect(), registry.champion()
     metrics = flat_metrics.flatten(read_json(paths.EVALUATION))
-    asked = [_compared(content), params.model_dump(), gates.floor_metrics(metrics)]
+    compared = [content[key] for key in (tags.ONNX, tags.VALIDATION_SPLIT, tags.TEST_SPLIT)]
+    asked = [compared, params.model_dump(), gates.floor_metrics(metrics)]
     decided = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
     known = client.get_run(version.run_id).data.tags
     if known.get(DECIDED) == decided and champion is not None and version_checks.is_intact(champion):
@@ -120,17 +120,11 @@ def _decision(version: "Version", params: Register, content: dict[str, str]) -> 
     return decision
 
 
-def _compared(content: dict[str, str]) -> list[str]:
-    return [content[key] for key in (tags.ONNX, tags.VALIDATION_SPLIT, tags.TEST_SPLIT)]
-
-
 def is_registered(content: dict[str, str], params: Register) -> bool:
     """Whether a database of this machine has a version that was registered from these files, and a champion.
 
-    The champion's certificate must have been checked by today's data.
-
-    MLflow's tables are read directly: importing MLflow would double the time of a `dvc repro` with nothing to do.
-    False means that MLflow has to be queried.
+    The champion's certificate must have been checked by today's data. MLflow is not imported; False means that it has
+    to be queried.
     """
     path = store.database()
     if path is None or not path.exists():
@@ -141,9 +135,9 @@ def is_registered(content: dict[str, str], params: Register) -> bool:
 
 def forget(onnx_sha256: str) -> None:
     """Let the next registration of this ONNX file log everything again; what was decided stays."""
-    for version in registry.find_all(onnx_sha256):
-        from digits.tracking import runs
+    from digits.tracking import runs
 
+    for version in registry.find_all(onnx_sha256):
         run = runs.get_run(version.run_id)
         if run is not None and INPUTS in run.data.tags:
             store.connect().delete_tag(version.run_id, INPUTS)
@@ -151,8 +145,12 @@ def forget(onnx_sha256: str) -> None:
 
 def _inputs(content: dict[str, str], params: Register) -> str:
     files = (
-        *(paths.EVALUATION, paths.TRAINING, paths.VALIDATION_REPORT, paths.PROFILE),
-        *(paths.MODEL_CARD, paths.DATA_CARD),
+        paths.EVALUATION,
+        paths.TRAINING,
+        paths.VALIDATION_REPORT,
+        paths.PROFILE,
+        paths.MODEL_CARD,
+        paths.DATA_CARD,
     )
     inputs = [content, params.model_dump(), *(digest(file, "md5") for file in files)]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

@@ -98,6 +98,11 @@ def resolve_alias(uri: str) -> Version:
         ) from None
 
 
+def find_named(name: str) -> Version:
+    """The version with this alias or number. Raises UserError."""
+    return resolve_alias(f"models:/{NAME}{'/' if name.isdecimal() else '@'}{name}")
+
+
 def set_alias(alias: str, version: Version) -> None:
     """Set `alias` to this version; no other version has it then."""
     client = store.connect()

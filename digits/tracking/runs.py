@@ -132,7 +132,7 @@ def log_params(run_id: str, params: dict[str, Any]) -> None:
     changed = {key: value for key, value in texts.items() if known.get(key, value) != value}
     if changed:
         text = " ".join(f"{key}={value}" for key, value in changed.items())
-        client.set_tag(run_id, tags.LATER_PARAMS, values.tag_values({tags.LATER_PARAMS: text})[tags.LATER_PARAMS])
+        client.set_tag(run_id, tags.LATER_PARAMS, values.cut(text, values.LONGEST_TAG))
 
 
 def log_metrics(run_id: str, metrics: dict[str, float]) -> None:

@@ -22,5 +22,7 @@ def profile(version: Version) -> dict[str, Any] | None:
 def predictions(version: Version) -> pd.DataFrame | None:
     """Its answers to the test digits, COLUMNS among others, a row for each; None where its run has none."""
     path = runs.artifact_path(version.run_id, f"evaluation/{PREDICTIONS.name}")
-    found = None if path is None else pd.read_csv(path)
-    return found if found is not None and found.columns.isin(COLUMNS).sum() == len(COLUMNS) else None
+    if path is None:
+        return None
+    found = pd.read_csv(path)
+    return found if COLUMNS.issubset(found.columns) else None

@@ -52,8 +52,12 @@ def uri() -> str:
     A relative path of a database or a folder is relative to the root: an experiment of DVC's may run in a temporary
     copy.
     """
-    address = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{TRACKING_DATABASE}"
+    address = _chosen()
     return addresses.absolute(address, project_root()) if _names_a_path(address) else address
+
+
+def _chosen() -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{TRACKING_DATABASE}"
 
 
 def _names_a_path(address: str) -> bool:
@@ -61,9 +65,8 @@ def _names_a_path(address: str) -> bool:
 
 
 def database() -> Path | None:
-    """The SQLite file that the store is, absolute, or None where it is a server."""
-    address = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{TRACKING_DATABASE}"
-    return addresses.sqlite_path(address, project_root()) if address.startswith(SQLITE) else None
+    """The SQLite file that the store is, absolute, or None where it is none."""
+    return addresses.sqlite_path(_chosen(), project_root())
 
 
 def redacted_uri() -> str:
@@ -74,14 +77,16 @@ def redacted_uri() -> str:
 
 def check_packages() -> None:
     """Raise UserError where the store is a database, and only what asks a tracking server is installed."""
-    address = uri()
-    is_database = "://" in address and not address.startswith(("http", "file", "databricks"))
-    if is_database and find_spec("sqlalchemy") is None:
+    if _is_database(uri()) and find_spec("sqlalchemy") is None:
         raise UserError(
             f"the tracking store {redacted_uri()} is a database, and the installed packages can ask a tracking server "
             "only: set MLFLOW_TRACKING_URI to its address, http://…, or `pip install -e '.[train]'` in the project's "
             "folder"
         )
+
+
+def _is_database(address: str) -> bool:
+    return "://" in address and not address.startswith(("http", "file", "databricks"))
 
 
 @contextmanager
@@ -136,7 +141,7 @@ def connect() -> "MlflowClient":
         if path is not None:
             _provide_database(path)
             relocation.relocate(path, project_root())
-        elif "://" in address and not address.startswith(("http", "file")):
+        elif _is_database(address):
             _try_database(address)
         mlflow.set_tracking_uri(address)
         mlflow.set_registry_uri(address)

@@ -50,7 +50,7 @@ def checked_file(version: Version) -> Path:
     if tags.ONNX not in version.tags:
         raise _unusable(version, f"it is no model of this project (no tag {tags.ONNX})")
     with store.wrap_store_errors():
-        size = sum(_sizes(version).values())
+        size = _size(version)
         if size > MAX_BYTES:
             raise _unusable(version, f"its files have {size:,} bytes, more than {MAX_BYTES:,}")
         path = model_files.provide(version)
@@ -83,16 +83,16 @@ def is_intact(version: Version) -> bool:
     return True
 
 
-def _sizes(version: Version) -> dict[str, int]:
-    """The files of a version and their bytes; empty where the store has none."""
+def _size(version: Version) -> int:
+    """The bytes of a version's files; 0 where the store has none."""
     from mlflow.artifacts import list_artifacts
     from mlflow.exceptions import MlflowException
 
     try:
-        return {one.path.rpartition("/")[2]: one.file_size or 0 for one in list_artifacts(artifact_uri=version.uri)}
+        return sum(one.file_size or 0 for one in list_artifacts(artifact_uri=version.uri))
     except MlflowException as error:
         if causes.is_missing(error):
-            return {}
+            return 0
         raise
 
 
