@@ -73,7 +73,8 @@ class Range(Section):
 
     @model_validator(mode="after")
     def bounds_or_choices(self) -> Self:
-        if (self.low is None or self.high is None) == (self.choices is None):
+        given = [value is not None for value in (self.low, self.high, self.choices)]
+        if given not in ([True, True, False], [False, False, True]):
             raise ValueError("either low and high, or choices")
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise ValueError(f"low = {self.low} is not below high = {self.high}")

@@ -7,12 +7,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 def _number(value: Any) -> Any:
     # YAML 1.1, which PyYAML reads, reads 1e-3 as a string; DVC reads YAML 1.2, where it is a number.
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 Number = Annotated[float, BeforeValidator(_number)]

@@ -250,6 +250,7 @@ def test_flat_gives_every_stages_parameters_by_the_names_that_dvc_takes():
     ("wrong", "words"),
     [
         ({"low": 1}, "either low and high, or choices"),
+        ({"low": 1, "choices": [1]}, "either low and high, or choices"),
         ({"low": 1, "high": 2, "choices": [1]}, "either low and high, or choices"),
         ({"low": 2, "high": 1}, "low = 2.* is not below high = 1"),
         ({"low": 0, "high": 1, "log": True}, "log needs a low above 0"),
