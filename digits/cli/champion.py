@@ -88,7 +88,7 @@ def progress(
             bar.update(len(batch))
 
 
-def _checked_champion() -> tuple["Version", Path]:
+def _checked_champion() -> Champion:
     """The champion, and its ONNX file after all checks."""
     from digits.tracking import registry, version_checks
 

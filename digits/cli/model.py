@@ -173,9 +173,8 @@ def _draw(
 
 
 def _as_json(prediction: "Prediction") -> str:
-    row = {"picture": prediction.path}
-    row |= {name: getattr(prediction, name) for name in ("label", "accepted", "reason", "probabilities")}
-    return json.dumps({"picture": prediction.path, "error": prediction.error} if prediction.error is not None else row)
+    names = ("label", "accepted", "reason", "probabilities") if prediction.error is None else ("error",)
+    return json.dumps({"picture": prediction.path, **{name: getattr(prediction, name) for name in names}})
 
 
 def _as_text(prediction: "Prediction") -> str:

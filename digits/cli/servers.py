@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -89,7 +89,7 @@ def serve(
     print(f"open {address} to draw, {address}/docs for the API", flush=True)
     from digits.serving import server
 
-    server.run(settings, host, port, workers, _follow(settings))
+    server.run(settings, host, port, workers, partial(_follow, settings))
 
 
 def _check_mlflow(host: str, other_options: object) -> None:
@@ -106,17 +106,13 @@ def _check_mlflow(host: str, other_options: object) -> None:
         )
 
 
-def _follow(settings: "Settings") -> Callable[[], None]:
-    """A function that follows the registry; MLflow is imported where it runs."""
+def _follow(settings: "Settings") -> None:
+    """Follow the registry, with MLflow, which is imported here."""
+    for name, value in REGISTRY_LIMITS.items():
+        os.environ.setdefault(name, value)
+    from digits.serving.following.champion import Follower
 
-    def follow() -> None:
-        for name, value in REGISTRY_LIMITS.items():
-            os.environ.setdefault(name, value)
-        from digits.serving.following.champion import Follower
-
-        Follower(settings).run()
-
-    return follow
+    Follower(settings).run()
 
 
 def _browser_host(host: str) -> str:

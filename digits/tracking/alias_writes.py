@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from digits.tracking import history, store
@@ -26,12 +26,16 @@ from digits.tracking.registry import NAME, Version
 PREFIX = "digits.promotion."  # of the records' keys
 
 
-class AliasWrites:
-    """This process's record, and the view of the others'.
+class Write(NamedTuple):
+    """A version that a process makes champion and the champion before, by their numbers; and whether that is done."""
 
-    A write is [version's number, number of the champion before or None, whether the alias is set]; its name is that of
-    its record and its position there.
-    """
+    version: str
+    before: str | None
+    is_set: bool = False
+
+
+class AliasWrites:
+    """This process's record, and the view of the others'. A write is named by its record and its position there."""
 
     def __init__(self, version: Version) -> None:
         self._key = f"{PREFIX}{uuid4().hex}"
@@ -39,12 +43,12 @@ class AliasWrites:
         self._save()  # before the champion is read
         others = self._others()
         # What is written already is seen when this process reads the champion.
-        ignored = {name for name, write in _writes(others).items() if write[2]}
+        ignored = {name for name, write in _writes(others).items() if write.is_set}
         # A process that was killed after it made this version champion has not looked at the others': this one does.
         self._unfinished = [
             key
             for key, record in others.items()
-            if record["open"] and any(write[0] == version.number for write in record["writes"])
+            if record["open"] and any(write.version == version.number for write in record["writes"])
         ]
         for key in self._unfinished:
             ignored &= set(others[key]["ignored"])
@@ -61,30 +65,31 @@ class AliasWrites:
 
         `by` and `why` are for the history.
         """
-        write = [version.number, before.number if before else None, False]
-        self._record["writes"].append(write)
+        writes: list[Write] = self._record["writes"]
+        writes.append(Write(version.number, before.number if before else None))
         self._save()
         if not history.set_champion(version, before, by, why):
-            self._record["writes"].pop()
+            writes.pop()
             self._save()
             return False
-        write[2] = True
+        writes[-1] = writes[-1]._replace(is_set=True)
         self._save()
         return True
 
     def rivals(self) -> set[str]:
         """The numbers of the versions that this process may have overwritten."""
-        mine = {write[0] for write in self._record["writes"]}
+        mine = {write.version for write in self._record["writes"]}
         writes = _writes(_recent(self._others()))
         return {
-            write[0] for name, write in writes.items() if name not in self._record["ignored"] and write[1] not in mine
+            write.version
+            for name, write in writes.items()
+            if name not in self._record["ignored"] and write.before not in mine
         }
 
     def names(self, version: Version) -> bool:
         """Whether a process, and not a person, made the version champion."""
-        return any(
-            write[0] == version.number for write in _writes({**self._others(), self._key: self._record}).values()
-        )
+        records = [*self._others().values(), self._record]
+        return any(write.version == version.number for record in records for write in record["writes"])
 
     def close(self) -> None:
         """End the record. Where no other is open, all are removed: no process still needs them."""
@@ -112,7 +117,12 @@ class AliasWrites:
 
     def _others(self) -> dict[str, dict[str, Any]]:
         found = store.connect().get_registered_model(NAME).tags
-        return {key: json.loads(text) for key, text in found.items() if key.startswith(PREFIX) and key != self._key}
+        return {key: _parse(text) for key, text in found.items() if key.startswith(PREFIX) and key != self._key}
+
+
+def _parse(text: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(text)
+    return {**record, "writes": [Write(*write) for write in record["writes"]]}
 
 
 def _recent(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -120,7 +130,7 @@ def _recent(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {key: record for key, record in records.items() if record["time"] > since}
 
 
-def _writes(records: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
+def _writes(records: dict[str, dict[str, Any]]) -> dict[str, Write]:
     return {f"{key} {at}": write for key, record in records.items() for at, write in enumerate(record["writes"])}
 
 

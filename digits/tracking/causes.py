@@ -1,11 +1,13 @@
 """Why a tracking store failed: the cause, the library's own words, and what to do about it."""
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 from digits.addresses import redact
 from digits.tracking import schema, server
+
+Answer = TypeVar("Answer")
 
 
 class Cause(NamedTuple):
@@ -100,6 +102,18 @@ def is_missing(error: BaseException) -> bool:
     if isinstance(error, FileNotFoundError) or getattr(error, "error_code", "") in NOT_FOUND:
         return True
     return bool(re.search(r"\b404 Client Error|NoSuchKey", str(error)))  # of a download
+
+
+def found_or_none(ask: Callable[[], Answer]) -> Answer | None:
+    """What a call of MLflow's returns; None where the store says that it has no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        if is_missing(error):
+            return None
+        raise
 
 
 def find(error: BaseException) -> Cause | None:

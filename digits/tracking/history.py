@@ -153,14 +153,9 @@ def translated(tags: dict[str, str], numbers: dict[str, str]) -> dict[str, str]:
 
 def _load() -> History:
     client = store.connect()
-    from mlflow.exceptions import MlflowException
-
-    try:
-        model = client.get_registered_model(registry.NAME)
-    except MlflowException as error:
-        if causes.is_missing(error):
-            return History()
-        raise
+    model = causes.found_or_none(lambda: client.get_registered_model(registry.NAME))
+    if model is None:
+        return History()
     parsed = {key: _parse(key, text) for key, text in model.tags.items() if key.startswith(PREFIX)}
     entries = sorted(filter(None, parsed.values()), key=lambda one: (one.number, one.time))
     since = datetime.now(UTC) - timedelta(seconds=STALE)

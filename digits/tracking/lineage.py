@@ -49,12 +49,12 @@ def chain(uri: str) -> Iterator[Link]:
     """The links from a registry version back to its data. Raises UserError where there is no such version."""
     version = registry.resolve_alias(uri)
     aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
-    accuracy = version.tags.get("accuracy", "unknown")
+    accuracy = version.tags.get(tags.ACCURACY, "unknown")
     yield Link("version", f"{registry.NAME} {version.number}{aliases}, accuracy {accuracy}")
     yield from _run_links(version)
-    train_md5, validation_md5 = version.tags.get(tags.TRAIN_SPLIT), version.tags.get("validation_md5")
+    train_md5, validation_md5 = version.tags.get(tags.TRAIN_SPLIT), version.tags.get(tags.VALIDATION)
     keeper = _find_keeper(train_md5, validation_md5, _clean_commit(version))
-    yield _code_link(version.tags.get("git_commit"), keeper)
+    yield _code_link(version.tags.get(tags.COMMIT), keeper)
     yield from _data_links(train_md5, validation_md5, keeper)
     yield _validation_link(version.run_id, validation_md5)
 
@@ -122,8 +122,8 @@ def _data_links(train_md5: str | None, validation_md5: str | None, keeper: Keepe
 
 def _clean_commit(version: registry.Version) -> list[str]:
     """The commit of a version that was trained where no file had been changed, if its dvc.lock is of its own code."""
-    commit, run = version.tags.get("git_commit", ""), runs.get_run(version.run_id)
-    if run is None or run.data.tags.get("git_dirty") != "no" or not revisions.exists(commit):
+    commit, run = version.tags.get(tags.COMMIT, ""), runs.get_run(version.run_id)
+    if run is None or run.data.tags.get(tags.CHANGED) != "no" or not revisions.exists(commit):
         return []
     return [commit] if not Keeper(commit, dvc_files.lock(commit)).changed_code(commit) else []
 

@@ -31,7 +31,7 @@ def provide(version: Version) -> Path:
     state = "is missing" if found is None else f"was altered: its SHA-256 is {digest(found, 'sha256')}"
     model_id = source.removeprefix("models:/")
     original = next((path for path in _copies(version) if digest(path, "sha256") == expected), None)
-    if original is None or model_id == source or _deleted(model_id):
+    if original is None or model_id == source or not _is_logged(model_id):
         raise UnusableVersionError(
             f"{FILE} of version {version.number} of {NAME} {state} in the tracking store "
             f"{store.redacted_uri()}, and no file with its SHA-256 {expected} is in models/ or DVC's cache: "
@@ -121,22 +121,14 @@ def _copies(version: Version) -> Iterator[Path]:
                 yield cached
 
 
-def _deleted(model_id: str) -> bool:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        store.connect().get_logged_model(model_id)
-    except MlflowException as error:
-        if not causes.is_missing(error):
-            raise
-        return True
-    return False
+def _is_logged(model_id: str) -> bool:
+    return causes.found_or_none(lambda: store.connect().get_logged_model(model_id)) is not None
 
 
 def _recovery(version: Version) -> str:
     if tags.SPLIT_RULE not in version.tags:
         return "version 0.2 or earlier of this project registered it, and `dvc repro` registers a new one"
-    commit = version.tags.get("git_commit", "")[:12]
+    commit = version.tags.get(tags.COMMIT, "")[:12]
     where = (
         f"`git checkout {commit} && dvc repro`"
         if commit and commit != revisions.NO_GIT

@@ -36,7 +36,7 @@ def register(params: Params, content: dict[str, str]) -> "Decision":
     run_id = model_run.log_model_run(params)
     with store.wrap_store_errors():
         model, *_ = model_run.logged_models(run_id)
-        more = {**tags.of_splits(), "git_commit": revisions.head_or_no_git()}
+        more = {**tags.of_splits(), tags.COMMIT: revisions.head_or_no_git()}
         history.read()  # before the version exists: one that did not is no part of what a person chose elsewhere
         version = find_or_create(run_id, model, {**content, **more}, _description())
         notes = [certificate.issue(version)]

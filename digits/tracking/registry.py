@@ -50,15 +50,8 @@ def find_all(onnx_sha256: str) -> list[Version]:
 
 
 def find_version(number: str) -> Version | None:
-    """The version with this number, or None where there is none, or none any more."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return get_version(number)
-    except MlflowException as error:
-        if causes.is_missing(error):
-            return None  # perhaps another process that registered the same model has just deleted its own
-        raise
+    """The version with this number; None where there is none, or another process has just deleted its own."""
+    return causes.found_or_none(lambda: get_version(number))
 
 
 def get_version(number: str) -> Version:

@@ -26,6 +26,10 @@ TASK = "digits.task"  # hash of data, parameters and code: an interrupted traini
 LOCK = "digits.lock"  # the name of the lock file that the process of a run holds
 EXPERIMENT = "dvc_experiment"  # the name of DVC's experiment
 NO_EXPERIMENT = "none: "  # followed by the command
+COMMIT = "git_commit"  # that is checked out, or revisions.NO_GIT
+CHANGED = "git_dirty"  # the files that differ from it, or "no"
+VALIDATION = "validation_md5"  # of metrics/validate.json
+ACCURACY = "accuracy"  # on the test split
 EVALUATION = "evaluation_md5"  # of the metrics that the run has
 LATER_PARAMS = "params_changed_later"  # parameters that got another value after the run began
 LATER = {"logged": "later, from the files"}  # of a run that was not logged while it trained
@@ -48,8 +52,8 @@ def of_training(params: Params) -> dict[str, str]:
     commit, experiment = revisions.head_or_no_git(), experiments.running()
     changed = [] if commit == revisions.NO_GIT else revisions.changed_files()
     return {
-        "git_commit": commit,
-        "git_dirty": ", ".join(map(printable, changed)) or ("no" if commit != revisions.NO_GIT else commit),
+        COMMIT: commit,
+        CHANGED: ", ".join(map(printable, changed)) or ("no" if commit != revisions.NO_GIT else commit),
         EXPERIMENT: experiment[0] if experiment else f"{NO_EXPERIMENT}dvc repro",
         SOURCES: ", ".join(params.ingest.sources),
         TASK: _task(params),
@@ -69,8 +73,8 @@ def of_model() -> dict[str, str]:
         **of_network(),
         **of_training_data(),
         TEST_SPLIT: dvc_files.hash_of(paths.PROCESSED / "test.parquet"),
-        "validation_md5": digest(paths.VALIDATION, "md5"),
-        "accuracy": str(read_json(paths.EVALUATION)["test"]["accuracy"]),
+        VALIDATION: digest(paths.VALIDATION, "md5"),
+        ACCURACY: str(read_json(paths.EVALUATION)["test"]["accuracy"]),
     }
 
 

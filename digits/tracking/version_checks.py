@@ -86,14 +86,9 @@ def is_intact(version: Version) -> bool:
 def _size(version: Version) -> int:
     """The bytes of a version's files; 0 where the store has none."""
     from mlflow.artifacts import list_artifacts
-    from mlflow.exceptions import MlflowException
 
-    try:
-        return sum(one.file_size or 0 for one in list_artifacts(artifact_uri=version.uri))
-    except MlflowException as error:
-        if causes.is_missing(error):
-            return 0
-        raise
+    found = causes.found_or_none(lambda: list_artifacts(artifact_uri=version.uri)) or []
+    return sum(one.file_size or 0 for one in found)
 
 
 def _description_problem(path: Path) -> str | None:

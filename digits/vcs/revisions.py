@@ -33,7 +33,7 @@ def head() -> str:
 
     A repository that the project only lies in, without being part of the commit, counts as none.
     """
-    found = git.find("rev-parse", "--verify", "--quiet", "HEAD")
+    found = reference("HEAD")
     if found is None:
         raise UserError(
             "this git repository has no commit yet, to tag the run with: `git add -A && git commit -m start`"
@@ -43,7 +43,7 @@ def head() -> str:
             f"the commit of the git repository around {printable(Path.cwd())} has no {DVC_YAML} there, so no commit "
             "has the project: `git add -A . && git commit -m start` adds it"
         )
-    return found.decode().strip()
+    return found
 
 
 def head_or_no_git() -> str:
