@@ -85,15 +85,15 @@ def _hash(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def _pairs_of_buckets(batches: Iterable[pa.RecordBatch], max_distance: float) -> Iterator[pa.RecordBatch]:
     """Near pairs of rows that are sorted by column and hash; the rows of one column and hash are a bucket."""
-    held = _Held()
+    buckets = _Buckets()
     for rows, ends in sorted_rows.parts(batches, ["column", "hash"], ROWS_AT_ONCE):
-        held.add(rows)
+        buckets.add(rows)
         if ends:
-            yield held.pairs(max_distance)
-            held = _Held()
+            yield buckets.pairs(max_distance)
+            buckets = _Buckets()
 
 
-class _Held:
+class _Buckets:
     """Rows of buckets, with their thumbnails in a temporary file: a bucket may be larger than the memory."""
 
     def __init__(self) -> None:

@@ -24,8 +24,8 @@ class Link(NamedTuple):
     problem: str | None = None
 
 
-class Keeper(NamedTuple):
-    """A revision whose dvc.lock names a model's data (None: the working tree), and the stages of that lock."""
+class Lock(NamedTuple):
+    """dvc.lock at a revision (None: in the working tree): its stages."""
 
     revision: str | None
     stages: dict[str, Any]
@@ -33,13 +33,13 @@ class Keeper(NamedTuple):
     def __str__(self) -> str:
         return self.revision[:12] if self.revision else revisions.WORKING_TREE
 
-    def md5(self, stage: str, kind: str, path: str) -> str | None:
-        """The hash of a dep or an out of a stage, or None where the lock names none."""
-        entries = self.stages.get(stage, {}).get(kind, [])
+    def md5(self, stage: str, path: str) -> str | None:
+        """The hash of a dependency of a stage, or None where dvc.lock names none."""
+        entries = self.stages.get(stage, {}).get("deps", [])
         return next((entry.get("md5") for entry in entries if entry["path"] == path), None)
 
     def changed_code(self, revision: str | None) -> list[str]:
-        """The train stage's code whose hash in this lock is not that of the files at a revision."""
+        """The train stage's code whose hash in dvc.lock is not that of the files at a revision."""
         deps = self.stages.get("train", {}).get("deps", [])
         code = [entry for entry in deps if not entry["path"].startswith("data/")]
         return [entry["path"] for entry in code if dvc_files.dependency_hash(entry["path"], revision) != entry["md5"]]
@@ -53,9 +53,9 @@ def chain(uri: str) -> Iterator[Link]:
     yield Link("version", f"{registry.NAME} {version.number}{aliases}, accuracy {accuracy}")
     yield from _run_links(version)
     train_md5, validation_md5 = version.tags.get(tags.TRAIN_SPLIT), version.tags.get(tags.VALIDATION)
-    keeper = _find_keeper(train_md5, validation_md5, _clean_commit(version))
-    yield _code_link(version.tags.get(tags.COMMIT), keeper)
-    yield from _data_links(train_md5, validation_md5, keeper)
+    lock = _find_lock(train_md5, validation_md5, _clean_commit(version))
+    yield _code_link(version.tags.get(tags.COMMIT), lock)
+    yield from _data_links(train_md5, validation_md5, lock)
     yield _validation_link(version.run_id, validation_md5)
 
 
@@ -76,7 +76,7 @@ def _run_links(version: registry.Version) -> Iterator[Link]:
         yield Link("model", f"SHA-256 {sha256}", str(error))
 
 
-def _code_link(commit: str | None, keeper: Keeper) -> Link:
+def _code_link(commit: str | None, lock: Lock) -> Link:
     """The commit that the model was trained on; where files had been changed, the commit with those changes."""
     if commit is None:
         return Link("code", "unknown", "the version has no tag git_commit")
@@ -88,31 +88,31 @@ def _code_link(commit: str | None, keeper: Keeper) -> Link:
         fetch = "git fetch --unshallow" if revisions.is_shallow() else "git fetch --all"
         return Link("code", commit, f"this repository has no such commit: `{fetch}`")
     named = f"commit {commit[:12]} “{revisions.subject(commit)}”"
-    changed = keeper.changed_code(commit)
+    changed = lock.changed_code(commit)
     if not changed:
         return Link("code", named)
-    if not keeper.changed_code(keeper.revision):
-        return Link("code", f"{named} with changes, kept by {keeper}")
-    return Link("code", named, f"{changed[0]} differs from the hash in dvc.lock of {keeper}, at both revisions")
+    if not lock.changed_code(lock.revision):
+        return Link("code", f"{named} with changes, kept by {lock}")
+    return Link("code", named, f"{changed[0]} differs from the hash in dvc.lock of {lock}, at both revisions")
 
 
-def _data_links(train_md5: str | None, validation_md5: str | None, keeper: Keeper) -> Iterator[Link]:
+def _data_links(train_md5: str | None, validation_md5: str | None, lock: Lock) -> Iterator[Link]:
     if train_md5 is None:
         yield Link("trained on", "unknown", "the version has no tag train_md5")
         return
-    if not keeper.stages:
+    if not lock.stages:
         problem = "no dvc.lock of this repository names it: commit dvc.lock, or `git fetch --all`"
         yield Link("trained on", f"{TRAIN_SPLIT} MD5 {train_md5}", problem)
         return
-    where = f"dvc.lock of {keeper}"
+    where = f"dvc.lock of {lock}"
     yield Link(
         "trained on", f"{TRAIN_SPLIT} MD5 {train_md5}, named by {where}", _cache_problem(train_md5, Path(TRAIN_SPLIT))
     )
-    raw, validated = (keeper.md5("preprocess", "deps", path) for path in (RAW, VALIDATION))
+    raw, validated = (lock.md5("preprocess", path) for path in (RAW, VALIDATION))
     if raw is None:
         yield Link("raw data", "unknown", f"{where} does not name the raw data of {TRAIN_SPLIT}")
         return
-    settings = keeper.stages.get("ingest", {}).get("params", {}).get("params.yaml", {}).get("ingest", {})
+    settings = lock.stages.get("ingest", {}).get("params", {}).get("params.yaml", {}).get("ingest", {})
     sources = settings.get("sources") or [settings.get("source") or "an unknown source"]  # the latter until 0.2
     yield Link("raw data", f"{RAW} MD5 {raw}, from {', '.join(sources)}", _cache_problem(raw, Path(RAW)))
     if validated != validation_md5:
@@ -125,20 +125,20 @@ def _clean_commit(version: registry.Version) -> list[str]:
     commit, run = version.tags.get(tags.COMMIT, ""), runs.get_run(version.run_id)
     if run is None or run.data.tags.get(tags.CHANGED) != "no" or not revisions.exists(commit):
         return []
-    return [commit] if not Keeper(commit, dvc_files.lock(commit)).changed_code(commit) else []
+    return [commit] if not Lock(commit, dvc_files.lock(commit)).changed_code(commit) else []
 
 
-def _find_keeper(train_md5: str | None, validation_md5: str | None, first: list[str]) -> Keeper:
-    """The revision whose dvc.lock names both hashes; else one that names the first; else none, an empty lock."""
-    best = Keeper(None, {})
+def _find_lock(train_md5: str | None, validation_md5: str | None, first: list[str]) -> Lock:
+    """The dvc.lock that names both hashes; else one that names the first; else one without stages."""
+    best = Lock(None, {})
     # Many commits may name the same digits; fewer name the validation, so those commits are searched first.
     changed = (dvc_files.revisions_with(md5) for md5 in (validation_md5, train_md5) if md5)
     for revision in itertools.chain(first, *changed):
-        keeper = Keeper(revision, dvc_files.lock(revision))
-        if keeper.md5("train", "deps", TRAIN_SPLIT) == train_md5:
-            if keeper.md5("preprocess", "deps", VALIDATION) == validation_md5:
-                return keeper
-            best = best if best.stages else keeper
+        lock = Lock(revision, dvc_files.lock(revision))
+        if lock.md5("train", TRAIN_SPLIT) == train_md5:
+            if lock.md5("preprocess", VALIDATION) == validation_md5:
+                return lock
+            best = best if best.stages else lock
     return best
 
 

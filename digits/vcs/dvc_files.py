@@ -195,15 +195,15 @@ def files_at(path: Path, revision: str | None) -> list[Path]:
 
 
 @contextmanager
-def opened(path: Path | str, revision: str | None, stage: str = "validate") -> Iterator[IO[bytes]]:
+def opened(path: Path, revision: str | None, stage: str) -> Iterator[IO[bytes]]:
     """Open a file that DVC or git keeps, and `stage` writes, as it is at a revision (None: in the working tree).
 
     Raises UserError where that revision has no such file, or neither the cache nor a remote has it.
     """
     if revision is None:
-        if not Path(path).exists():
+        if not path.exists():
             raise UserError(f"{path} is not in {revisions.WORKING_TREE}: run `dvc repro {stage}`, or `dvc checkout`")
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             yield file
         return
     try:
@@ -231,9 +231,9 @@ def _made_system(project: Path, revision: str) -> Any:
     return DVCFileSystem(str(project), rev=revision, subrepos=True)
 
 
-def _name(path: Path | str) -> str:
+def _name(path: Path) -> str:
     """The path from git's root, of which the project may be a subfolder."""
-    return f"/{_prefix(Path.cwd())}{Path(path).as_posix()}"
+    return f"/{_prefix(Path.cwd())}{path.as_posix()}"
 
 
 @lru_cache(1)

@@ -105,7 +105,7 @@ def check_every_question(project: Path) -> None:
     assert {path: dvc_files.dependency_hash(path, None) for path in hashes} == hashes
     assert list(dvc_files.revisions_with(hashes["note"])) == [head, None]
     for revision, text in ((first, b"one\n"), (head, b"two\n")):
-        with dvc_files.opened("out.txt", revision) as file:
+        with dvc_files.opened(Path("out.txt"), revision, "make") as file:
             assert file.read() == text
     patch = revisions.patch()
     run("git", "checkout", "--quiet", "größe", cwd=project)
@@ -188,7 +188,7 @@ def test_the_variables_of_a_hook_change_no_answer(enter, tmp_path, monkeypatch):
     assert b"+2" in revisions.patch()
     assert revisions.read_text("note", first) == "one\n"
     assert dvc_files.dependency_hash("code", head) == dvc_files.dependency_hash("code", None)
-    with dvc_files.opened("out.txt", first) as file:
+    with dvc_files.opened(Path("out.txt"), first, "make") as file:
         assert file.read() == b"one\n"
     assert os.environ["GIT_DIR"] == variables["GIT_DIR"]
 
