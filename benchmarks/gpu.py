@@ -14,7 +14,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks import mnist
+from benchmarks import mnist, recipes
 from benchmarks.mnist import Splits
 from benchmarks.processes import ROOT, clone, environment, run, set_params
 from digits.model import backend
@@ -48,7 +48,7 @@ def with_keras(params: Train, splits: Splits, most: float) -> None:
 
         began = time.perf_counter()
         training.fit(net, splits.train, splits.validation, params, on_epoch, Path(folder) / "checkpoint.npz")
-        right = (training.logits(net.inference, splits.test.images)[:, :10].argmax(1) == splits.test.labels).mean()
+        right = recipes.accuracy(net.inference, splits.test)
     digits = len(splits.train.labels) // params.batch_size * params.batch_size
     epochs = [end - start for start, end in pairwise([began, *ends])]
     print_speed(f"Keras on {training.BACKEND}", params, digits / min(epochs), most)

@@ -5,7 +5,6 @@ Of one process, by its own CPU time, medians. Takes some seconds:
     python -m benchmarks.observing_cost
 """
 
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.processes import median_seconds
 from digits.data.pictures import encode_png
 from digits.prediction.batches import Prediction
 from digits.serving import local_copy
@@ -32,7 +32,7 @@ def main() -> None:
         folder = serve_folder(Path(name))
         model, chosen = ServedModel(local_copy.read(folder)), _settings(folder)
         observer, one = Traffic(chosen, Background()), answers[:1]
-        counting = _median(lambda: [observer(model, one) for _ in range(ANSWERS)]) / ANSWERS
+        counting = _cpu_seconds(lambda: [observer(model, one) for _ in range(ANSWERS)]) / ANSWERS
 
         def sample() -> None:
             background = Background()
@@ -42,9 +42,13 @@ def main() -> None:
             background.close()
 
         sample()  # which imports pandas
-        taken = _median(sample)
+        taken = _cpu_seconds(sample)
     print(f"counting an answer: {counting * 1e6:.1f} µs of CPU")
     print(f"image statistics of {SAMPLE} pictures of 28 x 28, and writing all counts: {taken * 1e3:.1f} ms of CPU")
+
+
+def _cpu_seconds(call: Callable[[], object]) -> float:
+    return median_seconds(call, ROUNDS, time.process_time)
 
 
 def _answer(width: int) -> Observation:
@@ -59,16 +63,6 @@ def _settings(folder: Path) -> Settings:
     limits = settings(folder).limits
     drift = limits.drift.model_copy(update={"pictures_per_second": SAMPLE})
     return Settings(folder, limits.model_copy(update={"drift": drift}))
-
-
-def _median(call: Callable[[], object]) -> float:
-    """CPU seconds of this process for a call, of ROUNDS."""
-    taken = []
-    for _ in range(ROUNDS):
-        began = time.process_time()
-        call()
-        taken.append(time.process_time() - began)
-    return statistics.median(taken)
 
 
 if __name__ == "__main__":

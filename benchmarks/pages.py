@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 import cv2
@@ -26,7 +25,7 @@ from benchmarks.ocr import RapidOcr, Reading, Tesseract
 from benchmarks.page_report import Result, best, rows, table, write
 from benchmarks.page_scores import score_page
 from benchmarks.page_sets import Grid, PageSet, Sample, grid_size, large_photograph, page_sets
-from benchmarks.processes import DATA, ROOT
+from benchmarks.processes import DATA, ROOT, median_seconds
 from digits.errors import UserError, exit_status
 from digits.model.classifier import Classifier
 from digits.reading import Page, read
@@ -91,23 +90,13 @@ def measure(way: Way, samples: list[Sample]) -> Result:
 
 def timing(data: bytes, model: Classifier) -> str:
     """The time of an encoded photograph, and of its decoding alone, as a sentence."""
-    decoding = milliseconds(lambda: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
-    whole = milliseconds(lambda: read(data, model))
+    decoding = median_seconds(lambda: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), TIMINGS)
+    whole = median_seconds(lambda: read(data, model), TIMINGS)
     found = sum(one.accepted for one in read(data, model).digits)
     return (
-        f"A JPEG photograph of 4,000 × 3,000 pixels with 50 digits takes {whole:.0f} ms, of which decoding takes "
-        f"{decoding:.0f} ms (medians of {TIMINGS}); {found} of its digits are accepted."
+        f"A JPEG photograph of 4,000 × 3,000 pixels with 50 digits takes {1000 * whole:.0f} ms, of which "
+        f"decoding takes {1000 * decoding:.0f} ms (medians of {TIMINGS}); {found} of its digits are accepted."
     )
-
-
-def milliseconds(call: Callable[[], object]) -> float:
-    """The median time of a call."""
-    taken = []
-    for _ in range(TIMINGS):
-        began = time.perf_counter()
-        call()
-        taken.append((time.perf_counter() - began) * 1000)
-    return median(taken)
 
 
 def draw(pages: PageSet, samples: list[Sample], model: Classifier, folder: Path) -> None:

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 import psutil
 import yaml
@@ -86,6 +88,16 @@ def measure(*command: str, cwd: Path, env: dict[str, str] | None = None) -> tupl
             printed.seek(0)
             sys.exit(f"{' '.join(command)} failed:\n{printed.read().decode()}")
     return seconds, peak / 2**20
+
+
+def median_seconds(call: Callable[[], object], rounds: int, clock: Callable[[], float] = time.perf_counter) -> float:
+    """The median time of a call."""
+    taken = []
+    for _ in range(rounds):
+        began = clock()
+        call()
+        taken.append(clock() - began)
+    return median(taken)
 
 
 def children(process: psutil.Process) -> list[psutil.Process]:
