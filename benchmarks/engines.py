@@ -235,7 +235,9 @@ def main() -> None:
                 rows += stages(project, engine, count)
             equal[count] = same(clones)
             print(f"{count:,} pictures: {equal[count]}", flush=True)
-            readme.write_page(REPORT, report(rows, equal))
+            REPORT.write_text(report(rows, equal))
+    readme.main()
+    print(f"see {REPORT.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

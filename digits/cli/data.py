@@ -56,7 +56,7 @@ def reference(uri: str) -> None:
     from digits.tracking import registry, runs, tags
 
     version = registry.resolve_alias(uri)
-    here = PROFILE.exists() and tags.name_training_data_here(version.tags)  # its profile has every statistic of today
+    here = PROFILE.exists() and tags.is_trained_on_data_here(version.tags)  # its profile has every statistic of today
     profile = PROFILE if here else runs.artifact_path(version.run_id, f"validation/{PROFILE.name}")
     if profile is None:
         raise UserError(f"the run {version.run_id} of {uri} has no validation/{PROFILE.name}: `make register` logs it")

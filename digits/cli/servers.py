@@ -117,7 +117,9 @@ def _follow(settings: "Settings") -> None:
 
 def _browser_host(host: str) -> str:
     """The address that a browser on this machine opens."""
-    return f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host
+    if ":" in host:
+        return f"[{host}]"
+    return "127.0.0.1" if host == "0.0.0.0" else host
 
 
 def _serve_with_mlflow(host: str, port: int) -> NoReturn:

@@ -1,1 +1,1 @@
-"""Two models compared at a glance, and what changed since a revision."""
+"""Two models compared on the same digits, and what changed since a revision."""

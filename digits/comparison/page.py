@@ -9,7 +9,7 @@ import numpy as np
 from digits.comparison import shadow_text, text
 from digits.comparison.models import Model
 from digits.comparison.result import ALL, Result
-from digits.comparison.rows import BETTER, WORSE
+from digits.comparison.rows import BETTER, WORSE, Row
 from digits.comparison.shadow import Shadow
 from digits.data import pictures
 from digits.evaluation import calibration, refusal, summary
@@ -22,14 +22,13 @@ def write(
     path: Path, asked: Sequence[str], models: Sequence[Model], result: Result, shadow: Shadow | None = None
 ) -> None:
     """Write the page. `asked` are the two names that were given."""
-    verdicts = {row.verdict for row in result.figures[ALL]} & {BETTER, WORSE}
     pages.write(
         path,
         "comparison.html",
         asked=asked,
         meanings=text.meanings(asked, models),
         verdict=text.verdict(result.figures[ALL]),
-        colour={frozenset([BETTER]): "good", frozenset([WORSE]): "bad"}.get(frozenset(verdicts), "warn"),
+        colour=_colour(result.figures[ALL]),
         basis=text.basis(result),
         figures={
             name: (text.MEASURED_COLUMNS, [*map(text.measured_cells, rows)]) for name, rows in result.figures.items()
@@ -49,6 +48,13 @@ def write(
         params_basis=text.params_basis(result),
         params=(text.PARAM_COLUMNS, text.param_rows(result)),
     )
+
+
+def _colour(rows: Sequence[Row]) -> str:
+    verdicts = {row.verdict for row in rows} & {BETTER, WORSE}
+    if verdicts == {BETTER}:
+        return "good"
+    return "bad" if verdicts == {WORSE} else "warn"
 
 
 def _shadow(found: Shadow) -> dict[str, Any]:

@@ -72,8 +72,15 @@ def measured(first: Predictions, second: Predictions, labels: Ints) -> list[Row]
         ),
     }
     return [
-        Row(name, is_share, _estimate(figures[0], key), _estimate(figures[1], key), found, _verdict(key, found))
-        for (key, (is_share, name)), found in zip(MEASURED.items(), differences.values(), strict=True)
+        Row(
+            name,
+            is_share,
+            _estimate(figures[0], key),
+            _estimate(figures[1], key),
+            differences[key],
+            _verdict(key, differences[key]),
+        )
+        for key, (is_share, name) in MEASURED.items()
     ]
 
 

@@ -94,7 +94,8 @@ def _compare_today(found: Comparison, version: Version, champion: Version, param
     their_right, right = (one[rows["test"]] for one in (scored.of(champion, "test").right, scores.evaluated()))
     found.add("test", "the test digits", their_right, right, params)
     sources = scored.sources("test")
-    for name in np.unique(sources).tolist() if len(np.unique(sources)) > 1 else ():
+    names = np.unique(sources).tolist()
+    for name in names if len(names) > 1 else ():
         of = sources[rows["test"]] == name
         found.add(f"test_{name}", f"the test digits of {name}", their_right[of], right[of], params)
 

@@ -45,28 +45,24 @@ def _unless_missing(error: Exception) -> None:
 
 def find(onnx_sha256: str) -> str | None:
     """Id of the newest run whose model is this ONNX file, or None."""
-    found = _search(f"tags.{tags.ONNX} = '{onnx_sha256}'", limit=1)
-    return found[0].info.run_id if found else None
+    return _first_id(_search(f"tags.{tags.ONNX} = '{onnx_sha256}'", limit=1))
 
 
 def find_network(network_sha256: str) -> str | None:
     """Id of the newest run of this network, or None."""
-    return next((run.info.run_id for run in _of_network(network_sha256)), None)
+    return _first_id(_of_network(network_sha256))
 
 
 def find_unevaluated(network_sha256: str) -> str | None:
     """Id of the newest run of this network that is no model's yet, or None."""
-    found = _of_network(network_sha256)
-    return next((run.info.run_id for run in found if tags.ONNX not in run.data.tags), None)
+    return _first_id(run for run in _of_network(network_sha256) if tags.ONNX not in run.data.tags)
 
 
 def find_interrupted(task: str) -> str | None:
     """Id of the newest run of this task that has ended without a network, or None."""
     found = _search(f"tags.`{tags.TASK}` = '{task}'")
     trained = {tags.NETWORK, tags.ONNX}  # runs of 0.2 have the latter only
-    return next(
-        (run.info.run_id for run in found if not trained & run.data.tags.keys() and run.info.status != "RUNNING"), None
-    )
+    return _first_id(run for run in found if not trained & run.data.tags.keys() and run.info.status != "RUNNING")
 
 
 def find_all() -> "list[Run]":
@@ -86,11 +82,11 @@ def logged_epochs(run_id: str) -> set[int]:
 
 def artifact_path(run_id: str, path: str) -> Path | None:
     """A file of the run, downloaded where it is not on this machine; None where the run has no such file."""
+    if not run_id:
+        return None
     client = store.connect()
     from mlflow.exceptions import MlflowException
 
-    if not run_id:
-        return None
     try:
         folder = file_path(client.get_run(run_id).info.artifact_uri)
         if folder is not None:
@@ -191,6 +187,10 @@ def create_parent(name: str, params: dict[str, str], known: str | None) -> str:
     log_params(run_id, params)
     client.set_terminated(run_id)
     return run_id
+
+
+def _first_id(found: "Iterable[Run]") -> str | None:
+    return next((run.info.run_id for run in found), None)
 
 
 def _of_network(network_sha256: str) -> "list[Run]":

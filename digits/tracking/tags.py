@@ -84,7 +84,7 @@ def of_training_data() -> dict[str, str]:
     return {key: dvc_files.hash_of(paths.PROCESSED / name) for key, name in files.items()}
 
 
-def name_training_data_here(version_tags: Mapping[str, str]) -> bool:
+def is_trained_on_data_here(version_tags: Mapping[str, str]) -> bool:
     """Whether a version with these tags was trained on the data of the working tree."""
     try:
         return of_training_data().items() <= version_tags.items()

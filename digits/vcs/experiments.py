@@ -1,4 +1,4 @@
-"""DVC's commands, each run in a process."""
+"""DVC's experiments, and its commands, each run in a process."""
 
 import json
 import os
