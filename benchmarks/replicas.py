@@ -70,14 +70,9 @@ class Replica:
                 start_new_session=True,
             )
 
-    def wait_until_ready(self) -> float:
-        """Wait until /readyz is 200; returns the seconds. Raises UserError, with its log, where it does not come."""
-        began = time.perf_counter()
-        while not self._is_ready():
-            if self._running.poll() is not None or time.perf_counter() - began > SECONDS:
-                raise UserError(f"the replica on {self.host} does not start:\n{self.log.read_text()}")
-            time.sleep(0.02)
-        return time.perf_counter() - began
+    def wait_until_ready(self) -> None:
+        """Wait until /readyz is 200. Raises UserError, with its log, where it does not come."""
+        _wait(self._is_ready, self._running, f"the replica on {self.host}", self.log)
 
     def _is_ready(self) -> bool:
         connection = HTTPConnection(self.host, self._port, timeout=5)
@@ -114,6 +109,14 @@ class Balancer(NamedTuple):
             families = text_string_to_metric_families(response.read().decode())
             samples = [one for family in families for one in family.samples if one.name == f"haproxy_{name}"]
         return sum(one.value for one in samples if one.labels["proxy"] == "replicas")
+
+    def answers(self) -> bool:
+        """Whether it listens."""
+        try:
+            self.metric("backend_active_servers")
+        except OSError:
+            return False
+        return True
 
     def wait_for(self, replicas: int) -> None:
         """Wait until so many replicas get requests."""
@@ -185,7 +188,7 @@ def balancer(folder: Path, port: int, *addresses: str, trusted: str = "") -> Ite
         command = [program("haproxy"), "-db", "-f", str(CONFIG)]
         with subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log) as process:
             try:
-                _wait(lambda: found.metric("backend_active_servers") >= 0, process, folder / "haproxy.log")
+                _wait(found.answers, process, "the balancer", folder / "haproxy.log")
                 yield found
             finally:
                 process.terminate()
@@ -216,14 +219,10 @@ def replicas(folder: Path, count: int, workers: int, store: str) -> Iterator[tup
         yield found, port
 
 
-def _wait(condition: Callable[[], bool], process: subprocess.Popen, log: Path) -> None:
+def _wait(answers: Callable[[], bool], process: subprocess.Popen, name: str, log: Path) -> None:
+    """Wait until a process answers. Raises UserError, with its log, where it ends or takes too long."""
     end = time.perf_counter() + SECONDS
-    while True:
-        try:
-            if condition():
-                return
-        except OSError:  # it does not listen yet
-            pass
+    while not answers():
         if process.poll() is not None or time.perf_counter() > end:
-            raise UserError(f"the balancer does not start:\n{log.read_text()}")
+            raise UserError(f"{name} does not start:\n{log.read_text()}")
         time.sleep(0.02)
