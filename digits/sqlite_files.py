@@ -5,7 +5,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from digits.errors import UserError, printable
@@ -54,19 +54,16 @@ class SqliteFile:
 
     def open(self) -> sqlite3.Connection:
         """A connection to change it, to be closed by the caller; the methods below use one of their own."""
-        with self.errors():
+        with self.errors(), ExitStack() as stack:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            connection = self._connect("rwc")
-            try:
-                if self._is_new(connection):
-                    self._create(connection)
-                with suppress(sqlite3.OperationalError):  # while others use a new file: a later one succeeds
-                    connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-                connection.execute(f"PRAGMA secure_delete = {'ON' if self._secure_delete else 'OFF'}")
-            except BaseException:
-                connection.close()
-                raise
+            connection = stack.enter_context(closing(self._connect("rwc")))
+            if self._is_new(connection):
+                self._create(connection)
+            with suppress(sqlite3.OperationalError):  # while others use a new file: a later one succeeds
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA secure_delete = {'ON' if self._secure_delete else 'OFF'}")
+            stack.pop_all()  # the caller closes it
             return connection
 
     @contextmanager
@@ -88,15 +85,12 @@ class SqliteFile:
     def _existing(self) -> sqlite3.Connection | None:
         if not self.exists():
             return None
-        connection = self._connect("rw")
-        try:
-            if not self._is_new(connection):
-                return connection
-        except BaseException:
-            connection.close()
-            raise
-        connection.close()
-        return None
+        with ExitStack() as stack:
+            connection = stack.enter_context(closing(self._connect("rw")))
+            if self._is_new(connection):
+                return None
+            stack.pop_all()  # the caller closes it
+            return connection
 
     def _create(self, connection: sqlite3.Connection) -> None:
         with transaction(connection):
