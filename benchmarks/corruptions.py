@@ -16,19 +16,15 @@ import numpy as np
 
 from benchmarks import mnist
 from benchmarks.pictures import resized
-from benchmarks.processes import ROOT
 from benchmarks.recipes import KERAS_EPOCHS, fit_keras, keras_inputs, keras_model
-from digits.data import pictures
 from digits.data.canonical import canonical
-from digits.data.sources import mnist_5k
 from digits.evaluation import corruptions, fonts
 from digits.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 from digits.model.classifier import Classifier
-from digits.params import load
 from digits.visualization import corruption_figures
 
 SEED = 0
-SHOWN = 2600  # the picture of `mnist_5k` in the figure
+SHOWN = 2600  # of the project's own digits, in the figure
 EMPTY = 232  # pixel value where a corruption has no such strength
 Reader = Callable[[np.ndarray], np.ndarray]  # (n, 28, 28) uint8 digits to (n,) labels
 
@@ -77,8 +73,7 @@ def table(readers: dict[str, Reader], images: np.ndarray, labels: np.ndarray) ->
 
 def draw(folder: Path) -> None:
     """Draw a digit in every corruption and strength, and the printed digits."""
-    (part,) = mnist_5k(load(ROOT / "params.yaml").ingest, size=5000)
-    digit = pictures.decode([*part()][SHOWN].data).pixels[None]
+    digit = mnist.own().images[SHOWN][None]
     sheet = np.full((len(CORRUPTIONS), 2 * len(STRENGTHS), 1, 28, 28), EMPTY, np.uint8)
     for row, name in zip(sheet, CORRUPTIONS, strict=True):
         for strength in corruptions.strengths(name):

@@ -62,12 +62,12 @@ def forget(ids: tuple[str, ...], everything: bool, yes: bool) -> None:
 
     if bool(ids) == everything:
         raise click.UsageError("give the IDs of pictures, or --all")
-    os.chdir(paths.project_root())
+    root = paths.project_root()
+    os.chdir(root)
     queue = Queue(paths.FEEDBACK)
     if everything and not yes:
         found = _pictures(queue.counts().total())
         click.confirm(f"delete {found} of the queue, and all feedback in {paths.EXTERNAL}?", abort=True)
-    root = paths.project_root()
     removed = removal.forget_all(queue, root) if everything else removal.forget(queue, ids, root)
     expire(queue)
     print(_summary(removed))
