@@ -140,17 +140,13 @@ def _copy_versions(
             report(f"version {version.version} is not copied: its run was deleted, or is still running")
             continue
         found = new.search_model_versions(f"name = '{registry.NAME}' and source_path = 'models:/{model}'")
-        copied = (
-            found[0]
-            if found
-            else new.create_model_version(
-                registry.NAME,
-                f"models:/{model}",
-                runs[str(version.run_id)],
-                version.tags,
-                description=version.description,
-                model_id=model,
-            )
+        copied = next(iter(found), None) or new.create_model_version(
+            registry.NAME,
+            f"models:/{model}",
+            runs[str(version.run_id)],
+            version.tags,
+            description=version.description,
+            model_id=model,
         )
         numbers[str(version.version)] = str(copied.version)
         for alias in old.get_model_version(registry.NAME, version.version).aliases:
@@ -164,6 +160,8 @@ def _copy_history(old: "MlflowClient", new: "MlflowClient", numbers: dict[str, s
     """Copy the history of the champion, unless the new store has another champion, with a history of its own."""
     source, target = (client.get_registered_model(registry.NAME) for client in (old, new))
     champion, other = (model.aliases.get(registry.CHAMPION) for model in (source, target))
-    if (None if other is None else str(other)) == (None if champion is None else numbers.get(str(champion), "")):
-        for key, text in history.translated(source.tags, numbers).items():
-            new.set_registered_model_tag(registry.NAME, key, text)
+    copied = None if champion is None else numbers.get(str(champion), "")
+    if copied != (None if other is None else str(other)):
+        return
+    for key, text in history.translated(source.tags, numbers).items():
+        new.set_registered_model_tag(registry.NAME, key, text)
