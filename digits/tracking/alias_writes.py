@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from digits.tracking import history, store
+from digits.tracking import history, registry, store
 from digits.tracking.history import STALE
 from digits.tracking.registry import NAME, Version
 
@@ -66,7 +66,7 @@ class AliasWrites:
         `by` and `why` are for the history.
         """
         writes: list[Write] = self._record["writes"]
-        writes.append(Write(version.number, before.number if before else None))
+        writes.append(Write(version.number, registry.number_of(before)))
         self._save()
         if not history.set_champion(version, before, by, why):
             writes.pop()

@@ -18,7 +18,7 @@ class Choice(NamedTuple):
     @property
     def is_new(self) -> bool:
         """Whether another version was champion before, or none."""
-        return self.before is None or self.before.number != self.version.number
+        return registry.number_of(self.before) != self.version.number
 
 
 def promote(number: int, why: str) -> Choice:

@@ -108,13 +108,12 @@ def notice(champion_now: str | None) -> History:
 
 def set_champion(version: Version, before: Version | None, by: str, why: str) -> bool:
     """Make the version champion in place of `before`, with an entry; False, and nothing is done, where that is gone."""
-    former = before.number if before else None
+    former = registry.number_of(before)
     entry = replace(_entry(_load(), former, version.number, by, why, _user()), done=False)
     _save(entry)
     is_set = False
     try:
-        now = registry.champion()  # the last look: after it comes the write alone
-        if (now.number if now else None) == former:
+        if registry.number_of(registry.champion()) == former:  # the last look: after it comes the write alone
             registry.set_alias(CHAMPION, version)
             is_set = True
     finally:

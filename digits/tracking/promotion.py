@@ -9,7 +9,7 @@ from digits.tracking import alias_writes, choices, gates, registry, runs
 from digits.tracking.alias_writes import AliasWrites
 from digits.tracking.challenge import Comparison, compare
 from digits.tracking.history import CORRECTION, REGISTER
-from digits.tracking.registry import CHALLENGER, UnusableVersionError, Version
+from digits.tracking.registry import CHALLENGER, UnusableVersionError, Version, number_of
 from digits.tracking.scores import Scores
 
 
@@ -49,20 +49,19 @@ def decide(metrics: dict[str, float], params: Register, found: Comparison) -> De
 
 def promote(version: Version, metrics: dict[str, float], params: Register) -> Decision:
     """Make the version, the one of models/ with these metrics, champion if it is the best, else challenger."""
-    scored = Scores()
+    scored, missed = Scores(), gates.missed(metrics, [], params)
     with alias_writes.opened(version) as writes:
         while True:
             before = registry.champion()
-            if before is not None and before.number == version.number:
+            if number_of(before) == version.number:
                 if writes.unfinished:
                     _correct(writes, scored)
-                missed = gates.missed(metrics, [], params)
                 though = f", though {'; '.join(missed)}" if missed else ""
                 decision = Decision(True, f"it was champion before{though}", missed=missed)
                 break
             choice = choices.against(version, before)
             if choice is not None:
-                decision = Decision(False, choices.reason(choice, version), missed=gates.missed(metrics, [], params))
+                decision = Decision(False, choices.reason(choice, version), missed=missed)
             else:
                 found = compare(version, before, params, scored)
                 runs.log_metrics(version.run_id, {gate.metric: gate.chance for gate in found.gates})
@@ -70,7 +69,7 @@ def promote(version: Version, metrics: dict[str, float], params: Register) -> De
             if decision.champion and writes.make_champion(version, before, REGISTER, decision.reason):
                 _correct(writes, scored)
                 break
-            if not decision.champion and _number(registry.champion()) == _number(before):
+            if not decision.champion and number_of(registry.champion()) == number_of(before):
                 break
             # Another process or a person set another one meanwhile: compare with that.
     return _settled(version, decision)
@@ -119,7 +118,7 @@ def _settled(version: Version, decision: Decision) -> Decision:
     """The decision as it came out, with the aliases to fit."""
     now = registry.champion()
     version = registry.get_version(version.number)
-    if _number(now) == version.number:
+    if number_of(now) == version.number:
         registry.delete_alias(CHALLENGER, version)
         return replace(decision, champion=True, reason=f"version {version.number} is champion: {decision.reason}")
     registry.set_alias(CHALLENGER, version)
@@ -127,7 +126,3 @@ def _settled(version: Version, decision: Decision) -> Decision:
         other = f"version {now.number} is champion" if now else "the alias was removed"
         decision = Decision(False, f"at the same time {other}")
     return replace(decision, reason=f"version {version.number} stays a challenger: {decision.reason}")
-
-
-def _number(version: Version | None) -> str | None:
-    return version.number if version else None

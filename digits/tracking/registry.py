@@ -30,6 +30,11 @@ class Version:
         return f"models:/{NAME}/{self.number}"
 
 
+def number_of(version: Version | None) -> str | None:
+    """A version's number; None for none."""
+    return version.number if version else None
+
+
 def provide_model() -> None:
     """Create the registered model, which holds the versions, where the registry has none."""
     client = store.connect()
