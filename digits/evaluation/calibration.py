@@ -49,26 +49,26 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
     return 1 / float(calibrated.calibrated_classifiers_[0].calibrators[0].beta_)
 
 
-def ece(probabilities: Floats, labels: Ints, bins: int = BINS) -> float:
+def ece(probabilities: Floats, labels: Ints) -> float:
     """Expected calibration error of the top label, 0 to 1 (Guo et al. 2017).
 
-    The mean over n digits of |accuracy - mean confidence| of the bin of (i / bins, (i + 1) / bins] that has their
+    The mean over n digits of |accuracy - mean confidence| of the bin of (i / BINS, (i + 1) / BINS] that has their
     confidence. Takes (n, k) probabilities and (n,) integer labels.
     """
-    return float(_ece(*_gaps(probabilities, labels, bins), axis=-1))
+    return float(_ece(*_gaps(probabilities, labels), axis=-1))
 
 
-def ece_interval(probabilities: Floats, labels: Ints, bins: int = BINS) -> Interval:
+def ece_interval(probabilities: Floats, labels: Ints) -> Interval:
     """Interval of `ece`, by the basic bootstrap.
 
     A resample has the chance of two samples in it, so that its ECE is too high: the basic bootstrap corrects for that,
     where an interval of percentiles would be too high as well. docs/reference/metrics.md has the figures.
     """
-    low, high = bootstrap(_ece, *_gaps(probabilities, labels, bins), method="basic")
+    low, high = bootstrap(_ece, *_gaps(probabilities, labels), method="basic")
     return Interval(max(0.0, low), max(0.0, high))
 
 
-def ece_difference(first: Floats, second: Floats, labels: Ints, bins: int = BINS) -> Interval:
+def ece_difference(first: Floats, second: Floats, labels: Ints) -> Interval:
     """Interval of `ece` of the `second` (n, k) probabilities less that of the `first`, on the same digits.
 
     By the basic bootstrap, as in `ece_interval`.
@@ -77,16 +77,16 @@ def ece_difference(first: Floats, second: Floats, labels: Ints, bins: int = BINS
     def difference(bins_1: Ints, gaps_1: Floats, bins_2: Ints, gaps_2: Floats, axis: int) -> Floats:
         return _ece(bins_2, gaps_2, axis) - _ece(bins_1, gaps_1, axis)
 
-    return bootstrap(difference, *_gaps(first, labels, bins), *_gaps(second, labels, bins), method="basic")
+    return bootstrap(difference, *_gaps(first, labels), *_gaps(second, labels), method="basic")
 
 
-def ideal_ece(probabilities: Floats, bins: int = BINS) -> Interval:
+def ideal_ece(probabilities: Floats) -> Interval:
     """What 95 % of samples of n digits would show as `ece` if the (n, k) probabilities were perfectly calibrated.
 
     Found by drawing whether each top label is right, RESAMPLES times, seeded.
     """
     random, confidence = np.random.default_rng(0), probabilities.max(axis=1)
-    bin_of = _bin(confidence, bins)
+    bin_of = _bin(confidence)
     drawn = []
     for _ in range(RESAMPLES // ROWS_AT_ONCE):
         right = random.random((ROWS_AT_ONCE, len(confidence)), np.float32) < confidence
@@ -111,12 +111,12 @@ class Reliability(NamedTuple):
     digits: Ints
 
 
-def reliability(probabilities: Floats, labels: Ints, bins: int = BINS) -> Reliability:
+def reliability(probabilities: Floats, labels: Ints) -> Reliability:
     """Mean confidence and accuracy of (n, k) probabilities with (n,) integer labels, by bin of the confidence."""
     from scipy import stats
 
     confidence = probabilities.max(axis=1)
-    bin_of, right = _bin(confidence, bins), probabilities.argmax(axis=1) == labels
+    bin_of, right = _bin(confidence), probabilities.argmax(axis=1) == labels
     found, digits = np.unique(bin_of, return_counts=True)
     mean = np.minimum(np.bincount(bin_of, confidence)[found] / digits, 1)
     count = np.bincount(bin_of, right)[found].astype(int)
@@ -125,15 +125,15 @@ def reliability(probabilities: Floats, labels: Ints, bins: int = BINS) -> Reliab
     return Reliability(mean, count / digits, np.array(low), np.array(high), ideal_low, ideal_high, digits)
 
 
-def _bin(confidence: Floats, bins: int) -> Ints:
-    bin_of: Ints = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
+def _bin(confidence: Floats) -> Ints:
+    bin_of: Ints = np.digitize(confidence, np.linspace(0, 1, BINS + 1)[1:-1], right=True)
     return bin_of
 
 
-def _gaps(probabilities: Floats, labels: Ints, bins: int) -> tuple[Ints, Floats]:
+def _gaps(probabilities: Floats, labels: Ints) -> tuple[Ints, Floats]:
     """The bin of each digit, and 1 where its top label is right, else 0, less the confidence."""
     confidence = probabilities.max(axis=1)
-    return _bin(confidence, bins), (probabilities.argmax(axis=1) == labels) - confidence
+    return _bin(confidence), (probabilities.argmax(axis=1) == labels) - confidence
 
 
 def _ece(bin_of: Ints, gaps: Floats, axis: int) -> Floats:

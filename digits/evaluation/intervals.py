@@ -17,13 +17,13 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(count: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+def wilson(count: int, n: int) -> Interval:
     """Of the share that `count` of `n` estimate, 0 to 1, by Wilson (1927); 0 to 1 where n is 0."""
     from statsmodels.stats.proportion import proportion_confint
 
     if n == 0:
         return Interval(0.0, 1.0)
-    low, high = proportion_confint(count, n, alpha=1 - confidence, method="wilson")
+    low, high = proportion_confint(count, n, alpha=1 - CONFIDENCE, method="wilson")
     share = count / n  # rounding must not leave it outside
     return Interval(min(float(low), share), max(float(high), share))
 
@@ -32,7 +32,6 @@ def bootstrap(
     statistic: Callable[..., np.ndarray],
     *arrays: np.ndarray,
     method: Literal["percentile", "basic"] = "percentile",
-    confidence: float = CONFIDENCE,
 ) -> Interval:
     """Of a statistic of n >= 2 digits, by RESAMPLES samples of n digits drawn with replacement (Efron 1979), seeded.
 
@@ -51,7 +50,7 @@ def bootstrap(
         vectorized=True,
         n_resamples=RESAMPLES,
         batch=ROWS_AT_ONCE,
-        confidence_level=confidence,
+        confidence_level=CONFIDENCE,
         method=method,
         rng=np.random.default_rng(0),
     )

@@ -29,8 +29,8 @@ class _Chain:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[TensorProto] = []
 
-    def add(self, kind: str, *constants: np.ndarray | np.floating, name: str | None = None, **attributes: Any) -> None:
-        name = name or f"{kind}_{len(self.nodes)}"
+    def add(self, kind: str, *constants: np.ndarray | np.floating, **attributes: Any) -> None:
+        name = f"{kind}_{len(self.nodes)}"
         tensors = [numpy_helper.from_array(np.asarray(one), f"{name}.{at}") for at, one in enumerate(constants)]
         inputs = [self.last, *(tensor.name for tensor in tensors)]
         self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
