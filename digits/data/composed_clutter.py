@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from digits.data.composed_layout import Glyph, Layout, PageSource, cropped, printed, straight
+from digits.data.composed_layout import Glyph, Layout, PageSource, cropped_fractions, printed, straight
 from digits.data.drawing import draw_line, smooth
 from digits.data.non_digits import LETTERS, TEXT
 
@@ -82,7 +82,7 @@ def _scribble(random: np.random.Generator) -> np.ndarray:
     turns = int(random.integers(5, 10))
     walk = np.stack([np.linspace(8, 56, turns), random.uniform(8, 56, turns)], axis=1) + random.normal(0, 3, (turns, 2))
     draw_line(ink, smooth(walk), int(random.integers(2, 5)))
-    return cropped(ink)
+    return cropped_fractions(ink)
 
 
 def _speck(random: np.random.Generator) -> np.ndarray:
@@ -92,7 +92,7 @@ def _speck(random: np.random.Generator) -> np.ndarray:
     radius = random.uniform(2, 6, 8)
     points = 8 + radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     cv2.fillPoly(ink, [np.rint(points).astype(np.int32)], 255, cv2.LINE_AA)
-    return cropped(ink)
+    return cropped_fractions(ink)
 
 
 def add_ruled_paper(source: PageSource, layout: Layout, width: int, height: int) -> None:

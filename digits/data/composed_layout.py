@@ -12,7 +12,7 @@ import numpy as np
 
 from digits.arrays import Floats, Ints, Pixels
 from digits.data.composed_difficulty import Difficulty
-from digits.data.drawing import written
+from digits.data.drawing import cropped, written
 from digits.data.non_digits import TEST_FONTS, TRAIN_FONTS
 
 CANONICAL_INK = 20  # pixels: the longest side of a canonical digit's ink
@@ -146,7 +146,7 @@ def sample_digit(source: PageSource, style: Style) -> Glyph:
         baseline = 0.0
     else:
         row = int(random.integers(len(source.digits)))
-        label, ink = int(source.labels[row]), cropped(source.digits[row])
+        label, ink = int(source.labels[row]), cropped_fractions(source.digits[row])
         scale = style.size / CANONICAL_INK * float(np.exp(np.clip(random.normal(0, variation), -0.4, 0.4)))
         baseline = style.size * random.normal(0, variation / 2)
         if source.happens(source.difficulty.broken):
@@ -157,13 +157,12 @@ def sample_digit(source: PageSource, style: Style) -> Glyph:
 def printed(text: str, font: str, height: float) -> Floats:
     """(h, w) float32 ink of the text, its digits about `height` pixels tall."""
     size = max(8, min(MAX_FONT_SIZE, round(height / DIGIT_OF_EM)))
-    return cropped(written(text, font, size, (2 * size, 2 * size * len(text))))
+    return cropped_fractions(written(text, font, size, (2 * size, 2 * size * len(text))))
 
 
-def cropped(ink: Pixels) -> Floats:
+def cropped_fractions(ink: Pixels) -> Floats:
     """(h, w) float32 from 0 to 1: the part of uint8 ink that isn't blank."""
-    left, top, width, height = cv2.boundingRect(ink)
-    return ink[top : top + height, left : left + width].astype(np.float32) / 255
+    return cropped(ink).astype(np.float32) / 255
 
 
 def _varied_print(ink: np.ndarray, label: int, font: str, random: np.random.Generator) -> np.ndarray:

@@ -18,8 +18,6 @@ from digits.data.dataset import LABELS, SPLITS
 from digits.errors import UserError, printable
 from digits.files import atomic_write
 
-COLUMNS = ("sha256", "old", "new", "who", "when", "why")
-EFFECT_COLUMNS = ("path", "split", "label", *COLUMNS, "effect")
 DROP = "drop"  # the picture is no digit
 Effect = tuple[str | int, ...]  # a row of EFFECT_COLUMNS
 EFFECTS = CORRECTED, DROPPED, CONFLICT, NOT_NEEDED, NOT_FOUND = (
@@ -41,6 +39,10 @@ class Correction(NamedTuple):
     who: str
     when: str
     why: str
+
+
+COLUMNS = Correction._fields
+EFFECT_COLUMNS = ("path", "split", "label", *COLUMNS, "effect")
 
 
 class Match(NamedTuple):

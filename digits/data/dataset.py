@@ -75,16 +75,14 @@ def write_splits(
 ) -> dict[str, int]:
     """Write one Parquet file per split, each table as a row group, in order; return the rows by split.
 
-    A split without a table has a file without rows.
-    `rule` is kept in each file: see `split_rule`. `texts` are other files of the folder: their content by name.
+    A split without a table has a file without rows. `rule` is kept in each file: see `split_rule`. `texts` are other
+    files of the folder: their content by name.
     """
     counts = dict.fromkeys(SPLITS, 0)
     with atomic_write(folder) as temporary, ExitStack() as open_files:
         temporary.mkdir()
         writers = {
-            split: open_files.enter_context(
-                pq.ParquetWriter(temporary / f"{split}.parquet", encode_rule(schema, rule) if rule else schema)
-            )
+            split: open_files.enter_context(pq.ParquetWriter(temporary / f"{split}.parquet", encode_rule(schema, rule)))
             for split in SPLITS
         }
         for split, table in tables:

@@ -28,6 +28,12 @@ def load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)  # Raqm isn't on every machine
 
 
+def cropped(ink: Pixels) -> Pixels:
+    """The part of (height, width) ink that isn't blank."""
+    left, top, width, height = cv2.boundingRect(ink)
+    return ink[top : top + height, left : left + width]
+
+
 def draw_line(ink: Pixels, points: Floats, width: int) -> None:
     """Draw a line of `width` pixels through (n, 2) points, across and down in pixels, into (height, width) uint8."""
     places = np.rint(points * 2**SUBPIXEL_BITS).astype(np.int32)

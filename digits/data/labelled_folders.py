@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from digits.data.dataset import LABELS
-from digits.data.pictures import SUFFIXES
+from digits.data.picture_files import SUFFIXES
 from digits.errors import UserError, printable
 from digits.paths import CORRECTIONS, PROVENANCE
 from digits.vcs import dvc_files

@@ -151,10 +151,8 @@ def _opened(address: str) -> Iterator[pq.ParquetFile]:
 
     with _errors(address):
         system, path = fsspec.url_to_fs(address)
-        with (
-            system.open(path, "rb", cache_type="none") as opened,
-            pq.ParquetFile(opened) as file,
-        ):  # see `shards.opened`
+        # `cache_type`: see `shards.opened`
+        with system.open(path, "rb", cache_type="none") as opened, pq.ParquetFile(opened) as file:
             yield file
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from digits.arrays import Floats, Pixels
 from digits.data.canonical import canonical
-from digits.data.drawing import bent, clouds, draw_line, on_paper, pixel_values, smooth, written
+from digits.data.drawing import bent, clouds, cropped, draw_line, on_paper, pixel_values, smooth, written
 from digits.params import Preprocess
 
 # Without those that are drawn like a digit: B and θ as 8, b and G as 6, D and O as 0, I and l as 1, S as 5, Z as 2,
@@ -207,7 +207,7 @@ def two_digits(source: Source) -> Pixels:
     """Two or three digits in a line, apart or overlapping a little."""
     random, gap = source.random, int(source.random.integers(-2, 12))
     rows = random.integers(len(source.digits), size=random.choice([2, 3], p=[0.7, 0.3]))
-    ink, *others = (_cropped(source.digits[row]) for row in rows)
+    ink, *others = (cropped(source.digits[row]) for row in rows)
     for digit in others:
         width = max(1, ink.shape[1] + digit.shape[1] + gap)
         line = np.zeros((max(len(ink), len(digit)), width), np.uint8)
@@ -217,11 +217,6 @@ def two_digits(source: Source) -> Pixels:
         ink = line
     enlarged = cv2.resize(np.pad(ink, 6), None, fx=1.6, fy=1.6, interpolation=cv2.INTER_LINEAR)
     return on_paper(np.asarray(enlarged, np.uint8), random)
-
-
-def _cropped(digit: Pixels) -> np.ndarray:
-    left, top, width, height = cv2.boundingRect(digit)
-    return digit[top : top + height, left : left + width]
 
 
 @kind

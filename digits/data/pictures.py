@@ -12,11 +12,11 @@ from digits.arrays import Pixels
 from digits.data import picture_files, pixel_values
 from digits.data.canonical import canonical
 from digits.data.paper import MIN_CONTRAST
-from digits.data.picture_files import PNG_SIGNATURE, SUFFIXES, BlankPictureError, PictureError, PictureFile
+from digits.data.picture_files import PNG_SIGNATURE, BlankPictureError, PictureError, PictureFile
 from digits.data.pixel_values import MAX_SIDE
 from digits.data.stacks import DIGIT_SIZE, MAX_STACK_PIXELS, by_shape, contrast
 
-__all__ = ["SUFFIXES", "BlankPictureError", "Picture", "PictureError", "decode", "pixel_digest"]
+__all__ = ["BlankPictureError", "Picture", "PictureError", "decode", "pixel_digest"]
 DIGEST_BAND = 1 << 18  # pixels hashed at a time
 
 

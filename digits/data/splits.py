@@ -59,9 +59,8 @@ def assign(digests: np.ndarray, published: Ints, groups: Ints, params: Ingest) -
         ],
         np.int8,
     )
-    numbers, lowest, group = np.unique(
-        groups[first], return_index=True, return_inverse=True
-    )  # lowest: sorted by digest
+    # `lowest` is the first row of each group, and the rows are sorted by their digests
+    numbers, lowest, group = np.unique(groups[first], return_index=True, return_inverse=True)
 
     def any_member(condition: Bools) -> np.ndarray:
         return np.bincount(group[condition], minlength=len(numbers)) > 0

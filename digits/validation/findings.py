@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from digits.data.pictures import SUFFIXES
+from digits.data.picture_files import SUFFIXES
 from digits.validation import label_corrections
 from digits.validation.duplicates import also_in_split, duplicate_of, near_duplicate_of
 from digits.validation.label_conflicts import class_mismatch, other_label

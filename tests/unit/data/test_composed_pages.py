@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digits.data.composed_difficulty import DIFFICULTIES
-from digits.data.composed_layout import Glyph, Layout, PageSource, cropped, sample_digit, sample_style
+from digits.data.composed_layout import Glyph, Layout, PageSource, cropped_fractions, sample_digit, sample_style
 from digits.data.composed_pages import compose, compose_grid
 from digits.data.composed_photo import drawn, placed_sheet
 from digits.data.non_digits import TEST_FONTS, TRAIN_FONTS
@@ -60,7 +60,7 @@ def test_boxes_hold_all_ink_of_a_clean_page(mnist_digits):
 @pytest.mark.parametrize("level", [4, 5])
 def test_a_box_is_that_of_the_ink_after_perspective_and_folds(level, mnist_digits):
     page = source(mnist_digits, level, desk=0, pressure=0)
-    ink = cropped(mnist_digits.images[1234])
+    ink = cropped_fractions(mnist_digits.images[1234])
     for scale in (1, 4, 20):
         layout = Layout([Glyph(ink, 300, 200, scale, (0, 0, 0), label=2)], [])
         picture, boxes = drawn(page, placed_sheet(page, 1200, 900), layout, blur=0)
@@ -80,7 +80,7 @@ def test_glyphs_follow_perspective_and_folds_as_rules_do(mnist_digits):
 
 def test_an_enlarged_digit_has_sharp_edges(mnist_digits):
     page = source(mnist_digits, 1)
-    layout = Layout([Glyph(cropped(mnist_digits.images[1234]), 100, 50, 30, (0, 0, 0), label=2)], [])
+    layout = Layout([Glyph(cropped_fractions(mnist_digits.images[1234]), 100, 50, 30, (0, 0, 0), label=2)], [])
     picture, ((left, top, right, bottom),) = drawn(page, placed_sheet(page, 900, 700), layout, blur=0)
     digit = picture[top:bottom, left:right, 0]
     assert len(digit) > 500
@@ -109,7 +109,7 @@ def test_a_digit_has_the_label_of_its_picture(mnist_digits):
     )
     style = sample_style(page, 20)
     for digit in (sample_digit(page, style) for _ in range(5)):
-        assert np.array_equal(digit.ink, cropped(page.digits[digit.label]))
+        assert np.array_equal(digit.ink, cropped_fractions(page.digits[digit.label]))
 
 
 def test_a_grid_has_its_digits_in_their_cells(mnist_digits):

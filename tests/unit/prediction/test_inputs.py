@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from digits.data import pictures, processed_tables, shards
+from digits.data import picture_files, pictures, processed_tables, shards
 from digits.data.dataset import Digits
 from digits.errors import UserError
 from digits.prediction import inputs
@@ -106,7 +106,7 @@ def test_processed_digits_are_taken_as_they_are(workspace, mnist_digits):
     assert np.array_equal([picture.content for picture in listing], images)
 
 
-@pytest.mark.parametrize("name", pictures.SUFFIXES)
+@pytest.mark.parametrize("name", picture_files.SUFFIXES)
 def test_standard_input_is_a_picture_of_every_format(folder, monkeypatch, name):
     pillow_heif.register_heif_opener()
     buffer = io.BytesIO()
