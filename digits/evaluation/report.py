@@ -15,6 +15,7 @@ from digits.evaluation.result import Evaluation
 from digits.model.classifier import Predictions
 from digits.model.saliency import occlusion
 from digits.visualization import overlay, pages
+from digits.visualization.formats import words
 
 MAX_PICTURES = 100  # of each list: the page stays below 2 MB
 CORRUPTED = 100  # test digits, of which EXAMPLES of the misread ones and as many others are shown
@@ -76,9 +77,7 @@ def _accepted_others(of: Evaluation) -> Picture:
     rows = rows[np.argsort(-confidence[rows], kind="stable")]
     guesses = of.found_others.probabilities.argmax(axis=1)
     pictures = [
-        _picture(
-            of.others.images[row], of.others.kinds[row].replace("_", " "), f"{guesses[row]}, {confidence[row]:.1%}"
-        )
+        _picture(of.others.images[row], words(of.others.kinds[row]), f"{guesses[row]}, {confidence[row]:.1%}")
         for row in rows[:MAX_PICTURES]
     ]
     return _listed(rows, pictures) | {"of": len(of.others.kinds)}

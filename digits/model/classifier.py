@@ -74,16 +74,20 @@ class Classifier:
 
     def refusal_reasons(self, predictions: Predictions, min_probability: float = 0.0) -> list[str | None]:
         """Why each of n digits is refused, in words; None where it is accepted. `min_probability` as in `predict`."""
-        _, lowest, highest = self.acceptance or Acceptance()
-        bounds = max(lowest, min_probability), highest
+        bounds = self._bounds(min_probability)
         columns = (predictions.probabilities.max(axis=1), predictions.score, *self.missed(predictions, min_probability))
         reasons = [_reason(*row, *bounds) for row in zip(*columns, strict=True)]
         return [None if accepted else reason for accepted, reason in zip(predictions.accepted, reasons, strict=True)]
 
     def missed(self, predictions: Predictions, min_probability: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Two (n,) bool: which digits' probability is below its bound, and which have a score above theirs."""
+        lowest, highest = self._bounds(min_probability)
+        return predictions.probabilities.max(axis=1) < lowest, predictions.score > highest
+
+    def _bounds(self, min_probability: float) -> tuple[float, float]:
+        """The lowest probability and the highest score that are accepted."""
         _, lowest, highest = self.acceptance or Acceptance()
-        return predictions.probabilities.max(axis=1) < max(lowest, min_probability), predictions.score > highest
+        return max(lowest, min_probability), highest
 
 
 def _acceptance(path: Path, metadata: dict[str, str]) -> Acceptance | None:

@@ -13,12 +13,11 @@ from digits.data.source_descriptions import SourceDescription
 from digits.validation import label_corrections, report
 from digits.validation.distributions import quantiles
 from digits.validation.label_corrections import LabelCorrections
-from digits.validation.run import ValidationRun
+from digits.validation.run import DRIFT_OF, ValidationRun
 from digits.validation.table import Table
 from digits.visualization import markdown
 
 LABEL_CHECKS = ("one_label", "class_typical", "no_duplicates", "no_leak", "no_near_leak")
-DRIFT = "drift of "  # begins the names of the expectations on drift
 MAX_DRIFTS = 5  # the highest indices that are listed
 STATISTIC_NAMES = {  # on the card, by the statistics' columns
     "width": "width, pixels",
@@ -39,7 +38,8 @@ def write(
 ) -> None:
     """Write the card of the pictures in the run's table. `quarantined` are rows with their `reasons`."""
     table = run.table
-    drifts = [result for result in run.results if result.name.startswith(DRIFT)]
+    drift = {one.name.removeprefix(DRIFT_OF): one for one in run.results if one.name.startswith(DRIFT_OF)}
+    highest = sorted(drift, key=lambda name: -run.drift.get(name, inf))[:MAX_DRIFTS]
     markdown.write(
         paths.DATA_CARD,
         "data_card.md",
@@ -58,8 +58,8 @@ def write(
         found=[result for result in run.results if result.name in LABEL_CHECKS],
         severities=_count_failures(run),
         failures=run.failures,
-        drift=sorted(drifts, key=lambda one: -run.drift.get(one.name.removeprefix(DRIFT), inf))[:MAX_DRIFTS],
-        drifts=len(drifts),
+        drift={name: drift[name] for name in highest},
+        drifts=len(drift),
         statistics=_ranges(table),
         formats=_shares(table.count_by("format")),
         modes=_shares(table.count_by("mode")),

@@ -141,15 +141,15 @@ def write_page(
     path: Path,
     difference: Difference,
     names: tuple[str, str],
-    revisions: tuple[str | None, str | None],
+    commits: tuple[str | None, str | None],
     max_drift: float,
     split_change: str = "",
 ) -> None:
-    """Write the difference as a page. `names` are the versions' names, `revisions` their commits or None.
+    """Write the difference as a page. `names` are the versions' names, `commits` their commits or None.
 
     `split_change` is what `format_split_change` says.
     """
-    before, after = revisions
+    before, after = commits
     shown = {
         "added": _page_pictures(difference.added, after),
         "removed": _page_pictures(difference.removed, before),

@@ -7,9 +7,8 @@ import pandas as pd
 
 from digits.data.statistics import ROW_COLUMNS
 from digits.params import Validate
-from digits.validation import label_corrections
 from digits.validation.label_corrections import LabelCorrections
-from digits.validation.run import NOTHING, ValidationRun, validate
+from digits.validation.run import ValidationRun, validate
 
 NO_ROWS = pd.DataFrame(columns=[*ROW_COLUMNS, "name", "reasons"])
 
@@ -18,8 +17,8 @@ def quarantine(
     run: ValidationRun,
     reference: dict[str, Any],
     params: Validate,
-    split_rule: Mapping[str, Any] = NOTHING,
-    corrections: LabelCorrections = label_corrections.NONE,
+    split_rule: Mapping[str, Any],
+    corrections: LabelCorrections,
 ) -> tuple[ValidationRun, pd.DataFrame]:
     """Quarantine bad rows until none is left; returns the run on the other rows, and the bad rows with `reasons`.
 

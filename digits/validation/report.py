@@ -34,7 +34,9 @@ def metrics(run: ValidationRun, quarantined: pd.DataFrame, corrections: LabelCor
         "sources": count_by_source(run.table),
         "expectations": {
             result.name: {
-                **{name: getattr(result, name) for name in ("success", "severity", "observed")},
+                "success": result.success,
+                "severity": result.severity,
+                "observed": result.observed,
                 "unexpected": result.unexpected,
             }
             for result in run.results
@@ -44,18 +46,14 @@ def metrics(run: ValidationRun, quarantined: pd.DataFrame, corrections: LabelCor
 
 def count_by_source(table: Table) -> dict[str, dict[str, int]]:
     """The pictures of each source in each split that has some."""
-    return cast(dict[str, dict[str, int]], _by_split(table.count_by("source", "split")).to_dict("index"))
+    return cast(dict[str, dict[str, int]], table.count_by("source", "split").unstack(fill_value=0).to_dict("index"))
 
 
 def count_by_label(table: Table) -> dict[int, dict[str, int]]:
     """The pictures of each label, also of a digit without any, in each split that has some."""
-    counts = _by_split(table.count_by("label", "split"))
+    counts = table.count_by("label", "split").unstack(fill_value=0)
     every_digit = counts.reindex(sorted({*LABELS, *counts.index}), fill_value=0)
     return cast(dict[int, dict[str, int]], every_digit.to_dict("index"))
-
-
-def _by_split(counts: pd.Series) -> pd.DataFrame:
-    return counts.unstack(fill_value=0)
 
 
 def verdict(run: ValidationRun) -> str:

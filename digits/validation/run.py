@@ -25,6 +25,7 @@ from digits.validation.table import Condition, PandasTable, Table
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 FAILING_COLUMNS = [*ROW_COLUMNS, "name", "finding"]
+DRIFT_OF = "drift of "  # begins the names of the expectations on drift
 MAX_FINDINGS = 1000  # rows of an expectation with a message; `bad_rows` has one for every row of the critical ones
 
 
@@ -137,16 +138,11 @@ def check(
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    picture_suite = [_explained(one, split_rule) for one in PICTURE_EXPECTATIONS]
     with atomic_write(docs) as temporary:
         context.add_data_docs_site("docs", _site(temporary))
         return [
-            *_run_suite(
-                context,
-                "pictures",
-                [_explained(one, split_rule) for one in PICTURE_EXPECTATIONS],
-                table,
-                bounds,
-            ),
+            *_run_suite(context, "pictures", picture_suite, table, bounds),
             *_run_suite(context, "drift", drift_suite, PandasTable(pd.DataFrame([scores])), bounds, chances),
             *(_without_score(one, bounds) for one in unknown),
         ]
@@ -249,7 +245,7 @@ def _without_score(expectation: Expectation, bounds: Expectations) -> Expectatio
 
 def _name(expectation: Expectation) -> str:
     """Of its result: that of a drift expectation has the statistic's, too."""
-    return f"drift of {expectation.column}" if expectation.name == "drift" else expectation.name
+    return f"{DRIFT_OF}{expectation.column}" if expectation.name == "drift" else expectation.name
 
 
 def _site(folder: Path) -> Any:
@@ -298,9 +294,8 @@ def _condition(config: dict[str, Any]) -> Condition | None:
 def _failing(table: Table, condition: Condition) -> pd.DataFrame:
     """FAILING_COLUMNS of the first rows that fail a condition."""
     rows = table.failing([condition], MAX_FINDINGS)
-    return rows.assign(finding=[_format_finding(condition.column, value) for value in rows[condition.column]])[
-        FAILING_COLUMNS
-    ]
+    findings = [_format_finding(condition.column, value) for value in rows[condition.column]]
+    return rows.assign(finding=findings)[FAILING_COLUMNS]
 
 
 def _value_range(table: Table, config: dict[str, Any], unexpected: int) -> str:

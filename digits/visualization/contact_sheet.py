@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from digits.arrays import Floats
 from digits.data.stacks import DIGIT_SIZE
 from digits.errors import printable
-from digits.files import atomic_write
-from digits.visualization.figures import ACCENT, INK
+from digits.visualization.figures import ACCENT, INK, save
 from digits.visualization.overlay import LEGEND, overlay
 
 COLUMNS = 5
@@ -65,9 +64,9 @@ def write(cells: Sequence[Cell], total: int, path: Path) -> None:
         _draw(axes, cell, top=header + row * (CELL_HEIGHT + GAP), left=GAP + column * (CELL_WIDTH + GAP))
     axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
     axes.set_axis_off()
-    with atomic_write(path) as temporary, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a name may have characters that the font lacks
-        figure.savefig(temporary, metadata={"Software": None})
+        save(figure, path)
 
 
 def title(shown: int, total: int) -> str:

@@ -5,6 +5,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from digits.validation import quarantine
+from digits.validation.label_corrections import NONE
 from digits.validation.quarantine import NO_ROWS
 
 
@@ -17,7 +18,7 @@ def test_the_table_of_the_result_is_kept_and_those_of_the_other_rounds_are_relea
         one.bad_rows.return_value = NO_ROWS
     validated = iter(rounds[1:])
     monkeypatch.setattr(quarantine, "validate", lambda *of: next(validated))
-    result, _ = quarantine.quarantine(rounds[0], {}, MagicMock(max_quarantined=max_quarantined))
+    result, _ = quarantine.quarantine(rounds[0], {}, MagicMock(max_quarantined=max_quarantined), {}, NONE)
     assert result is rounds[kept]
     released = [one.table.release.called for one in rounds]
     assert released == ([True, True, False] if kept == 2 else [False, True, False])
