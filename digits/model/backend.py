@@ -15,8 +15,9 @@ def select(name: str) -> None:
     """
     digits.report_ignored("KERAS_")
     if importlib.util.find_spec(name) is None:
+        extra = "train" if name == "tensorflow" else name  # of pyproject.toml
         raise UserError(
-            f"train.backend = {name!r}, but {name} is not installed: `pip install -e '.[{name}]'`, or change it"
+            f"train.backend = {name!r}, but {name} is not installed: `pip install -e '.[{extra}]'`, or change it"
         )
     loaded = sys.modules.get("digits.model.keras_backend")
     if loaded is not None and name != loaded.BACKEND:

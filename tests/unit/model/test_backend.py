@@ -1,6 +1,7 @@
 """The choice of Keras's backend."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -14,6 +15,12 @@ from tests.imports import ROOT
 def test_a_backend_that_is_not_installed_is_named_with_the_command():
     with pytest.raises(UserError, match=r"train\.backend = 'no_such', but no_such is not installed: `pip install"):
         backend.select("no_such")
+
+
+def test_the_command_installs_tensorflow_with_the_pipeline(monkeypatch):
+    monkeypatch.setattr(backend.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=re.escape("tensorflow is not installed: `pip install -e '.[train]'`")):
+        backend.select("tensorflow")
 
 
 def test_the_environments_backend_is_reported_and_does_not_count():
