@@ -93,9 +93,18 @@ def main() -> None:
         **summary.robustness(classifier, test.digits, params.corrupted_digits),
         "pages": read_pages(pages),
     }
-    predictions = (classifier, test.digits, test.found, others, found_others)
-    page = measurement.shown(paths.ONNX, pages)
-    evaluation = Evaluation(*predictions, groups, table, evaluated, chosen.certificate, page)
+    evaluation = Evaluation(
+        classifier=classifier,
+        test=test.digits,
+        found=test.found,
+        others=others,
+        found_others=found_others,
+        groups=groups,
+        table=table,
+        metrics=evaluated,
+        certificate=chosen.certificate,
+        page=measurement.shown(paths.ONNX, pages),
+    )
     write_json(paths.EVALUATION, evaluated)
     write_predictions(test)
     curves.write(test.found.probabilities, labels)

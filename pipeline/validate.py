@@ -66,15 +66,6 @@ def write_quarantine(quarantined: pd.DataFrame) -> None:
         rows.to_csv(temporary, index=False)
 
 
-def main() -> None:
-    params, reference, split_rule = load(), drift.read_reference(), dataset.split_rule(paths.RAW)
-    described = source_descriptions.read(
-        name for split in raw_tables.raw_splits() for name in dataset.count_by_source(paths.RAW / f"{split}.parquet")
-    )
-    with raw_table(params, split_rule) as table:
-        check(table, params.validate_, reference, split_rule, described)
-
-
 def check(
     table: Table,
     params: Validate,
@@ -100,6 +91,15 @@ def check(
             f"the data fails a critical expectation (above): {pictures if result.count_bad() else ''}"
             f"change a bound under validate.expectations in {paths.PARAMS}"
         )
+
+
+def main() -> None:
+    params, reference, split_rule = load(), drift.read_reference(), dataset.split_rule(paths.RAW)
+    described = source_descriptions.read(
+        name for split in raw_tables.raw_splits() for name in dataset.count_by_source(paths.RAW / f"{split}.parquet")
+    )
+    with raw_table(params, split_rule) as table:
+        check(table, params.validate_, reference, split_rule, described)
 
 
 if __name__ == "__main__":
