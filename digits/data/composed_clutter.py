@@ -13,8 +13,6 @@ LABELS = ("Name", "Date", "Total", "Sum", "Amount", "Phone", "Code", "Remarks")
 TRIES = 8  # places that are tried for one thing
 EMPTY_SIZE = 40.0  # pixels: as tall as digits would be on a page without any
 CLEARANCE = 0.25  # of a digit's height: the distance of clutter from it
-
-
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 

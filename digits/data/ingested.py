@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import pandas as pd
-
 from digits import paths
 from digits.arrays import Ints
 from digits.data import corrections, csv_files, dataset, splits
@@ -34,9 +32,9 @@ class Ingested(NamedTuple):
 def lists(dropped: Iterable[DroppedPicture], effects: list[corrections.Effect]) -> dict[str, str]:
     """The CSV files next to the pictures, by name: only those that have rows."""
     found = {}
-    left_out = pd.DataFrame(dropped, columns=DroppedPicture._fields)
-    if len(left_out):
-        found[paths.DROPPED.name] = left_out.to_csv(index=False)
+    left_out = list(dropped)
+    if left_out:
+        found[paths.DROPPED.name] = csv_files.text(DroppedPicture._fields, left_out)
     if effects:
         found[paths.CORRECTION_EFFECTS.name] = csv_files.text(corrections.EFFECT_COLUMNS, effects)
     return found

@@ -30,7 +30,6 @@ CREATE_BUCKET_HINT = "create the bucket, or correct spark.storage in params.yaml
 OUT_OF_REACH_HINT = (
     "check the network, AWS_ENDPOINT_URL and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
-
 FILES_AT_ONCE = 16  # of which little is read: of an object store each takes a while
 EXPECTED_ADDRESS = "expected an address such as s3://bucket/folder; correct spark.storage in params.yaml"
 

@@ -23,42 +23,44 @@ EXAMPLES = 10
 Picture = dict[str, Any]
 
 
-def write(of: Evaluation) -> None:
+def write(evaluation: Evaluation) -> None:
     """Write reports/evaluation.html. The figures that it contains are read from reports/figures."""
-    worst = slices.worst(of.table)
-    hardest = slices.hardest(of.groups, worst, of.found.probabilities, of.test.labels)
-    refused_kinds = summary.without_intervals(of.metrics["refused"])
+    worst = slices.worst(evaluation.table)
+    hardest = slices.hardest(evaluation.groups, worst, evaluation.found.probabilities, evaluation.test.labels)
+    refused_kinds = summary.without_intervals(evaluation.metrics["refused"])
     pages.write(
         paths.EVALUATION_REPORT,
         "evaluation.html",
-        metrics=of.metrics,
-        certificate=of.certificate,
+        metrics=evaluation.metrics,
+        certificate=evaluation.certificate,
         refused_kinds=refused_kinds,
         least_refused=min(refused_kinds, key=refused_kinds.__getitem__),
-        corruption_errors=summary.without_intervals(of.metrics["corruption_error"]),
-        slices=of.table.to_dict("records"),
-        worst_slice={**worst, "hardest": _digits(of, hardest)},
+        corruption_errors=summary.without_intervals(evaluation.metrics["corruption_error"]),
+        slices=evaluation.table.to_dict("records"),
+        worst_slice={**worst, "hardest": _digits(evaluation, hardest)},
         min_pictures=slices.MIN_PICTURES,
-        worst_corruption=_worst_corruption(of),
-        accepted_others=_accepted_others(of),
-        mistakes=_mistakes(of),
-        refused=_refused(of),
-        doubted=_doubted(of),
+        worst_corruption=_worst_corruption(evaluation),
+        accepted_others=_accepted_others(evaluation),
+        mistakes=_mistakes(evaluation),
+        refused=_refused(evaluation),
+        doubted=_doubted(evaluation),
         legend=overlay.LEGEND,
-        page=of.page,
+        page=evaluation.page,
         figures={
             path.stem: path.read_bytes() for path in (paths.RELIABILITY, paths.RISK_COVERAGE, paths.LEARNING_CURVES)
         },
     )
 
 
-def _worst_corruption(of: Evaluation) -> Picture:
+def _worst_corruption(evaluation: Evaluation) -> Picture:
     """The corruption that is misread most often, with examples of MNIST-C's own strength."""
-    errors = summary.without_intervals(of.metrics["corruption_error"])
+    errors = summary.without_intervals(evaluation.metrics["corruption_error"])
     name = max(corruptions.CORRUPTIONS, key=errors.__getitem__)
-    rows = np.random.default_rng(0).permutation(len(of.test.labels))[:CORRUPTED]
-    images = canonical(corruptions.corrupted(of.test.images[rows], name, corruptions.MNIST_C, seed=0))
-    changed = of._replace(test=Digits(images, of.test.labels[rows]), found=of.classifier.predict(images))
+    test = evaluation.test
+    rows = np.random.default_rng(0).permutation(len(test.labels))[:CORRUPTED]
+    images = canonical(corruptions.corrupted(test.images[rows], name, corruptions.MNIST_C, seed=0))
+    found = evaluation.classifier.predict(images)
+    changed = evaluation._replace(test=Digits(images, test.labels[rows]), found=found)
     wrong = _predicted(changed) != changed.test.labels
     shown = {"wrong": np.flatnonzero(wrong)[:EXAMPLES], "right": np.flatnonzero(~wrong)[:EXAMPLES]}
     return {
@@ -70,41 +72,43 @@ def _worst_corruption(of: Evaluation) -> Picture:
     }
 
 
-def _accepted_others(of: Evaluation) -> Picture:
+def _accepted_others(evaluation: Evaluation) -> Picture:
     """What is no digit and was accepted as one, the most confident first."""
-    confidence = of.found_others.probabilities.max(axis=1)
-    rows = np.flatnonzero(of.found_others.accepted & of.others.images.any(axis=(1, 2)))
+    (images, kinds), found = evaluation.others, evaluation.found_others
+    confidence, guesses = found.probabilities.max(axis=1), found.probabilities.argmax(axis=1)
+    rows = np.flatnonzero(found.accepted & images.any(axis=(1, 2)))
     rows = rows[np.argsort(-confidence[rows], kind="stable")]
-    guesses = of.found_others.probabilities.argmax(axis=1)
     pictures = [
-        _picture(of.others.images[row], words(of.others.kinds[row]), f"{guesses[row]}, {confidence[row]:.1%}")
+        _picture(images[row], words(kinds[row]), f"{guesses[row]}, {confidence[row]:.1%}")
         for row in rows[:MAX_PICTURES]
     ]
-    return _listed(rows, pictures) | {"of": len(of.others.kinds)}
+    return _listed(rows, pictures) | {"of": len(kinds)}
 
 
-def _mistakes(of: Evaluation) -> Picture:
+def _mistakes(evaluation: Evaluation) -> Picture:
     """The misread test digits, the most confident first, with the saliency of the predicted label."""
-    rows = np.flatnonzero(_predicted(of) != of.test.labels)
-    rows = rows[np.argsort(-of.found.probabilities[rows].max(axis=1), kind="stable")]
+    (images, given), found, predicted = evaluation.test, evaluation.found, _predicted(evaluation)
+    rows = np.flatnonzero(predicted != given)
+    rows = rows[np.argsort(-found.probabilities[rows].max(axis=1), kind="stable")]
     shown = rows[:MAX_PICTURES]
-    saliency = occlusion(of.classifier, of.test.images[shown], _predicted(of)[shown])
-    return _listed(rows, _digits(of, shown, saliency=saliency)) | {"accepted": int(of.found.accepted[rows].sum())}
+    saliency = occlusion(evaluation.classifier, images[shown], predicted[shown])
+    accepted = int(found.accepted[rows].sum())
+    return _listed(rows, _digits(evaluation, shown, saliency=saliency)) | {"accepted": accepted}
 
 
-def _refused(of: Evaluation) -> Picture:
+def _refused(evaluation: Evaluation) -> Picture:
     """The refused test digits, the lowest probability first, each with the reason, and how many have which."""
-    rows = np.flatnonzero(~of.found.accepted)
-    rows = rows[np.argsort(of.found.probabilities[rows].max(axis=1), kind="stable")]
-    found = Predictions._make(values[rows] for values in of.found)
-    improbable, unlike = of.classifier.missed(found)
-    reasons = of.classifier.refusal_reasons(found)
+    rows = np.flatnonzero(~evaluation.found.accepted)
+    rows = rows[np.argsort(evaluation.found.probabilities[rows].max(axis=1), kind="stable")]
+    found = Predictions._make(values[rows] for values in evaluation.found)
+    improbable, unlike = evaluation.classifier.missed(found)
+    reasons = evaluation.classifier.refusal_reasons(found)
     pictures = [
         {**picture, "text": f"{reason}; row\N{NO-BREAK SPACE}{row}"}
-        for picture, reason, row in zip(_digits(of, rows[:MAX_PICTURES]), reasons, rows, strict=False)
+        for picture, reason, row in zip(_digits(evaluation, rows[:MAX_PICTURES]), reasons, rows, strict=False)
     ]
     return _listed(rows, pictures) | {
-        "right": int((_predicted(of)[rows] == of.test.labels[rows]).sum()),
+        "right": int((_predicted(evaluation) == evaluation.test.labels)[rows].sum()),
         "reasons": {
             "outlier score above its bound": int((unlike & ~improbable).sum()),
             "probability below the threshold": int((improbable & ~unlike).sum()),
@@ -113,17 +117,19 @@ def _refused(of: Evaluation) -> Picture:
     }
 
 
-def _doubted(of: Evaluation) -> Picture:
+def _doubted(evaluation: Evaluation) -> Picture:
     """The test digits whose label confident learning doubts, that with the least probable label first."""
-    several = np.ptp(of.test.labels) > 0  # confident learning compares classes
-    issues = [*zip(*labels.find_issues(of.test.labels, of.found.probabilities), strict=True)] if several else []
+    images, given = evaluation.test
+    if np.ptp(given) == 0:  # confident learning compares classes
+        return _listed([], [])
+    issues = [*zip(*labels.find_issues(given, evaluation.found.probabilities), strict=True)]
     pictures = [
         _picture(
-            of.test.images[row],
-            f"label {of.test.labels[row]}, suggested {suggested}",
-            f"probabilities {given:.1%} and {other:.1%}; row\N{NO-BREAK SPACE}{row}",
+            images[row],
+            f"label {given[row]}, suggested {suggested}",
+            f"probabilities {probability:.1%} and {other:.1%}; row\N{NO-BREAK SPACE}{row}",
         )
-        for row, suggested, given, other in issues[:MAX_PICTURES]
+        for row, suggested, probability, other in issues[:MAX_PICTURES]
     ]
     return _listed(issues, pictures)
 
@@ -132,24 +138,25 @@ def _listed(found: Sized, pictures: list[Picture]) -> Picture:
     return {"count": len(found), "pictures": pictures}
 
 
-def _predicted(of: Evaluation) -> Ints:
-    labels: Ints = of.found.probabilities.argmax(axis=1)
+def _predicted(evaluation: Evaluation) -> Ints:
+    labels: Ints = evaluation.found.probabilities.argmax(axis=1)
     return labels
 
 
 def _digits(
-    of: Evaluation, rows: Ints, numbers: np.ndarray | None = None, saliency: Floats | None = None
+    evaluation: Evaluation, rows: Ints, numbers: np.ndarray | None = None, saliency: Floats | None = None
 ) -> list[Picture]:
     """The digits at the rows, each with its label, what is predicted, and its saliency where that is given.
 
     `numbers` are their rows in the test split, where they differ.
     """
-    predicted, confidence = _predicted(of), of.found.probabilities.max(axis=1)
-    answer = np.where(of.found.accepted, "accepted", "refused")
+    (images, given), found = evaluation.test, evaluation.found
+    predicted, confidence = _predicted(evaluation), found.probabilities.max(axis=1)
+    answer = np.where(found.accepted, "accepted", "refused")
     return [
         _picture(
-            of.test.images[row],
-            f"label {of.test.labels[row]}, predicted {predicted[row]}",
+            images[row],
+            f"label {given[row]}, predicted {predicted[row]}",
             f"{confidence[row]:.1%}, {answer[row]}; row\N{NO-BREAK SPACE}{number}",
             None if saliency is None else saliency[place],
         )

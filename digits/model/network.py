@@ -27,9 +27,9 @@ class Network(NamedTuple):
 
 
 def build(params: Train, images: Pixels | None = None) -> Network:
-    """The network, with fresh weights, and its training split, (n, 28, 28) uint8, on the device.
+    """The network, with fresh weights, and its training split, `images` (n, 28, 28) uint8, on the device.
 
-    None where the training split is streamed, or shared by several processes.
+    `images` is None where the training split is streamed, or shared by several processes.
     """
     model = inference(params)
     _, scaled, body = model.layers

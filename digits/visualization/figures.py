@@ -75,8 +75,8 @@ def learning_curves(history: list[dict[str, float]], path: Path) -> None:
         axes.legend(frameon=False)
     error = figure.axes[1]
     error.set_yscale("log")
-    for axis in (error.yaxis.set_major_formatter, error.yaxis.set_minor_formatter):
-        axis(LogFormatter(minor_thresholds=(3, 1)))
+    error.yaxis.set_major_formatter(LogFormatter(minor_thresholds=(3, 1)))
+    error.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(3, 1)))
     save(figure, path)
 
 
