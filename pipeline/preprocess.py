@@ -106,7 +106,7 @@ def main() -> None:
     rows = write_on_spark(params, selections) if spark else write(params.preprocess, selections)
     draw_figures(rows["train"])
     print("preprocessed " + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + f"; see {paths.SAMPLES}")
-    dataset.print_sources(paths.PROCESSED)
+    dataset.print_sources(dataset.count_sources(paths.PROCESSED))
     print(f"drew what is no digit: see {paths.NON_DIGIT_SAMPLES}")
     print(f"cut composed pages: see {paths.PAGE_CUT_SAMPLES}")
 

@@ -144,13 +144,8 @@ def count_sources(folder: Path) -> dict[str, dict[str, int]]:
     }
 
 
-def print_sources(folder: Path) -> None:
-    """Print the pictures of each source by split, where there are several."""
-    print_source_counts(count_sources(folder))
-
-
-def print_source_counts(counts: Mapping[str, Mapping[str, int]]) -> None:
-    """The same of counts by source and split."""
+def print_sources(counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Print the pictures of each source by split, as `count_sources` gives them, where there are several sources."""
     for name, by_split in counts.items() if len(counts) > 1 else ():
         print(f"  {name}: " + ", ".join(f"{count:,} {split}" for split, count in by_split.items()))
 

@@ -44,7 +44,7 @@ def report(ingested: Ingested, params: Ingest) -> None:
     """Print the counts by split and source, the shares that were drawn, what was left out and corrected."""
     by_split = ", ".join(f"{count:,} {name}" for name, count in ingested.rows.items())
     print(f"ingested {sum(ingested.rows.values()):,} pictures from {', '.join(params.sources)}: {by_split}")
-    dataset.print_source_counts(ingested.by_source)
+    dataset.print_sources(ingested.by_source)
     print(format_shares(ingested.tally, params))
     dropped = ingested.tally[:, splits.DROPPED].sum()
     if dropped:

@@ -71,16 +71,15 @@ def processed_groups(path: Path) -> Iterator[Digits]:
 
 def read_first_processed(split: str, each: int, folder: Path = paths.PROCESSED) -> Digits:
     """The first `each` digits of every label of a processed split, holding one row group at a time."""
-    images, labels, found = [], [], np.zeros(len(LABELS), int)
+    parts, found = [], np.zeros(len(LABELS), int)
     for digits in processed_groups(folder / f"{split}.parquet"):
         for label in LABELS:
             rows = np.flatnonzero(digits.labels == label)[: each - found[label]]
-            images.append(digits.images[rows])
-            labels.append(digits.labels[rows])
+            parts.append(Digits(digits.images[rows], digits.labels[rows]))
             found[label] += len(rows)
         if (found == each).all():
             break
-    return Digits(images=np.concatenate(images), labels=np.concatenate(labels))
+    return concatenate(parts)
 
 
 def read_digit_rows(path: Path, rows: Ints) -> Digits:

@@ -19,7 +19,7 @@ def test_each_row_has_its_source_in_raw_and_processed_data(tmp_path, capsys):
     assert dataset.read_sources(tmp_path / "train.parquet").tolist() == names[:2]
     counts = {"folder": {"train": 1, "validation": 1, "test": 0}, "mnist": {"train": 1, "validation": 2, "test": 1}}
     assert dataset.count_sources(tmp_path) == counts
-    dataset.print_sources(tmp_path)
+    dataset.print_sources(dataset.count_sources(tmp_path))
     assert capsys.readouterr().out.splitlines() == [
         "  folder: 1 train, 1 validation, 0 test",
         "  mnist: 1 train, 2 validation, 1 test",
@@ -28,7 +28,7 @@ def test_each_row_has_its_source_in_raw_and_processed_data(tmp_path, capsys):
     processed_tables.write_processed([block("test", digits)._replace(source=names)], RULE, tmp_path / "processed")
     assert dataset.read_sources(tmp_path / "processed" / "test.parquet").tolist() == names
     processed_tables.write_processed([block("test", digits)], RULE, tmp_path / "processed")
-    dataset.print_sources(tmp_path / "processed")
+    dataset.print_sources(dataset.count_sources(tmp_path / "processed"))
     assert capsys.readouterr().out == ""  # of one source
     table = pq.read_table(tmp_path / "train.parquet").drop_columns(["source", "sha256"])
     pq.write_table(table, tmp_path / "train.parquet")  # as version 0.2 wrote it
