@@ -5,6 +5,7 @@ The files follow the convention of Hugging Face's image feature: `image` is a st
 """
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -75,15 +76,15 @@ def write_raw(
 
 def fill_row_groups(examples: Iterable[Example]) -> Iterator[tuple[str, pa.Table]]:
     """Each split's examples, in their order, as tables that fill a row group."""
-    pending: dict[str, list[Example]] = {}
-    size: dict[str, int] = {}
+    pending: defaultdict[str, list[Example]] = defaultdict(list)
+    size: Counter[str] = Counter()
     for example in examples:
-        group = pending.setdefault(example.split, [])
+        group = pending[example.split]
         group.append(example)
-        size[example.split] = size.get(example.split, 0) + len(example.data)
+        size[example.split] += len(example.data)
         if len(group) == dataset.ROWS_PER_GROUP or size[example.split] >= BYTES_PER_GROUP:
             yield example.split, raw_table(pending.pop(example.split))
-            size.pop(example.split)
+            del size[example.split]
     for split, group in pending.items():
         yield split, raw_table(group)
 

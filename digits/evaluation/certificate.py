@@ -104,19 +104,27 @@ def certify(probabilities: Floats, labels: Ints, within_bound: Bools, tested: Cl
     from mapie.risk_control import control_fwer
     from scipy import stats
 
+    misread = probabilities.argmax(axis=1) != labels
     accepts = within_bound & (probabilities.max(axis=1) >= tested.thresholds[:, None])
     accepted = accepts.sum(axis=1)
-    errors = (accepts & (probabilities.argmax(axis=1) != labels)).sum(axis=1)
+    errors = (accepts & misread).sum(axis=1)
     # MAPIE's own p-value rounds the number of errors up: 3 of 187 become 4
     p_values = stats.binom.cdf(errors, accepted, tested.levels)
     # its controller would turn the order by the errors that it sees, which the certificate does not allow
     held = control_fwer(p_values, 1 - tested.confidence, "fixed_sequence") if len(p_values) else []
     if not len(held):
-        inside, wrong = within_bound.sum(), (within_bound & (probabilities.argmax(axis=1) != labels)).sum()
-        return Certificate(0.0, 1.0, *tested[2:], len(labels), int(inside), int(wrong))
+        inside, wrong = within_bound.sum(), (within_bound & misread).sum()
+        return Certificate(0.0, 1.0, tested.max_error, tested.confidence, len(labels), int(inside), int(wrong))
     last = held[-1]
-    threshold, level = float(tested.thresholds[last]), float(tested.levels[last])
-    return Certificate(threshold, level, *tested[2:], len(labels), int(accepted[last]), int(errors[last]))
+    return Certificate(
+        threshold=float(tested.thresholds[last]),
+        certified_error=float(tested.levels[last]),
+        max_error=tested.max_error,
+        confidence=tested.confidence,
+        digits=len(labels),
+        accepted=int(accepted[last]),
+        errors=int(errors[last]),
+    )
 
 
 def _lowest_level(digits: Floats, confidence: float) -> Floats:

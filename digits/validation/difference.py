@@ -143,7 +143,7 @@ def write_page(
     names: tuple[str, str],
     commits: tuple[str | None, str | None],
     max_drift: float,
-    split_change: str = "",
+    split_change: str,
 ) -> None:
     """Write the difference as a page. `names` are the versions' names, `commits` their commits or None.
 

@@ -3,7 +3,6 @@
 Both are of the pictures that are no test pictures.
 """
 
-import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import pandas as pd
 
 from digits.data.statistics import PIXEL_COLUMNS
 from digits.errors import UserError
+from digits.files import read_json
 from digits.paths import REFERENCE_PROFILE
 from digits.validation.distributions import histograms, quantiles
 
@@ -27,7 +27,7 @@ Pairs = dict[str, tuple[np.ndarray, np.ndarray]]  # of a statistic the (k,) coun
 def read_reference() -> dict[str, Any]:
     """The committed profile that drift is measured from. Raises UserError where the file is not a profile."""
     try:
-        content: dict[str, Any] = json.loads(REFERENCE_PROFILE.read_text(encoding="utf-8"))
+        content = read_json(REFERENCE_PROFILE)
         problem: set[str] | Exception = {"pictures", "statistics"} - content.keys()
     except (OSError, ValueError, AttributeError) as error:
         problem = error

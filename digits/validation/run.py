@@ -25,6 +25,7 @@ from digits.validation.table import Condition, PandasTable, Table
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 FAILING_COLUMNS = [*ROW_COLUMNS, "name", "finding"]
+NO_ROWS = pd.DataFrame(columns=FAILING_COLUMNS)
 DRIFT_OF = "drift of "  # begins the names of the expectations on drift
 MAX_FINDINGS = 1000  # rows of an expectation with a message; `bad_rows` has one for every row of the critical ones
 
@@ -49,7 +50,7 @@ class ExpectationResult:
     observed: float | list[Any] | str
     unexpected: int = 0
     condition: Condition | None = None
-    failing: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FAILING_COLUMNS), compare=False)
+    failing: pd.DataFrame = field(default_factory=lambda: NO_ROWS, compare=False)
 
     @property
     def critical(self) -> bool:
@@ -274,7 +275,7 @@ def _expectation_result(gx_result: dict[str, Any], table: Table) -> ExpectationR
         observed=_rounded(observed),
         unexpected=unexpected,
         condition=condition,
-        **({"failing": _failing(table, condition)} if condition and unexpected else {}),
+        failing=_failing(table, condition) if condition and unexpected else NO_ROWS,
     )
 
 
