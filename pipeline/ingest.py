@@ -42,8 +42,8 @@ def list_dropped(
     dropped, tests = np.flatnonzero(split == splits.DROPPED), np.flatnonzero(fingerprints.published == splits.TEST)
     if len(dropped):
         names = staged.paths()
-        twin = pd.Series(tests, index=groups[tests]).groupby(level=0).first()
-        for row, test in zip(dropped, twin.reindex(groups[dropped]), strict=True):
+        test_of_group = pd.Series(tests, index=groups[tests]).groupby(level=0).first()
+        for row, test in zip(dropped, test_of_group.reindex(groups[dropped]), strict=True):
             digest = splits.whole(fingerprints.digests[row])
             yield DroppedPicture(printable(names[row]), digest.hex(), printable(names[test]))
 

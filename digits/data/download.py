@@ -18,7 +18,7 @@ PROGRESS_AFTER = 2  # seconds: a download that takes longer shows its progress
 def read(address: str, timeout: float) -> bytes:
     """The bytes of the file, as the server has it. Raises UserError where it can't be had, with the cause.
 
-    `timeout` is how many seconds to wait for a connection, and then for each part of the answer.
+    `timeout` is how many seconds to wait for a connection, and then for each part of the response.
     """
     import requests
     from tqdm import tqdm
@@ -27,12 +27,12 @@ def read(address: str, timeout: float) -> bytes:
     content = bytearray()
     try:
         # Some servers would send a .gz file as a packed plain one; its checksum is that of the .gz file.
-        with requests.get(address, timeout=timeout, stream=True, headers={"Accept-Encoding": "identity"}) as answer:
-            answer.raise_for_status()
-            size = int(answer.headers.get("Content-Length", 0))
+        with requests.get(address, timeout=timeout, stream=True, headers={"Accept-Encoding": "identity"}) as response:
+            response.raise_for_status()
+            size = int(response.headers.get("Content-Length", 0))
             bar = tqdm(total=size or None, unit="B", unit_scale=True, disable=None, delay=PROGRESS_AFTER, leave=False)
             with bar:
-                for chunk in answer.raw.stream(CHUNK, decode_content=False):
+                for chunk in response.raw.stream(CHUNK, decode_content=False):
                     content += chunk
                     bar.update(len(chunk))
     except (requests.RequestException, HTTPError, OSError) as error:
@@ -71,10 +71,10 @@ def _cause(error: Exception, address: str, timeout: float) -> str:
             return f"did not answer: {type(last).__name__} {last}; {NETWORK}"
 
 
-def _status(answer: "requests.Response", address: str) -> str:
+def _status(response: "requests.Response", address: str) -> str:
     """What the server's or the proxy's status means."""
-    found = f"{answer.status_code} {answer.reason}"
-    match answer.status_code:
+    found = f"{response.status_code} {response.reason}"
+    match response.status_code:
         case 404 | 410:
             return f"does not exist; {ELSEWHERE}"
         case 401 | 403:

@@ -14,7 +14,7 @@ SUBPIXEL_BITS = 3  # of a position that OpenCV draws at: eighths of a pixel
 
 
 def written(text: str, font: str, size: int, shape: tuple[int, int]) -> Pixels:
-    """(height, width) uint8 of this shape: the text in the middle, 255 on 0, in a font that matplotlib brings along."""
+    """(height, width) uint8 of this shape: the text in the middle, 255 on 0, in a font of matplotlib's package."""
     ink = Image.new("L", shape[::-1], 0)
     middle = (shape[1] / 2, shape[0] / 2)
     ImageDraw.Draw(ink).multiline_text(middle, text, 255, load_font(font, size), "mm", spacing=1)

@@ -40,7 +40,7 @@ def draw(digest: bytes, seed: int, test_fraction: float, validation_fraction: fl
 
 
 def assign(digests: np.ndarray, published: Ints, groups: Ints, params: Ingest) -> np.ndarray:
-    """(n,) int8 splits of (n,) 'S32' digests, DROPPED where a picture is a twin of a published test picture.
+    """(n,) int8 splits of (n,) 'S32' digests, DROPPED where a picture is a near duplicate of a published test picture.
 
     `published` (n,) int8 is each picture's side as published: TEST, TRAIN or UNPUBLISHED; equal pictures take the side
     of the first of these that one of them has. `groups` (n,) int numbers the groups of near duplicates. A group goes

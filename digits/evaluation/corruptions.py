@@ -71,7 +71,7 @@ def misread_shares(predict: Callable[[Pixels], Ints], images: Pixels, labels: In
         for name, _, digits in corrupted_digits(images, seed):
             misread[name].append((predict(digits) != labels) | ~digits.any(axis=(1, 2)))
             progress.update()
-    return {name: np.mean(levels, axis=0) for name, levels in misread.items()}
+    return {name: np.mean(of_levels, axis=0) for name, of_levels in misread.items()}
 
 
 def corruption_error(shares: dict[str, Floats]) -> dict[str, float]:
@@ -184,7 +184,7 @@ def _spatter(images: Floats, threshold: float, random: np.random.Generator) -> F
     """Spots of mud where normal noise of deviation 1, blurred by a pixel, exceeds the threshold."""
     noise = _blurred(random.standard_normal(images.shape, np.float32), 1)
     cover = _blurred((noise > threshold).astype(np.float32), 1.5)
-    cover[cover < 0.8] = 0  # small spots dry up
+    cover[cover < 0.8] = 0  # small spots are left out
     return images * (1 - cover) + MUD * cover
 
 

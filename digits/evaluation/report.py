@@ -152,12 +152,12 @@ def _digits(
     """
     (images, given), found = evaluation.test, evaluation.found
     predicted, confidence = _predicted(evaluation), found.probabilities.max(axis=1)
-    answer = np.where(found.accepted, "accepted", "refused")
+    decision = np.where(found.accepted, "accepted", "refused")
     return [
         _picture(
             images[row],
             f"label {given[row]}, predicted {predicted[row]}",
-            f"{confidence[row]:.1%}, {answer[row]}; row\N{NO-BREAK SPACE}{number}",
+            f"{confidence[row]:.1%}, {decision[row]}; row\N{NO-BREAK SPACE}{number}",
             None if saliency is None else saliency[place],
         )
         for place, (row, number) in enumerate(zip(rows, rows if numbers is None else numbers, strict=True))

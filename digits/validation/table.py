@@ -1,4 +1,4 @@
-"""What the validation asks of the table of statistics, on either engine, and pandas' answers.
+"""What the validation asks of the table of statistics, on either engine, and how pandas computes it.
 
 The table has a row for each picture, in the order of the splits and of their rows, which `split` and `row` identify.
 """

@@ -20,11 +20,11 @@ COLUMNS = 5
 SIDE = 4 * DIGIT_SIZE  # pixels: of a canonical digit, and the longest of a picture
 GAP = 12  # pixels between two cells, and around all
 STEP = SIDE + GAP // 2  # from the left of a picture to that of the next in its cell
-CELL_WIDTH, CELL_HEIGHT = 2 * STEP + SIDE, SIDE + 66  # four lines below the pictures: name, answer, note
+CELL_WIDTH, CELL_HEIGHT = 2 * STEP + SIDE, SIDE + 66  # four lines below the pictures: name, prediction, note
 TITLE_HEIGHT, LEGEND_LINE = 30, 12
 LEGEND_CHARACTERS = 60  # in the width of a cell
 NAME_CHARACTERS = 50
-NOTE_CHARACTERS, NOTE_LINES = 82, 2  # below the answer
+NOTE_CHARACTERS, NOTE_LINES = 82, 2  # below the prediction
 NO_DIGIT_CHARACTERS, NO_DIGIT_LINES = 42, 8  # in the digit's place
 BACKGROUND = "#e8e8e8"  # white paper stands out from it
 COLOURS = {True: INK, False: "#a35c00", None: ACCENT}  # accepted, refused (amber), error
@@ -34,16 +34,16 @@ DPI = 100
 class Cell(NamedTuple):
     """One picture: `pixels` (height, width) uint8 and `digit` (28, 28) uint8, each None where there is none.
 
-    `saliency`, (28, 28) log-odds of the predicted label, is None where nothing is predicted. `answer` is the line
-    below, in a colour by `accepted`: None for an error. `note` says why it is not accepted: below the answer, or in the
-    digit's place where there is none.
+    `saliency`, (28, 28) log-odds of the predicted label, is None where nothing is predicted. `prediction` is the
+    line below, in a colour by `accepted`: None for an error. `note` says why it is not accepted: below the prediction,
+    or in the digit's place where there is none.
     """
 
     name: str
     pixels: np.ndarray | None
     digit: np.ndarray | None
     saliency: Floats | None
-    answer: str
+    prediction: str
     accepted: bool | None = True
     note: str | None = None
 
@@ -88,7 +88,7 @@ def _draw(axes: Axes, cell: Cell, top: int, left: int) -> None:
     name = printable(cell.name)
     short = name if len(name) <= NAME_CHARACTERS else "…" + name[1 - NAME_CHARACTERS :]
     axes.text(left, top + SIDE + 13, short, color=INK, fontsize=7, parse_math=False)
-    axes.text(left, top + SIDE + 31, cell.answer, color=colour, fontsize=10, weight="bold")
+    axes.text(left, top + SIDE + 31, cell.prediction, color=colour, fontsize=10, weight="bold")
     if cell.note is None:
         return
     if cell.digit is None:

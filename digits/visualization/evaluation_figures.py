@@ -1,4 +1,4 @@
-"""Figures of a model's errors and of what it knows of them, as PNG files. The same content gives the same bytes."""
+"""Figures of a model's errors, calibration and refusal, as PNG files. The same content gives the same bytes."""
 
 import textwrap
 from pathlib import Path
