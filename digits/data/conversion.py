@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from digits import paths
-from digits.arrays import Bools
+from digits.arrays import Ints
 from digits.data import dataset, pictures, raw_tables
 from digits.data.dataset import Digits
 from digits.data.processed_tables import Block
@@ -19,7 +19,7 @@ class Selection(NamedTuple):
     """A row group of the raw data, and the rows of it that are quarantined, (k,) counted from its first."""
 
     group: RowGroup
-    quarantined: Bools
+    quarantined: Ints
 
     @property
     def rows(self) -> int:

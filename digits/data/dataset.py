@@ -60,7 +60,7 @@ def images_of(table: pa.Table) -> np.ndarray:
     return images[pixels.offset : pixels.offset + len(pixels)]
 
 
-def binary_column(rows: Ints) -> pa.Array:
+def binary_column(rows: Pixels) -> pa.Array:
     """Each of n rows of uint8 as its bytes."""
     width, values = math.prod(rows.shape[1:]), pa.py_buffer(np.ascontiguousarray(rows))
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(rows), [None, values])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from digits.arrays import Ints
+from digits.arrays import Bools
 
 AFFINE = 6  # parameters of a digit's affine warp: rotation, shear, zoom across and down, shift across and down
 DIGITS_AT_ONCE = 10_000  # sampled, in float64
@@ -17,7 +17,7 @@ AUGMENTATION_PARAMETERS = WARP + APPEARANCE
 
 
 def sample_augmentation(
-    seed: int, epoch: int, digits: int, step: int | None = None, chosen: Ints | None = None
+    seed: int, epoch: int, digits: int, step: int | None = None, chosen: Bools | None = None
 ) -> np.ndarray:
     """The augmentation parameters of an epoch, or of one step of it, (digits, AUGMENTATION_PARAMETERS) float32.
 
