@@ -1,7 +1,8 @@
 """Register: log the model in MLflow, register it, and make it champion if it is the best.
 
-Reads   models/digits.onnx, network.onnx and digits.weights.h5, data/processed/, and the metrics, figures, reports and
-        cards of the other stages, which are logged in the run; the model card is the version's description
+Reads   models/digits.onnx, network.onnx and digits.weights.h5, data/processed/, data/interim/profile.json and
+        data/reference.json (whether they differ), and the metrics, figures, reports and cards of the other stages,
+        which are logged in the run; the model card is the version's description
 Writes  models/registered.json (what was registered, not whether it is champion)
 """
 
