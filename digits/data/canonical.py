@@ -18,6 +18,7 @@ from digits.data.strokes import (
     INK_THRESHOLD,
     NARROW,
     WIDE,
+    cropped_to_ink,
     has_several_parts,
     relative_stroke_width,
     with_usual_stroke_width,
@@ -52,7 +53,7 @@ def canonical(stack: Pixels, ink: Floats | None = None) -> Pixels:
         todo &= ~_keep(digits, np.rint(ink * 255).astype(np.uint8), todo)
     rows = np.flatnonzero(todo)
     unclean = _need_cleaning(ink[rows])
-    cleaned = [_cropped(clean(one)) for one in ink[rows[unclean]]]
+    cleaned = [cropped_to_ink(clean(one)) for one in ink[rows[unclean]]]  # to scale the rest only takes time
     for places, same_size in by_shape(cleaned):
         digits[rows[unclean][places]] = scaled_and_centred(same_size)
     if not unclean.all():
@@ -113,12 +114,6 @@ def dark_on_light(stack: Pixels) -> Bools:
     paper = np.median(border(stack), axis=1)
     is_darker: Bools = paper - stack.min(axis=(1, 2)) > stack.max(axis=(1, 2)) - paper
     return is_darker
-
-
-def _cropped(ink: Floats) -> Floats:
-    """The part of (height, width) ink that is scaled: the rest only takes time."""
-    (top, bottom), (left, right) = ((first[0], last[0]) for first, last in bounds((ink > INK_THRESHOLD)[None]))
-    return ink[top : bottom + 1, left : right + 1]
 
 
 def _need_cleaning(ink: Floats) -> Bools:

@@ -96,10 +96,9 @@ def with_usual_stroke_width(ink: Floats) -> Floats:
     width = float(relative_stroke_width(ink[None])[0])
     if NARROW <= width <= WIDE:
         return ink
-    (top, bottom), (left, right) = ((first[0], last[0]) for first, last in bounds((ink > INK_THRESHOLD)[None]))
-    cropped = ink[top : bottom + 1, left : right + 1]
-    side = max(cropped.shape)
-    padded = np.pad(cropped, int(NARROW_TARGET * side) + 2)
+    inked = cropped_to_ink(ink)
+    side = max(inked.shape)
+    padded = np.pad(inked, int(NARROW_TARGET * side) + 2)
     solid = (padded > 0.5).astype(np.uint8)
     if width < NARROW:
         outside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
@@ -108,6 +107,12 @@ def with_usual_stroke_width(ink: Floats) -> Floats:
     inside = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     narrower: Floats = np.minimum(padded, np.clip(inside - (width - WIDE_TARGET) * side / 2 + 0.5, 0, 1))
     return narrower
+
+
+def cropped_to_ink(ink: Floats) -> Floats:
+    """The part of (height, width) ink that has strokes."""
+    (top, bottom), (left, right) = ((first[0], last[0]) for first, last in bounds((ink > INK_THRESHOLD)[None]))
+    return ink[top : bottom + 1, left : right + 1]
 
 
 def has_several_parts(ink: Floats) -> bool:

@@ -40,7 +40,7 @@ def score(probabilities: Floats, labels: Ints) -> Scores:
 
     classes = np.arange(probabilities.shape[1])
     predicted = probabilities.argmax(axis=1)
-    exact = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
+    exact = _normalized(probabilities)
     by_class = metrics.precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)
     return Scores(
         accuracy=accuracy(probabilities, labels),
@@ -76,9 +76,14 @@ def digit_losses(probabilities: Floats, labels: Ints) -> Floats:
 
 def digit_briers(probabilities: Floats, labels: Ints) -> Floats:
     """(n,) float64, 0 to 2: each digit's share of the Brier score, which is their mean; arguments as `digit_losses`."""
-    exact = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
-    briers: Floats = ((exact - np.eye(probabilities.shape[1])[labels]) ** 2).sum(axis=1)
+    briers: Floats = ((_normalized(probabilities) - np.eye(probabilities.shape[1])[labels]) ** 2).sum(axis=1)
     return briers
+
+
+def _normalized(probabilities: Floats) -> Floats:
+    """(n, k) float64: rows that sum to 1 in its precision."""
+    rows: Floats = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
+    return rows
 
 
 def accuracy(probabilities: Floats, labels: Ints) -> float:

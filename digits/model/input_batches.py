@@ -12,6 +12,7 @@ from digits.errors import UserError
 from digits.model.augmentation_values import AUGMENTATION_PARAMETERS, sample_augmentation
 from digits.model.distribution import whole_batches
 from digits.model.keras_backend import BACKEND
+from digits.model.shuffling import epoch_rows
 from digits.model.streaming import BATCHES_AHEAD, Stream
 from digits.params import Train
 from digits.processes import prefetch
@@ -27,7 +28,7 @@ class InMemory:
 
     @contextmanager
     def epoch(self, epoch: int) -> Iterator[dict[str, Any]]:
-        rows = np.random.default_rng((self.params.seed, epoch, 1)).permutation(self.rows)[: self.steps * self.batch]
+        rows = epoch_rows(self.params.seed, epoch, self.rows)[: self.steps * self.batch]
         inputs = rows.astype(np.int32), sample_augmentation(self.params.seed, epoch, len(rows))
         if BACKEND == "tensorflow":
             import tensorflow as tf

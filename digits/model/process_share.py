@@ -14,6 +14,7 @@ from digits.data.dataset import NO_DIGIT, ROWS_PER_GROUP, Digits
 from digits.data.stacks import DIGIT_SIZE
 from digits.model.augmentation_values import sample_augmentation
 from digits.model.distribution import whole_batches
+from digits.model.shuffling import epoch_rows
 from digits.params import Train
 
 
@@ -41,7 +42,7 @@ class ProcessShare:
         """This process's rows of an epoch's batches, as arguments of `keras.Model.fit`."""
         size = self.batch // self.processes
         own = np.arange(self.steps * self.batch, dtype=np.int32) // size % self.processes == self.process
-        order = np.random.default_rng((self.params.seed, epoch, 1)).permutation(self.rows)
+        order = epoch_rows(self.params.seed, epoch, self.rows)
         digits = self._read(order[: len(own)][own])
         augmentation = sample_augmentation(self.params.seed, epoch, len(own), chosen=own)
         one_hot = np.eye(NO_DIGIT + 1, dtype=np.float32)[digits.labels]

@@ -1,14 +1,20 @@
-"""Rows in a random order through a buffer of a given size, from chunks that come one after another."""
+"""Rows in a random order: all at once, or through a buffer of a given size, from chunks one after another."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 
+from digits.arrays import Ints
 from digits.data.dataset import Digits
 from digits.data.stacks import DIGIT_SIZE
 
 Item = TypeVar("Item")
+
+
+def epoch_rows(seed: int, epoch: int, rows: int) -> Ints:
+    """(rows,) int: the rows of training data that memory holds, in an epoch's order, in any number of processes."""
+    return np.random.default_rng((seed, epoch, 1)).permutation(rows)
 
 
 def spread(items: Sequence[Item], at_once: int, random: np.random.Generator) -> list[Item]:
