@@ -33,11 +33,14 @@ def quarantine(
         if run is not first:  # it is read again where a later round is above the limit
             run.table.release()
         run = validate(rest, reference, params.expectations, split_rule, corrections)
-    if bad:
-        print(
-            f"{total:,} of {len(first.table):,} pictures are bad, more than validate.max_quarantined = "
-            f"{params.max_quarantined:.1%}: none is quarantined"
-        )
+    if not bad:
+        if run is not first:
+            first.table.release()
+        return run, pd.concat(found)
+    print(
+        f"{total:,} of {len(first.table):,} pictures are bad, more than validate.max_quarantined = "
+        f"{params.max_quarantined:.1%}: none is quarantined"
+    )
     if run is not first:
-        (run if bad else first).table.release()
-    return (first, NO_ROWS) if bad else (run, pd.concat(found))
+        run.table.release()
+    return first, NO_ROWS

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -47,7 +48,7 @@ def risk_coverage(first: RiskCoverage, second: RiskCoverage) -> bytes:
     axes.set(xlim=(0, 1.01), ylim=(-0.02 * highest, 1.2 * highest))
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=2))
-    _finish(figure)
+    _finish(axes)
     return png(figure)
 
 
@@ -63,12 +64,11 @@ def reliability(first: Reliability, second: Reliability) -> bytes:
         )
     axes.set(title="Reliability", xlabel="mean confidence of the bin", ylabel="accuracy")
     axes.set(xlim=(0, 1.02), ylim=(-0.02, 1.02))
-    _finish(figure)
+    _finish(axes)
     return png(figure)
 
 
-def _finish(figure: Figure) -> None:
-    (axes,) = figure.axes
+def _finish(axes: Axes) -> None:
     axes.grid(color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
