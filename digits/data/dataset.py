@@ -32,6 +32,7 @@ LABELS = range(10)
 NO_DIGIT = len(LABELS)  # the network's last class: what is no digit
 SPLITS = ("train", "validation", "test")
 ROWS_PER_GROUP = 1000  # a row group is the unit of reading and of parallel work: a few are in memory at a time
+IMAGE = pa.binary(DIGIT_SIZE * DIGIT_SIZE)  # the pixels of a canonical digit, row by row
 SOURCE = pa.dictionary(pa.int8(), pa.string())  # the name of a source
 _RULE_KEY = b"digits_split"
 

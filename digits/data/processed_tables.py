@@ -1,7 +1,4 @@
-"""Processed digits on disk: one Parquet file per split.
-
-`image` is 784 raw bytes, the 28 x 28 pixels row by row.
-"""
+"""Processed digits on disk: one Parquet file per split."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,15 +9,12 @@ import pyarrow as pa
 
 from digits import paths
 from digits.arrays import Ints
-from digits.data import shards
+from digits.data import dataset, shards
 from digits.data.dataset import LABELS, SOURCE, Digits, binary_column, concatenate, digits_of, read_hashes, write_splits
 from digits.data.shards import ParquetSource
-from digits.data.stacks import DIGIT_SIZE
 from digits.files import require
 
-PROCESSED_SCHEMA = pa.schema(
-    {"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "label": pa.int64(), "sha256": pa.binary(32), "source": SOURCE}
-)
+PROCESSED_SCHEMA = pa.schema({"image": dataset.IMAGE, "label": pa.int64(), "sha256": pa.binary(32), "source": SOURCE})
 
 
 class Block(NamedTuple):

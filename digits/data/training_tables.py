@@ -1,7 +1,6 @@
 """What a network is trained on: the training split, what is no digit, and cuts of composed pages.
 
 What is no digit, for training and for the evaluation, is in one Parquet file, the cuts of composed pages in another.
-`image` is 784 raw bytes, as in a processed split.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,17 +15,14 @@ import pyarrow.parquet as pq
 from digits import paths
 from digits.arrays import Pixels
 from digits.data import shards
-from digits.data.dataset import NO_DIGIT, Digits, binary_column, digits_of, images_of
+from digits.data.dataset import IMAGE, NO_DIGIT, Digits, binary_column, digits_of, images_of
 from digits.data.processed_tables import read_processed
-from digits.data.stacks import DIGIT_SIZE
 from digits.files import atomic_write
 
 # What is no digit: `split` is train or test, `kind` one of `non_digits.KINDS`
-NON_DIGITS_SCHEMA = pa.schema(
-    {"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "split": pa.string(), "kind": pa.dictionary(pa.int8(), pa.string())}
-)
+NON_DIGITS_SCHEMA = pa.schema({"image": IMAGE, "split": pa.string(), "kind": pa.dictionary(pa.int8(), pa.string())})
 # Cut from composed pages: `label` is 0 to 9, or NO_DIGIT
-PAGE_CUTS_SCHEMA = pa.schema({"image": pa.binary(DIGIT_SIZE * DIGIT_SIZE), "label": pa.int64()})
+PAGE_CUTS_SCHEMA = pa.schema({"image": IMAGE, "label": pa.int64()})
 
 
 class NonDigits(NamedTuple):
