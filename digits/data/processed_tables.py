@@ -84,8 +84,7 @@ def read_digit_rows(path: Path, rows: Ints) -> Digits:
 def locate(path: Path, rows: Ints) -> list[FileRows]:
     """Where (k,) ascending rows of a table are, file by file."""
     found, first = [], 0
-    addresses = shards.files(path)
-    for address, groups in zip(addresses, shards.row_group_sizes(addresses), strict=True):
+    for address, groups in shards.row_groups_by_file(path):
         end = first + sum(group.rows for group in groups)
         begin, stop = np.searchsorted(rows, [first, end])
         if stop > begin:

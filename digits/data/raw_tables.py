@@ -113,8 +113,7 @@ def row_groups(folder: Path = paths.RAW) -> list[RowGroup]:
     found: list[RowGroup] = []
     for split in raw_splits(folder):
         first_row = 0
-        addresses = shards.files(folder / f"{split}.parquet")
-        for address, groups in zip(addresses, shards.row_group_sizes(addresses), strict=True):
+        for address, groups in shards.row_groups_by_file(folder / f"{split}.parquet"):
             for number, (rows, size) in enumerate(groups):
                 found.append(RowGroup(split, address, number, first_row, rows, size))
                 first_row += rows

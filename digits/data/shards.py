@@ -152,15 +152,16 @@ def schema(path: Path) -> pa.Schema:
 
 def count_rows(path: Path) -> int:
     """Rows of a table, read from the footers of its files."""
-    return sum(group.rows for groups in row_group_sizes(files(path)) for group in groups)
+    return sum(group.rows for _, groups in row_groups_by_file(path) for group in groups)
 
 
-def row_group_sizes(sources: Sequence[ParquetSource]) -> list[list[GroupSize]]:
-    """The row groups of Parquet files, in order, from their footers, several of which are read at the same time.
+def row_groups_by_file(path: Path) -> list[tuple[str, list[GroupSize]]]:
+    """The addresses of a table's files with their row groups, in order, from their footers; several are read at once.
 
     A footer takes some tens of kB, of which a table of thousands of shards keeps these numbers.
     """
-    return of_each(_group_sizes, sources)
+    addresses = files(path)
+    return list(zip(addresses, of_each(_group_sizes, addresses), strict=True))
 
 
 def of_each(function: Callable[[File], Result], files: Sequence[File]) -> list[Result]:

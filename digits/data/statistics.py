@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from digits.arrays import Bools, Floats, Pixels
 from digits.data import canonical, dataset, pictures, raw_tables, stacks
-from digits.data.raw_tables import Example, RowGroup
+from digits.data.raw_tables import RowGroup
 from digits.data.strokes import INK_THRESHOLD, relative_stroke_width
 from digits.errors import printable
 
@@ -45,18 +45,14 @@ def row_group_statistics(group: RowGroup) -> pd.DataFrame:
 def row_groups_statistics(groups: Sequence[RowGroup]) -> Iterator[pd.DataFrame]:
     """The same of each of some row groups of one file."""
     for group, examples in zip(groups, raw_tables.read_row_groups(groups), strict=True):
-        yield _row_group_statistics(group, examples)
-
-
-def _row_group_statistics(group: RowGroup, examples: Sequence[Example]) -> pd.DataFrame:
-    rows = {
-        "split": group.split,
-        "row": pd.RangeIndex(group.first_row, group.first_row + group.rows),
-        "path": [example.path for example in examples],
-        "label": [example.label for example in examples],
-        "source": [example.source for example in examples],
-    }
-    return pd.DataFrame(rows).join(compute_statistics([example.data for example in examples]))
+        rows = {
+            "split": group.split,
+            "row": pd.RangeIndex(group.first_row, group.first_row + group.rows),
+            "path": [example.path for example in examples],
+            "label": [example.label for example in examples],
+            "source": [example.source for example in examples],
+        }
+        yield pd.DataFrame(rows).join(compute_statistics([example.data for example in examples]))
 
 
 def add_names(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -50,7 +49,7 @@ def write(
         by_source=report.count_by_source(table),
         by_label=report.count_by_label(table),
         rule=split_rule,
-        dropped=_count_rows(paths.DROPPED),
+        dropped=len(pd.read_csv(paths.DROPPED)) if paths.DROPPED.exists() else 0,
         corrections=len(corrections.rows),
         effects=label_corrections.counts(corrections),
         quarantined=len(quarantined),
@@ -64,11 +63,6 @@ def write(
         formats=_shares(table.count_by("format")),
         modes=_shares(table.count_by("mode")),
     )
-
-
-def _count_rows(path: Path) -> int:
-    """The rows of a CSV file that a stage writes only where it has some."""
-    return len(pd.read_csv(path)) if path.exists() else 0
 
 
 def _count_reasons(run: ValidationRun, quarantined: pd.DataFrame) -> dict[str, int]:

@@ -14,14 +14,7 @@ from digits.visualization.overlay import LEGEND, overlay
 BAR_WIDTH = 0.04
 
 
-def mistakes(
-    images: Pixels,
-    labels: Ints,
-    probabilities: Floats,
-    rows: Ints,
-    saliency: Floats,
-    path: Path,
-) -> None:
+def mistakes(images: Pixels, labels: Ints, probabilities: Floats, rows: Ints, saliency: Floats, path: Path) -> None:
     """The worst mistakes: (n, 28, 28) images with label, predicted label, confidence and row in the test split.
 
     Right of each image is the saliency of its predicted label, (n, 28, 28), as `overlay` takes it.
