@@ -123,7 +123,7 @@ class PandasTable:
 
     def failing(self, conditions: Sequence[Condition], limit: int | None = None) -> pd.DataFrame:
         found = self.frame[self._fails(conditions)][failing_columns(conditions)]
-        return found.head(len(found) if limit is None else limit).reset_index(drop=True)
+        return found.iloc[:limit].reset_index(drop=True)
 
     def passing(self, conditions: Sequence[Condition]) -> "PandasTable":
         return PandasTable(self.frame[~self._fails(conditions)].reset_index(drop=True))

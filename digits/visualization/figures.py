@@ -20,8 +20,7 @@ INK, ACCENT, GRID = "#1b2a41", "#d1495b", "#d9dee7"
 
 def samples(digits: Digits, count: int, path: Path) -> None:
     """The first digits of each label, a row for each, of a split with `count` digits."""
-    rows = {str(label): digits.images[digits.labels == label] for label in LABELS}
-    _sheet(rows, f"{count:,} training digits: the first of each label", path)
+    _sheet(_by_label(digits), f"{count:,} training digits: the first of each label", path)
 
 
 def non_digits(found: NonDigits, path: Path) -> None:
@@ -32,9 +31,12 @@ def non_digits(found: NonDigits, path: Path) -> None:
 
 def page_cuts(found: Digits, path: Path) -> None:
     """The first cuts of composed pages with each label, a row for each."""
-    names = {label: str(label) for label in LABELS} | {NO_DIGIT: "none"}
-    rows = {name: found.images[found.labels == label] for label, name in names.items()}
+    rows = {**_by_label(found), "none": found.images[found.labels == NO_DIGIT]}
     _sheet(rows, f"{len(found.labels):,} cuts of composed pages: the first of each label", path)
+
+
+def _by_label(digits: Digits) -> dict[str, np.ndarray]:
+    return {str(label): digits.images[digits.labels == label] for label in LABELS}
 
 
 def _sheet(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
