@@ -1,7 +1,5 @@
 """Faults of a picture in a user's folder, and how its file is made of a real digit."""
 
-import io
-import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from digits.data import pictures
+from tests import encoding
+from tests.encoding import encode, encode_image
 from tests.faults import ACCEPTED, DIR, MANY, VALIDATE_REFUSES, VALIDATE_WARNS, Made, Row
 
 FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
@@ -23,33 +23,20 @@ def png(pixels: np.ndarray) -> bytes:
     return pictures.encode_png(np.ascontiguousarray(pixels))
 
 
-def saved(image: np.ndarray | Image.Image, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def animated(digit: np.ndarray, kind: str) -> bytes:
     first, *others = (Image.fromarray(digit).rotate(angle) for angle in (0, 10, 20))
-    return saved(first, kind, save_all=True, append_images=others)
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return encode_image(first, kind, save_all=True, append_images=others)
 
 
 def declaring(width: int, height: int) -> bytes:
     """A PNG whose header declares this size, with hardly any pixels."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
+    return encoding.png(encoding.header(width, height), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
 
 
 def with_large_text(digit: np.ndarray) -> bytes:
     """A PNG with a comment that unpacks from a few kilobytes to a hundred megabytes."""
     whole = png(digit)
-    return whole[:33] + chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000), 9)) + whole[33:]
+    return whole[:33] + encoding.chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000), 9)) + whole[33:]
 
 
 def flat(level: int) -> Callable[[np.ndarray], bytes]:
@@ -89,7 +76,7 @@ def with_exif(digit: np.ndarray, spoil: Callable[[bytes], bytes]) -> bytes:
     """A JPEG as from a camera, with an error in its Exif data."""
     exif = Image.Exif()
     exif[0x0112], exif[0x011A] = 1, 72.5  # orientation, and the resolution across, a fraction
-    return saved(digit, "JPEG", exif=spoil(exif.tobytes()))
+    return encode(digit, format="JPEG", exif=spoil(exif.tobytes()))
 
 
 def a_fraction_for_its_width(noted: bytes) -> bytes:
@@ -100,21 +87,20 @@ def a_fraction_for_its_width(noted: bytes) -> bytes:
 
 
 def stretched(digit: np.ndarray, lowest: float, highest: float, kind: type) -> bytes:
-    return saved((lowest + digit / 255 * (highest - lowest)).astype(kind), "TIFF")
+    return encode((lowest + digit / 255 * (highest - lowest)).astype(kind), format="TIFF")
 
 
 def not_everywhere_a_number(digit: np.ndarray) -> bytes:
     holed = digit.astype(np.float32)
     holed[:3] = np.nan
-    return saved(holed, "TIFF")
+    return encode(holed, format="TIFF")
 
 
 def sixteen_bits_and_opacity(digit: np.ndarray) -> bytes:
     """A PNG of 16-bit grey and 16-bit opacity, made by hand: Pillow writes none."""
-    header = struct.pack(">IIBBBBB", 28, 28, 16, 4, 0, 0, 0)
     bands = np.stack([digit.astype(">u2") * 257, np.full((28, 28), 65535, ">u2")], axis=2)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in bands)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return encoding.png(encoding.header(28, 28, 16, 4), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
 
 
 def no_exif(noted: bytes) -> bytes:
@@ -130,11 +116,11 @@ def cut_exif(noted: bytes) -> bytes:
 
 CRITICAL = [
     ("a truncated PNG", "cut.png", lambda digit: png(digit)[:-60], {"readable": "damaged: "}),
-    ("a truncated JPEG", "cut.jpg", lambda digit: saved(digit, "JPEG")[:-60], {"readable": "damaged: "}),
+    ("a truncated JPEG", "cut.jpg", lambda digit: encode(digit, format="JPEG")[:-60], {"readable": "damaged: "}),
     (
         "a GIF that ends within its second frame's header",
         "cut.gif",
-        lambda digit: saved(digit, "GIF")[:-1] + b"," + bytes(7),
+        lambda digit: encode(digit, format="GIF")[:-1] + b"," + bytes(7),
         {"readable": "damaged: "},
     ),
     ("an empty file", "empty.png", lambda digit: b"", {"readable": "not a picture (0 bytes)"}),
@@ -165,7 +151,7 @@ CRITICAL = [
     (
         "a JPEG in the four colours of print",
         "print.jpg",
-        lambda digit: saved(Image.fromarray(digit).convert("CMYK"), "JPEG"),
+        lambda digit: encode(digit, "CMYK", "JPEG"),
         {"mode": "mode CMYK"},
     ),
     ("a TIFF of fractions, some of which are no number", "nan.tif", not_everywhere_a_number, {"mode": "mode F"}),

@@ -219,16 +219,7 @@ def store(new_store, workspace, empty_database):
 
 @pytest.fixture
 def constant_model(tmp_path):
-    """A function that makes a real ONNX model which predicts the same label, with 91 %, for every digit.
+    """`linear_model.write_constant` in the test's folder: the ONNX file always_LABEL.onnx."""
+    from tests.linear_model import write_constant
 
-    It accepts what `acceptance` says, and its outlier score is log(0.5) = -0.69; None makes a file of contract 1.
-    """
-    from digits.model.acceptance import Acceptance
-    from tests.linear_model import write
-
-    def make(label: int, acceptance: Acceptance | None = Acceptance()) -> Path:  # noqa: B008 - it is immutable
-        classes = np.full(11, 0.01)
-        classes[[label, 10]] = 0.91, 0.5
-        return write(tmp_path / f"always_{label}.onnx", np.zeros((28 * 28, 11)), np.log(classes), acceptance)
-
-    return make
+    return lambda label, *acceptance: write_constant(tmp_path / f"always_{label}.onnx", label, *acceptance)

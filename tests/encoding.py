@@ -9,10 +9,8 @@ from PIL import Image
 
 
 def encode(pixels: np.ndarray, mode: str | None = None, format: str = "PNG", **options) -> bytes:
-    buffer = BytesIO()
     image = Image.fromarray(pixels)
-    (image.convert(mode) if mode else image).save(buffer, format, **options)
-    return buffer.getvalue()
+    return encode_image(image.convert(mode) if mode else image, format, **options)
 
 
 def encode_image(image: Image.Image, format: str = "PNG", **options) -> bytes:
@@ -23,12 +21,13 @@ def encode_image(image: Image.Image, format: str = "PNG", **options) -> bytes:
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
     """A PNG of these chunks, each with its right checksum."""
-    parts = (
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, body) for kind, body in chunks)
 
 
-def header(width: int, height: int) -> tuple[bytes, bytes]:
-    """The header of a PNG with 8-bit greyscale."""
-    return b"IHDR", struct.pack(">II5B", width, height, 8, 0, 0, 0, 0)
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def header(width: int, height: int, bits: int = 8, colour_type: int = 0) -> tuple[bytes, bytes]:
+    """The header of a PNG, with 8-bit greyscale unless other bits and another type of colour are given."""
+    return b"IHDR", struct.pack(">II5B", width, height, bits, colour_type, 0, 0, 0)

@@ -39,6 +39,17 @@ def write(
     return path
 
 
+def write_constant(
+    path: Path,
+    label: int,
+    acceptance: Acceptance | None = Acceptance(),  # noqa: B008 - it is immutable
+) -> Path:
+    """Write a model that predicts one label, with 91 %, for every digit; its outlier score is log(0.5) = -0.69."""
+    classes = np.full(NO_DIGIT + 1, 0.01)
+    classes[[label, NO_DIGIT]] = 0.91, 0.5
+    return write(path, np.zeros((28 * 28, NO_DIGIT + 1)), np.log(classes), acceptance)
+
+
 def train(digits: Digits, path: Path) -> Path:
     """Fit ten or eleven classes, labels 0 to NO_DIGIT, by least squares with a ridge, and write the model."""
     rows = np.column_stack([digits.images.reshape(-1, 28 * 28) / 255, np.ones(len(digits.labels))])

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from fastapi import FastAPI
 from uvicorn import Config, Server
 
@@ -18,8 +17,8 @@ from digits.serving import local_copy
 from digits.serving.app import create_app
 from digits.serving.connections import Connection
 from digits.serving.settings import Settings
+from tests import linear_model
 from tests.imports import ROOT
-from tests.linear_model import write
 
 
 def settings(folder: Path, api_keys: tuple[str, ...] = (), **limits: float) -> Settings:
@@ -37,10 +36,8 @@ def with_feedback(folder: Path, feedback: Path, trusted_proxies: tuple[str, ...]
 
 def write_constant(folder: Path, label: int = 7, version: str = "3") -> Path:
     """A local copy of a champion that predicts the same label for every digit, and accepts it; returns its folder."""
-    classes = np.full(11, 0.01)
-    classes[[label, 10]] = 0.91, 0.5
     folder.mkdir(exist_ok=True)
-    write_copy(folder, write(folder / "model.onnx", np.zeros((28 * 28, 11)), np.log(classes)), version)
+    write_copy(folder, linear_model.write_constant(folder / "model.onnx", label), version)
     return folder
 
 

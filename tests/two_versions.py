@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import pytest
 
 from digits.cli.servers import REGISTRY_LIMITS
 from digits.files import digest
 from digits.tracking import record, registry, store, tags
-from tests import linear_model
 from tests.imports import ROOT
+from tests.linear_model import write_constant
 from tests.tracking_store import registered_version
 
 LABELS = {"1": 3, "2": 7}  # that each version predicts for every digit
@@ -31,7 +30,7 @@ def two_versions(folder: Path, empty_database: Path) -> Iterator[None]:
         for name, value in REGISTRY_LIMITS.items():
             patch.setenv(name, value)
         store.connect.cache_clear()
-        first, second = (_constant(folder / f"always_{label}.onnx", label) for label in LABELS.values())
+        first, second = (write_constant(folder / f"always_{label}.onnx", label) for label in LABELS.values())
         registered_version(first)
         register_altered(folder / "second", lambda path: shutil.copy(second, path), **{tags.ONNX: OWN})
         promote("1")
@@ -39,12 +38,6 @@ def two_versions(folder: Path, empty_database: Path) -> Iterator[None]:
         store.connect.cache_clear()
         mlflow.set_tracking_uri(None)
         mlflow.set_registry_uri(None)
-
-
-def _constant(path: Path, label: int) -> Path:
-    classes = np.full(11, 0.01)
-    classes[[label, 10]] = 0.91, 0.5
-    return linear_model.write(path, np.zeros((28 * 28, 11)), np.log(classes))
 
 
 def promote(number: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from digits.data import pictures
+from tests.encoding import encode_image
 
 VARIANTS: dict[str, Callable[[np.ndarray], bytes]] = {}
 
@@ -21,12 +22,6 @@ def variant(name: str) -> Callable[[Callable], Callable]:
         return function
 
     return register
-
-
-def encoded(image: Image.Image, format: str = "PNG", **options) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
 
 
 def large(digit: np.ndarray, side: int = 280) -> np.ndarray:
@@ -55,153 +50,153 @@ def grey(ink: np.ndarray, paper: int = 245, pen: int = 25) -> Image.Image:
 
 @variant("as MNIST has it")
 def canonical(digit):
-    return encoded(Image.fromarray(digit))
+    return encode_image(Image.fromarray(digit))
 
 
 @variant("dark on light")
 def negative(digit):
-    return encoded(Image.fromarray(255 - digit))
+    return encode_image(Image.fromarray(255 - digit))
 
 
 @variant("faint pencil")
 def faint(digit):
-    return encoded(grey(large(digit), 230, 150))
+    return encode_image(grey(large(digit), 230, 150))
 
 
 @variant("blue on white, RGB")
 def blue(digit):
-    return encoded(mixed(large(digit), (255, 255, 255), (20, 40, 160)))
+    return encode_image(mixed(large(digit), (255, 255, 255), (20, 40, 160)))
 
 
 @variant("chalk on green board")
 def chalk(digit):
-    return encoded(mixed(large(digit), (30, 70, 50), (235, 235, 225)))
+    return encode_image(mixed(large(digit), (30, 70, 50), (235, 235, 225)))
 
 
 @variant("black on transparent")
 def black_transparent(digit):
     pixels = np.zeros((280, 280, 4), np.uint8)
     pixels[..., 3] = np.rint(large(digit) * 255)
-    return encoded(Image.fromarray(pixels))
+    return encode_image(Image.fromarray(pixels))
 
 
 @variant("white on transparent")
 def white_transparent(digit):
     pixels = np.full((280, 280, 4), 255, np.uint8)
     pixels[..., 3] = np.rint(large(digit) * 255)
-    return encoded(Image.fromarray(pixels))
+    return encode_image(Image.fromarray(pixels))
 
 
 @variant("palette PNG")
 def palette(digit):
-    return encoded(mixed(large(digit), (250, 240, 200), (120, 20, 20)).quantize(16))
+    return encode_image(mixed(large(digit), (250, 240, 200), (120, 20, 20)).quantize(16))
 
 
 @variant("palette GIF, 2 frames")
 def gif(digit):
     first = grey(large(digit, 120)).quantize(32)
-    return encoded(first, "GIF", save_all=True, append_images=[ImageOps.mirror(first)])
+    return encode_image(first, "GIF", save_all=True, append_images=[ImageOps.mirror(first)])
 
 
 @variant("16-bit PNG")
 def sixteen(digit):
-    return encoded(Image.fromarray((large(digit) * 60000).astype(np.uint16)))
+    return encode_image(Image.fromarray((large(digit) * 60000).astype(np.uint16)))
 
 
 @variant("16-bit TIFF")
 def tiff(digit):
-    return encoded(Image.fromarray(((1 - large(digit)) * 65535).astype(np.uint16)), "TIFF")
+    return encode_image(Image.fromarray(((1 - large(digit)) * 65535).astype(np.uint16)), "TIFF")
 
 
 @variant("1-bit scan, TIFF")
 def one_bit(digit):
-    return encoded(Image.fromarray(large(digit) < 0.5), "TIFF", compression="group4")
+    return encode_image(Image.fromarray(large(digit) < 0.5), "TIFF", compression="group4")
 
 
 @variant("BMP")
 def bmp(digit):
-    return encoded(grey(large(digit, 90)), "BMP")
+    return encode_image(grey(large(digit, 90)), "BMP")
 
 
 @variant("WebP, quality 40")
 def webp(digit):
-    return encoded(mixed(large(digit), (255, 255, 255), (0, 0, 0)), "WEBP", quality=40)
+    return encode_image(mixed(large(digit), (255, 255, 255), (0, 0, 0)), "WEBP", quality=40)
 
 
 @variant("JPEG, quality 15")
 def coarse(digit):
-    return encoded(grey(large(digit, 160)), "JPEG", quality=15)
+    return encode_image(grey(large(digit, 160)), "JPEG", quality=15)
 
 
 @variant("turned camera, EXIF 6")
 def turned(digit):
     exif = Image.Exif()
     exif[0x0112] = 6
-    return encoded(grey(large(digit)).rotate(90), "JPEG", exif=exif)
+    return encode_image(grey(large(digit)).rotate(90), "JPEG", exif=exif)
 
 
 @variant("upside down, EXIF 3")
 def upside_down(digit):
     exif = Image.Exif()
     exif[0x0112] = 3
-    return encoded(grey(large(digit)).rotate(180), "JPEG", exif=exif)
+    return encode_image(grey(large(digit)).rotate(180), "JPEG", exif=exif)
 
 
 @variant("18 x 18")
 def tiny(digit):
-    return encoded(Image.fromarray(255 - digit).resize((18, 18), Image.Resampling.LANCZOS))
+    return encode_image(Image.fromarray(255 - digit).resize((18, 18), Image.Resampling.LANCZOS))
 
 
 @variant("cut close")
 def close(digit):
     ink = large(digit)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    return encoded(grey(ink[rows[0] - 4 : rows[-1] + 5, columns[0] - 4 : columns[-1] + 5]))
+    return encode_image(grey(ink[rows[0] - 4 : rows[-1] + 5, columns[0] - 4 : columns[-1] + 5]))
 
 
 @variant("small in a wide margin")
 def margin(digit):
-    return encoded(grey(page(large(digit, 150), 900, 1200, 640, 900)), "JPEG")
+    return encode_image(grey(page(large(digit, 150), 900, 1200, 640, 900)), "JPEG")
 
 
 @variant("wide, off centre")
 def wide(digit):
-    return encoded(grey(page(large(digit, 120), 130, 420, 5, 20)))
+    return encode_image(grey(page(large(digit, 120), 130, 420, 5, 20)))
 
 
 @variant("tall, off centre")
 def tall(digit):
-    return encoded(grey(page(large(digit, 100), 500, 110, 380, 5)))
+    return encode_image(grey(page(large(digit, 100), 500, 110, 380, 5)))
 
 
 @variant("hairline pen")
 def thin(digit):
     ink = Image.fromarray((large(digit, 400) * 255).astype(np.uint8)).filter(ImageFilter.MinFilter(15))
-    return encoded(ImageOps.invert(ink))
+    return encode_image(ImageOps.invert(ink))
 
 
 @variant("marker pen")
 def thick(digit):
     ink = Image.fromarray((large(digit, 400) * 255).astype(np.uint8)).filter(ImageFilter.MaxFilter(19))
-    return encoded(ImageOps.invert(ink))
+    return encode_image(ImageOps.invert(ink))
 
 
 @variant("out of focus")
 def blurred(digit):
-    return encoded(grey(large(digit)).filter(ImageFilter.GaussianBlur(6)))
+    return encode_image(grey(large(digit)).filter(ImageFilter.GaussianBlur(6)))
 
 
 @variant("lamp from the left")
 def shaded(digit):
     light = np.linspace(1, 0.45, 280)[None] * np.linspace(1, 0.8, 280)[:, None]
-    return encoded(Image.fromarray(np.rint(np.asarray(grey(large(digit))) * light).astype(np.uint8)), "JPEG")
+    return encode_image(Image.fromarray(np.rint(np.asarray(grey(large(digit))) * light).astype(np.uint8)), "JPEG")
 
 
 @variant("sensor noise")
 def noisy(digit):
     noise = np.random.default_rng(0).normal(0, 14, (280, 280))
     levels = np.asarray(grey(large(digit), 200, 60), float) + noise
-    return encoded(Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)))
+    return encode_image(Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)))
 
 
 @variant("dust and specks")
@@ -210,7 +205,7 @@ def dusty(digit):
     levels = np.asarray(grey(large(digit))).copy()
     for row, column in random.integers(5, 272, (25, 2)):
         levels[row : row + 3, column : column + 3] = 60
-    return encoded(Image.fromarray(levels))
+    return encode_image(Image.fromarray(levels))
 
 
 @variant("lamp, noise and dust, JPEG")
@@ -219,7 +214,7 @@ def worst(digit):
     ink = page(large(digit, 200), 480, 360, 190, 110)
     levels = np.asarray(grey(ink, 215, 70), float) * np.linspace(0.6, 1, 480)[:, None]
     levels += random.normal(0, 8, levels.shape)
-    return encoded(Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)), "JPEG", quality=60)
+    return encode_image(Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)), "JPEG", quality=60)
 
 
 @variant("12-megapixel photograph")
@@ -227,7 +222,7 @@ def photograph(digit):
     ink = page(large(digit, 1400), 4000, 3000, 1100, 700)
     light = np.linspace(0.95, 0.7, 3000)[None]
     levels = (225 - 180 * ink) * light
-    return encoded(mixed(1 - levels / 255, (255, 250, 235), (10, 10, 20)), "JPEG", quality=80)
+    return encode_image(mixed(1 - levels / 255, (255, 250, 235), (10, 10, 20)), "JPEG", quality=80)
 
 
 def draw(digit: np.ndarray, path: Path) -> None:

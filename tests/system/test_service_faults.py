@@ -26,7 +26,7 @@ import pytest
 from PIL import Image
 
 from digits.data.pictures import encode_png
-from tests.bad_pictures import saved
+from tests.encoding import encode_image
 from tests.imports import ROOT
 from tests.loopback import free_port, stop, wait_for
 from tests.serving import write_constant
@@ -216,7 +216,7 @@ def test_endless_bodies_of_many_clients_take_bounded_memory(served):
 
 
 def test_large_pictures_take_the_memory_of_one_at_a_time(served):
-    request, answered = form(saved(Image.new("L", (7_900, 7_900), 255), "PNG")), []
+    request, answered = form(encode_image(Image.new("L", (7_900, 7_900), 255), "PNG")), []
 
     def send() -> None:
         with closing(served.connect()) as connection:

@@ -14,8 +14,8 @@ from digits import paths
 from digits.data import dataset, pictures, raw_tables
 from digits.errors import UserError
 from pipeline import ingest, preprocess, validate
+from tests.encoding import encode, encode_image
 from tests.raw import RULE, raw, read_raw, set_params
-from tests.variants import encoded
 
 PICTURES_PER_LABEL = 60
 
@@ -32,9 +32,9 @@ def plant(digits) -> dict[str, str]:
         "1/empty page.png": (pictures.encode_png(np.full((40, 40), 250, np.uint8)), "contrast"),
         "2/noise.png": (pictures.encode_png(noise), "border_changes"),
         "3/three and eight.png": (pictures.encode_png(two), "second_digit"),
-        "4/print.jpg": (encoded(Image.fromarray(large[4]).convert("CMYK"), "JPEG"), "mode"),
+        "4/print.jpg": (encode(large[4], "CMYK", "JPEG"), "mode"),
         "5/thumb.png": (pictures.encode_png(of[5][70][10:16, 10:16]), "width"),
-        "6/moving.gif": (encoded(still, "GIF", save_all=True, append_images=[still.rotate(90)]), "frames"),
+        "6/moving.gif": (encode_image(still, "GIF", save_all=True, append_images=[still.rotate(90)]), "frames"),
         "7/renamed.jpg": (pictures.encode_png(of[7][70]), "file_name"),
         "8/negative.png": (pictures.encode_png(large[8]), "ink_colour"),
         "9/a one.png": (pictures.encode_png(of[1][1]), "one_label"),

@@ -1,7 +1,5 @@
 """From a picture to its upright grey: size, scale, orientation, colours."""
 
-from io import BytesIO
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,16 +7,9 @@ from PIL import Image
 from digits.data.picture_files import PictureError
 from digits.data.pictures import encode_png
 from digits.reading.picture import upright_colours, upright_grey
+from tests.encoding import encode
 
 GRADIENT = np.add.outer(np.arange(60, dtype=np.uint8), 2 * np.arange(90, dtype=np.uint8))
-
-
-def saved(pixels: np.ndarray, format: str, orientation: int = 1) -> bytes:
-    image, buffer = Image.fromarray(pixels), BytesIO()
-    exif = image.getexif()
-    exif[0x0112] = orientation
-    image.save(buffer, format, exif=exif)
-    return buffer.getvalue()
 
 
 def test_a_picture_is_read_at_full_resolution_as_it_is():
@@ -33,7 +24,9 @@ def test_a_picture_is_read_at_full_resolution_as_it_is():
 @pytest.mark.parametrize("max_pixels", [60 * 90, 30 * 45])
 def test_the_orientation_of_exif_is_applied_to_pixels_and_size(format, orientation, max_pixels):
     upright = np.rot90(GRADIENT, {1: 0, 3: 2, 6: 3, 8: 1}[orientation])
-    found = upright_grey(saved(GRADIENT, format, orientation), max_pixels)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = upright_grey(encode(GRADIENT, format=format, exif=exif), max_pixels)
     height, width = upright.shape
     assert found[1:] == (width, height, 1 if max_pixels == 60 * 90 else 2)
     expected = upright if found.scale == 1 else upright.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
@@ -61,7 +54,7 @@ def test_a_picture_without_colours_is_shown_in_grey():
     sixteen_bits = GRADIENT.astype(np.uint16) * 257
     transparent = np.dstack([GRADIENT * 0, GRADIENT * 0, GRADIENT * 0, 255 - GRADIENT])
     for pixels in (sixteen_bits, transparent):
-        shown = upright_colours(saved(pixels, "PNG"))
+        shown = upright_colours(encode(pixels))
         assert (shown == GRADIENT[..., None]).all() and shown.shape[2] == 3
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 
 from digits.data.pictures import encode_png
 from digits.serving.logs import JsonFormatter
-from tests.bad_pictures import declaring, saved, with_large_text
+from tests.bad_pictures import declaring, with_large_text
+from tests.encoding import encode_image
 from tests.imports import ROOT
 from tests.serving import running, settings, write_constant
 
@@ -83,7 +84,7 @@ BAD = {
     "2^31 pixels wide": (declaring(2**31 - 1, 2**31 - 1), "pixels, at most 64,000,000 are allowed"),
     "no pixels": (declaring(0, 0), "damaged: its pixels are cut off"),
     "a comment of 100 MB": (with_large_text(SEVEN), "damaged"),
-    "a large WebP": (saved(Image.new("RGB", (16_000, 3_000)), "WEBP", lossless=True), "pixels, at most"),
+    "a large WebP": (encode_image(Image.new("RGB", (16_000, 3_000)), "WEBP", lossless=True), "pixels, at most"),
 }
 
 
@@ -126,7 +127,7 @@ def test_altered_pictures_never_break_the_server(port):
     random = np.random.default_rng(0)
     formats = [
         encode_png(SEVEN),
-        *(saved(Image.fromarray(SEVEN), name) for name in ("GIF", "TIFF", "WEBP", "BMP", "JPEG")),
+        *(encode_image(Image.fromarray(SEVEN), name) for name in ("GIF", "TIFF", "WEBP", "BMP", "JPEG")),
     ]
     for _ in range(20):
         pictures = []
@@ -141,7 +142,7 @@ def test_altered_pictures_never_break_the_server(port):
 
 
 def test_large_pictures_of_few_bytes_hold_up_no_small_one(port):
-    large = saved(Image.new("1", (7_900, 7_900), 1), "PNG", compress_level=9)  # 16 kB
+    large = encode_image(Image.new("1", (7_900, 7_900), 1), "PNG", compress_level=9)  # 16 kB
     answered: list[int] = []
     thread = threading.Thread(target=lambda: answered.append(upload(port, *[large] * 3).status))
     thread.start()
@@ -154,7 +155,7 @@ def test_large_pictures_of_few_bytes_hold_up_no_small_one(port):
 
 
 def test_pictures_that_take_too_long_are_given_up(folder):
-    large = saved(Image.new("1", (7_900, 7_900), 1), "PNG")
+    large = encode_image(Image.new("1", (7_900, 7_900), 1), "PNG")
     with running(settings(folder, read_seconds=0.1)) as address:
         port = int(address.rpartition(":")[2])
         reply = upload(port, *[large] * 20)

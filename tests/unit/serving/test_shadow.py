@@ -18,7 +18,7 @@ from digits.serving import local_copy, metrics
 from digits.serving.observing import Background
 from digits.serving.service import Service, predict_pictures
 from digits.serving.shadow import Shadow
-from tests.linear_model import write
+from tests import linear_model
 from tests.serving import running, settings, write_constant
 
 DIGIT = encode_png(np.pad(np.full((20, 4), 255, np.uint8), ((4, 4), (12, 12))))
@@ -27,9 +27,7 @@ BLANK = encode_png(np.full((28, 28), 255, np.uint8))
 
 def write_challenger(folder: Path, label: int, version: str = "4") -> Path:
     """A challenger in the local copy, which predicts one label for every digit; returns its ONNX file."""
-    classes = np.full(11, 0.01)
-    classes[[label, 10]] = 0.91, 0.5
-    path = write(folder / "challenger.onnx", np.zeros((28 * 28, 11)), np.log(classes))
+    path = linear_model.write_constant(folder / "challenger.onnx", label)
     described = read_json(folder / local_copy.CHAMPION) | {"version": version, "sha256": digest(path, "sha256")}
     local_copy.write(folder, path, described, local_copy.CHALLENGER)
     path.unlink()
