@@ -13,8 +13,9 @@ def test_a_model_is_registered_once(store, constant_model):
     assert registry.champion() is None
 
 
-def test_the_message_without_a_champion_suggests_make_repro(store):
-    with pytest.raises(UserError, match=r"models:/digits@champion is not in the registry at sqlite.*`make repro`"):
+def test_the_message_without_a_champion_suggests_make_repro_and_make_register(store):
+    words = r"models:/digits@champion is not in the registry at sqlite.*`make repro`, or `make register` where the"
+    with pytest.raises(UserError, match=words):
         registry.resolve_alias(registry.CHAMPION_URI)
 
 

@@ -48,8 +48,10 @@ def test_a_relative_path_in_it_is_relative_to_the_root(workspace, store, monkeyp
     monkeypatch.chdir(copy)
     monkeypatch.setenv("DVC_ROOT", str(workspace))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///ours.db")
+    (workspace / "mlflow.db").rename(workspace / "ours.db")  # creating a database takes two seconds
     store.connect()
-    assert (workspace / "ours.db").is_file()
+    with closing(sqlite3.connect(workspace / "ours.db")) as database:
+        assert ("digits",) in database.execute("SELECT name FROM experiments").fetchall()
     assert list(copy.iterdir()) == []
 
 
@@ -66,7 +68,8 @@ def test_outside_the_project_it_is_an_error(tmp_path, store, monkeypatch):
         store.uri()
 
 
-def test_two_processes_create_one_database(workspace, new_store):
+def test_two_processes_create_one_database_in_place_of_an_incomplete_one(workspace, new_store):
+    (workspace / ".partial-mlflow.db").write_text("half")
     code = "from digits.tracking import store; print(store.connect().get_experiment_by_name('digits').experiment_id)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -77,21 +80,34 @@ def test_two_processes_create_one_database(workspace, new_store):
 
     with ThreadPoolExecutor(2) as pool:
         assert len(set(pool.map(join, range(2)))) == 1
-
-
-def test_an_incomplete_database_is_replaced(workspace, new_store):
-    (workspace / ".partial-mlflow.db").write_text("half")
-    assert new_store.connect().get_experiment_by_name("digits") is not None
     assert not (workspace / ".partial-mlflow.db").exists()
 
 
-def test_a_locked_database_is_reported_as_locked(workspace, store):
+def test_a_locked_database_is_reported_as_locked(workspace, store, monkeypatch):
     store.connect()
     store.connect.cache_clear()
-    with closing(sqlite3.connect(workspace / "mlflow.db", isolation_level=None)) as holder:
+    connect = sqlite3.connect
+    with closing(connect(workspace / "mlflow.db", isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr("sqlite3.connect", lambda path: connect(path, timeout=0.01))
         with pytest.raises(UserError, match=r"cannot be read now \(database is locked\); try again"):
             store.connect()
+
+
+def test_a_read_only_database_is_named_with_the_command_that_changes_it(workspace, store):
+    database = workspace / "mlflow.db"
+    before = database.read_bytes()
+    database.chmod(0o444)
+    words = rf"^{database} is read-only, and every run is logged there: `chmod u\+w {database}`"
+    with pytest.raises(UserError, match=words):
+        store.connect()
+    assert database.read_bytes() == before
+
+
+def test_a_database_that_is_none_is_named(workspace, new_store):
+    (workspace / "mlflow.db").write_text("not a database, but long enough to be taken for one " * 10)
+    with pytest.raises(UserError, match=rf"^{workspace}/mlflow\.db is no SQLite database"):
+        new_store.connect()
 
 
 def test_a_password_in_the_address_is_redacted(workspace, store, monkeypatch):
