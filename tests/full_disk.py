@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
             return requests.post(f"{address}/v1/{route}", params=options, files={"file": noise(seed)}, timeout=30)
 
         before = post("feedback", 1)
-        _fill(disk / "other")
+        fill(disk / "other")
         known = sorted(path.relative_to(feedback) for path in feedback.rglob("*"))
         for number in range(NEW_SERIES):
             metrics.REFUSALS.labels(f"series {number}").inc()
@@ -51,8 +51,8 @@ def main(folder: Path) -> None:
     print(json.dumps({**found, "added": added, "metrics": shown}))
 
 
-def _fill(path: Path) -> None:
-    """Write until the disk is full."""
+def fill(path: Path) -> None:
+    """Write until the disk of this file is full."""
     with path.open("wb", buffering=0) as file:
         try:
             while True:

@@ -18,7 +18,6 @@ CREDENTIALS = {
 @contextmanager
 def serving() -> Iterator[tuple[subprocess.Popen, dict[str, str]]]:
     """The server with an empty bucket, and the variables that its clients need."""
-
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:

@@ -1,7 +1,6 @@
 """A collector of traces on loopback: it takes OTLP over HTTP, as protobuf."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
@@ -38,12 +37,6 @@ class Collector:
 
     def named(self, name: str) -> list[Received]:
         return [one for one in self.spans if one.span.name == name]
-
-    def wait(self, until: Callable[["Collector"], object], seconds: float = 10) -> None:
-        end = time.monotonic() + seconds
-        while not until(self):
-            assert time.monotonic() < end, [one.span.name for one in self.spans]
-            time.sleep(0.02)
 
 
 def _values(attributes) -> dict[str, Any]:

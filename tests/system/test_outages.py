@@ -18,6 +18,7 @@ import pytest
 from digits.files import digest
 from digits.tracking.record import RUN_FILES
 from digits.tracking.store import SERVER
+from tests.full_disk import fill
 from tests.loopback import free_port, wait_for
 from tests.scratch import copy
 from tests.tracking_store import best_versions, client_of
@@ -187,16 +188,7 @@ def small_disk(tmp_path):
 
 def test_a_disk_full_during_training_loses_nothing(untrained, small_disk, empty_database):
     uri, ballast = f"sqlite:///{shutil.copy(empty_database, small_disk)}", small_disk / "ballast"
-
-    def fill():
-        with ballast.open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
-
-    printed = train(untrained, fill, MLFLOW_TRACKING_URI=uri)
+    printed = train(untrained, lambda: fill(ballast), MLFLOW_TRACKING_URI=uri)
     assert printed.count(LOST) == 1
     assert "Traceback" not in printed
     ballast.unlink()

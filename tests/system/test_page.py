@@ -94,7 +94,7 @@ def bars(page) -> list[float]:
     return [float(text.rstrip("%")) for text in page.locator("#bars .share").all_inner_texts() if text]
 
 
-def test_the_bars_move_while_a_digit_is_drawn_and_the_label_is_announced(page, record_property):
+def test_the_bars_move_while_a_digit_is_drawn_and_the_label_is_announced(page):
     area = page.get_by_label("Drawing area").bounding_box()
     page.mouse.move(area["x"] + 100, area["y"] + 100)
     page.mouse.down()

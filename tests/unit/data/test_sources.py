@@ -6,8 +6,6 @@ import os
 import pickle
 import shutil
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack
 from functools import partial
 from http.server import SimpleHTTPRequestHandler
@@ -21,8 +19,10 @@ from digits import paths
 from digits.data import pictures, sources
 from digits.errors import UserError
 from digits.params import Ingest
+from tests import object_storage
 from tests.imports import ROOT
-from tests.loopback import free_port, http_server, wait_for
+from tests.loopback import free_port, http_server
+from tests.object_storage import BUCKET
 
 FILES = [
     f"{stem}-ubyte.gz" for stem in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
@@ -110,29 +110,14 @@ class TestMnist:
         assert (example.published, example.label, example.path) == ("train", 5, "train-images-idx3-ubyte.gz/00000.png")
 
     def test_they_are_read_from_s3(self, workspace, full_mnist, monkeypatch):
-        import boto3
-
-        port = free_port()
-        with subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as server:
-            try:
-                monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-                monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-                monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-                monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-                wait_for(port)
-                client = boto3.client("s3")
-                client.create_bucket(Bucket="digits")
-                for name in FILES:
-                    client.upload_file(str(full_mnist / name), "digits", f"mnist/{name}")
-                example = next(
-                    sources.source_pictures(ingest("mnist", mirror="s3://digits/mnist", mirror_timeout=20.0))
-                )
-            finally:
-                server.terminate()
+        with object_storage.serving() as (_, environment):
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            client = object_storage.client(environment)
+            for name in FILES:
+                client.upload_file(str(full_mnist / name), BUCKET, f"mnist/{name}")
+            params = ingest("mnist", mirror=f"s3://{BUCKET}/mnist", mirror_timeout=20.0)
+            example = next(sources.source_pictures(params))
         assert (example.published, example.label) == ("train", 5)
 
     @pytest.mark.parametrize("damage", ["truncated", "altered"])
