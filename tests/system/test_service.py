@@ -29,6 +29,7 @@ from tests.loopback import free_port, stop
 from tests.scratch import Project
 from tests.system.test_outages import tracking_server
 from tests.two_versions import LABELS, promote, two_versions
+from tests.waiting import wait_until
 
 CLIENTS = 8
 PICTURES = 3  # of each request
@@ -193,7 +194,8 @@ def test_promotion_rollback_and_a_killed_process_under_load(project, tmp_path, w
             print(f"\n{workers} workers, to version {version}: the last answer of the former one after {last:.2f} s")
             assert last < SOON
         print(f"{len(load.answers):,} requests, 0 failures: {dict(Counter(one.version for one in load.answers))}")
-        wait_until(lambda: counted(service) == len(load.answers))  # of all processes together
+        # Of all processes together; a request is counted after its response was sent
+        wait_until(lambda: counted(service) == len(load.answers))
         kill_a_worker(service, len(load.answers), workers)
         kill_the_parent(service)
 
@@ -219,14 +221,6 @@ def kill_a_worker(service: Service, before: int, workers: int) -> None:
     assert all(moment - killed < 5 for moment, _ in load.failures)
     total = before + len(load.answers)
     wait_until(lambda: total <= counted(service) <= total + len(load.failures))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """A request is counted after its response was sent."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def kill_the_parent(service: Service) -> None:

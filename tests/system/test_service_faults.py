@@ -30,6 +30,7 @@ from tests.encoding import encode_image
 from tests.imports import ROOT
 from tests.loopback import free_port, stop, wait_for
 from tests.serving import write_constant
+from tests.waiting import wait_until
 
 LOAD_SECONDS = float(os.environ.get("DIGITS_LOAD_SECONDS", "5"))
 CLIENTS = 500
@@ -249,10 +250,7 @@ def test_sigterm_lets_a_request_in_flight_end_and_refuses_new_ones(served):
         connection.sendall(request[:-9])
         time.sleep(0.1)
         served.process.send_signal(signal.SIGTERM)
-        end = time.monotonic() + 5
-        while served.status("/livez"):
-            assert time.monotonic() < end, "new connections are still answered"
-            time.sleep(0.05)
+        wait_until(lambda: not served.status("/livez"), seconds=5)  # new connections are not answered
         connection.sendall(request[-9:])
         code, content = response(connection)
     assert (code, len(json.loads(content)["predictions"])) == (200, 3)

@@ -1,7 +1,6 @@
 """`digits serve` with a challenger in the shadow and a collector of traces: two server processes, two versions."""
 
 import json
-import time
 import urllib.request
 from http.client import HTTPConnection
 
@@ -18,6 +17,7 @@ from tests.otlp import collector
 from tests.scratch import Project
 from tests.system.test_service import BODY, PICTURE, PICTURES, serving
 from tests.two_versions import promote, two_versions
+from tests.waiting import wait_until
 
 REQUESTS = 20
 
@@ -60,10 +60,7 @@ def test_the_challenger_answers_unseen_until_it_is_the_champion_and_requests_are
         assert ready["registry"]["challenger"] == {"version": "2", "error": None}
         for _ in range(REQUESTS):
             assert labels(service.port) == [3] * PICTURES
-        end = time.monotonic() + 10
-        while compared(service.port) < REQUESTS * PICTURES:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until(lambda: compared(service.port) >= REQUESTS * PICTURES)
         promote("2")
         error = {"version": "2", "error": challenger.IS_CHAMPION}
         service.wait(lambda _, found: found["version"] == "2" and found["registry"]["challenger"] == error)

@@ -13,6 +13,7 @@ import pytest
 
 from digits.serving import bodies
 from tests.serving import running, settings, write_constant
+from tests.waiting import wait_until
 
 HEAD_SECONDS, BODY_SECONDS = 0.2, 0.3
 LONG = "the request's head, or what follows its body, is longer than 64 KiB"
@@ -51,10 +52,7 @@ def hasty(hasty_port, monkeypatch):
 def still_answers(port, hasty_port):
     yield
     for each in (port, hasty_port):
-        end = time.monotonic() + 10
-        while not is_alive(each):
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_until(lambda each=each: is_alive(each))
 
 
 def connect(port: int) -> closing[socket.socket]:

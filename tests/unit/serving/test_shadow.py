@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 import urllib.request
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from digits.serving.service import Service, predict_pictures
 from digits.serving.shadow import Shadow
 from tests import linear_model
 from tests.serving import running, settings, write_constant
+from tests.waiting import wait_until
 
 DIGIT = encode_png(np.pad(np.full((20, 4), 255, np.uint8), ((4, 4), (12, 12))))
 BLANK = encode_png(np.full((28, 28), 255, np.uint8))
@@ -130,10 +130,7 @@ def test_a_new_challenger_is_loaded_when_its_copy_changes(folder):
     write_challenger(folder, 7)
     with running(chosen(folder)) as address:
         predict(address, DIGIT)
-        end = time.monotonic() + 10
-        while not ((folder / answers.FILE).exists() and kept(folder)):
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        wait_until(lambda: (folder / answers.FILE).exists() and kept(folder))
         write_challenger(folder, 8)
         predict(address, DIGIT)
     assert [one.challenger.label for one in kept(folder)] == [8]
