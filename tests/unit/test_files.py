@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -130,21 +129,30 @@ def test_a_missing_folder_is_named(tmp_path):
     assert (caught.value.errno, caught.value.filename) == (errno.ENOENT, str(tmp_path / "data"))
 
 
-WRITER = """
-import itertools, sys
+# For each line of its input it starts a process that writes, and kills it after so many seconds
+WRITERS = """
+import itertools, os, signal, sys, time
 from pathlib import Path
 from digits import files
 
-target = Path(sys.argv[1])
+def write(target):
+    files.recover(target)
+    for number in itertools.count():
+        with files.atomic_write(target) as temporary:
+            temporary.mkdir()
+            for name in ("train", "validation", "test"):
+                (temporary / name).write_text(str(number) * 1000)
+
 if sys.argv[2] == "in two steps":
     files._swap = lambda one, other: False
-files.recover(target)
-print("ready", flush=True)
-for number in itertools.count():
-    with files.atomic_write(target) as temporary:
-        temporary.mkdir()
-        for name in ("train", "validation", "test"):
-            (temporary / name).write_text(str(number) * 1000)
+for seconds in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        write(Path(sys.argv[1]))
+    time.sleep(float(seconds))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    print("killed", flush=True)
 """
 
 
@@ -155,18 +163,18 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_or_the_new_folder(tmp_path
     for name in ("train", "validation", "test"):
         (target / name).write_text("before")
     found = {"missing": 0, "mixed": 0, "whole": 0}
-    command = [sys.executable, "-c", WRITER, str(target), exchange]
+    command = [sys.executable, "-c", WRITERS, str(target), exchange]
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     wait = random.Random(0)
-    for _ in range(kills):
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
-            process.stdout.readline()
-            time.sleep(wait.uniform(0, 0.05))
-            process.kill()
-        if exchange == "in two steps":
-            files.recover(target)
-        texts = {path.read_text() for path in target.iterdir()} if target.is_dir() else None
-        whole = texts is not None and len(texts) == 1 and len(list(target.iterdir())) == 3
-        found["missing" if texts is None else "whole" if whole else "mixed"] += 1
+    with subprocess.Popen(command, cwd=ROOT, **streams) as process:
+        for _ in range(kills):
+            print(wait.uniform(0, 0.05), file=process.stdin, flush=True)
+            assert process.stdout.readline() == "killed\n"
+            if exchange == "in two steps":
+                files.recover(target)
+            texts = {path.read_text() for path in target.iterdir()} if target.is_dir() else None
+            whole = texts is not None and len(texts) == 1 and len(list(target.iterdir())) == 3
+            found["missing" if texts is None else "whole" if whole else "mixed"] += 1
     assert found == {"missing": 0, "mixed": 0, "whole": kills}
     assert texts != {"before"}
 
