@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parents[1]
+from tests.imports import ROOT
+
 PAUSE = 0.05  # seconds, the longest
 STEPS = (
     *("create_registered_model", "create_model_version", "search_model_versions", "get_model_version_by_alias"),
@@ -30,33 +31,13 @@ STEPS = (
 )
 
 
-def constant_model(folder: Path, rank: int) -> Path:
-    """An ONNX file that always predicts the digit 0; the higher its rank, the higher the probability."""
-    import onnx
-    from onnx import helper, numpy_helper
+def constant_model(folder: Path, rank: int) -> None:
+    """Write a model that always predicts the digit 0; the higher its rank, the higher the probability."""
+    from tests import linear_model
 
-    values = np.full((1, 10), (0.5 - 0.05 * rank) / 9, np.float32)
-    values[0, 0] = 0.5 + 0.05 * rank
-    names = ("probabilities", "logits")
-    nodes = [
-        helper.make_node("Cast", ["images"], ["floats"], to=onnx.TensorProto.FLOAT),
-        helper.make_node("ReduceSum", ["floats", "axes"], ["sums"], keepdims=0),
-        helper.make_node("Unsqueeze", ["sums", "one"], ["column"]),
-        helper.make_node("Mul", ["column", "zero"], ["zeros"]),
-        helper.make_node("Add", ["zeros", "values"], ["probabilities"]),
-        helper.make_node("Log", ["probabilities"], ["logits"]),
-    ]
-    constants = {"values": values, "axes": np.array([1, 2]), "one": np.array([1]), "zero": np.float32(0)}
-    graph = helper.make_graph(
-        nodes,
-        f"rank {rank}",
-        [helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, ["n", 28, 28])],
-        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 10]) for name in names],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
-    )
-    path = folder / f"rank_{rank}.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    return path
+    classes = np.full(11, (0.5 - 0.05 * rank) / 9)
+    classes[[0, 10]] = 0.5 + 0.05 * rank, 0.5
+    linear_model.write(folder / f"rank_{rank}.onnx", np.zeros((28 * 28, 11)), np.log(classes))
 
 
 def slow_down(client: object, chance: random.Random) -> None:
@@ -88,11 +69,11 @@ def use_model(name: str) -> None:
 def register(rank: int):
     """Register this process's model."""
     from digits.tracking import model_run, registration, runs, tags
-    from tests.tracking_store import registered_version
+    from tests.tracking_store import NOTHING, registered_version
 
     found = runs.find(_key(rank))
     if found is None:
-        return registered_version(Path(f"rank_{rank}.onnx"), learned=np.array([], "S64"))
+        return registered_version(Path(f"rank_{rank}.onnx"), learned=NOTHING)
     model, *_ = model_run.logged_models(found)
     known = {tags.PICTURES: _no_pictures(), tags.SPLIT_RULE: "1", "train_md5": "0" * 32}
     return registration.find_or_create(found, model, {tags.ONNX: _key(rank), **known})
@@ -106,8 +87,9 @@ def _key(rank: int) -> str:
 
 def _no_pictures() -> str:
     from digits.tracking import learned_pictures
+    from tests.tracking_store import NOTHING
 
-    return learned_pictures.content_hash(np.array([], "S64"))
+    return learned_pictures.content_hash(NOTHING)
 
 
 def worker(folder: Path, barrier, tasks, results) -> None:

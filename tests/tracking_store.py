@@ -1,10 +1,15 @@
 """Helpers of tests that read a tracking store, or log a run with a model."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 import numpy as np
+import pytest
 
+NOTHING = np.array([], "S64")  # the pictures that a model learned from, where it learned from none
 # Of a perfect model, by the names of the metrics that have a floor
 METRICS = {
     **dict.fromkeys(
@@ -12,6 +17,22 @@ METRICS = {
     ),
     **dict.fromkeys(("test_ece", "corruption_error_mean"), 0.0),
 }
+
+
+@contextmanager
+def registry_in(folder: Path, empty_database: Path) -> Iterator[None]:
+    """Make `folder` a project with a tracking store; within the block this process is in it, and connected to it."""
+    from digits.tracking import store
+
+    (folder / ".dvc").mkdir()
+    shutil.copy(empty_database, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        store.connect.cache_clear()
+        yield
+        store.connect.cache_clear()
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
 
 
 def client_of(uri: str) -> mlflow.MlflowClient:

@@ -13,7 +13,7 @@ from digits.files import digest
 from digits.tracking import record, registry, store, tags
 from tests.imports import ROOT
 from tests.linear_model import write_constant
-from tests.tracking_store import registered_version
+from tests.tracking_store import registered_version, registry_in
 
 LABELS = {"1": 3, "2": 7}  # that each version predicts for every digit
 OWN = "the file's own hash"
@@ -22,22 +22,15 @@ OWN = "the file's own hash"
 @contextmanager
 def two_versions(folder: Path, empty_database: Path) -> Iterator[None]:
     """Make `folder` the project; within the block this process is connected to its registry as `digits serve` is."""
-    (folder / ".dvc").mkdir()
-    for path in (empty_database, ROOT / "params.yaml"):
-        shutil.copy(path, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    shutil.copy(ROOT / "params.yaml", folder)
+    with pytest.MonkeyPatch.context() as patch, registry_in(folder, empty_database):
         for name, value in REGISTRY_LIMITS.items():
             patch.setenv(name, value)
-        store.connect.cache_clear()
         first, second = (write_constant(folder / f"always_{label}.onnx", label) for label in LABELS.values())
         registered_version(first)
         register_altered(folder / "second", lambda path: shutil.copy(second, path), **{tags.ONNX: OWN})
         promote("1")
         yield
-        store.connect.cache_clear()
-        mlflow.set_tracking_uri(None)
-        mlflow.set_registry_uri(None)
 
 
 def promote(number: str) -> None:

@@ -1,6 +1,7 @@
 """A project before and after training: a tracking store, parameters, and a few prepared digits."""
 
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,8 +10,31 @@ from digits import params, paths
 from digits.data import dataset, processed_tables
 from digits.data.dataset import Digits
 from digits.files import write_json
-from digits.tracking import record
+from digits.tracking import record, registry
+from digits.tracking.registry import Version
+from tests import scratch
+from tests.linear_model import write_constant
 from tests.raw import RULE, block
+from tests.tracking_store import NOTHING, registered_version, registry_in
+
+
+@pytest.fixture(scope="session")
+def registered(tmp_path_factory, empty_database) -> Path:
+    """A project with three versions in its registry, to copy: registering them takes a second."""
+
+    def register(folder: Path) -> None:
+        with registry_in(folder, empty_database):
+            for label in (1, 2, 3):
+                registered_version(write_constant(folder / f"always_{label}.onnx", label), learned=NOTHING)
+
+    return scratch.build_once(tmp_path_factory, "registered", register)
+
+
+@pytest.fixture
+def versions(store, workspace, registered) -> list[Version]:
+    """Three registered versions: they always predict 1, 2 and 3; they were trained on no picture of today's splits."""
+    scratch.copy(registered, workspace)
+    return [registry.get_version(number) for number in "123"]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import time
 
-import numpy as np
 import pytest
 
 from digits.data import processed_tables
@@ -11,15 +10,15 @@ from digits.model.acceptance import Acceptance
 from digits.tracking import alias_writes, choices, history, promotion, registry, store
 from digits.tracking.alias_writes import AliasWrites
 from digits.tracking.registry import CHAMPION
-from tests.tracking_store import METRICS, registered_version
-from tests.unit.tracking.test_promotion import NOTHING, PARAMS, splits
+from tests.tracking_store import METRICS, NOTHING, registered_version
+from tests.unit.tracking.test_promotion import PARAMS, splits
 
 
 @pytest.fixture
-def versions(store, constant_model):
+def versions(versions):
     """Three versions: on the validation digits the third is the best, then the second, then the first."""
     splits([1, 2, 2, 3, 3, 3], [1, 2, 3])
-    return [registered_version(constant_model(label), learned=NOTHING) for label in (1, 2, 3)]
+    return versions
 
 
 def records() -> dict:
@@ -224,9 +223,8 @@ def test_old_records_of_killed_processes_are_removed(versions, monkeypatch):
     assert records() == {}
 
 
-def test_equal_rivals_leave_the_older_one(store, constant_model, monkeypatch):
+def test_equal_rivals_leave_the_older_one(versions, monkeypatch):
     splits([1, 2], [1, 2])
-    versions = [registered_version(constant_model(label), learned=np.array([], "S64")) for label in (1, 2)]
     paused(monkeypatch, "set_alias", lambda: promotion.promote(versions[0], METRICS, PARAMS))
     promotion.promote(versions[1], METRICS, PARAMS)
     assert registry.champion().number == "1"

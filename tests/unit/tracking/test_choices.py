@@ -7,16 +7,15 @@ from digits.params import Register
 from digits.tracking import choices, history, model_files, promotion, registry, store
 from digits.tracking.history import CORRECTION, PROMOTE, REGISTER, ROLLBACK
 from digits.tracking.registry import CHALLENGER, CHAMPION
-from tests.tracking_store import METRICS, registered_version
+from tests.tracking_store import METRICS, NOTHING, registered_version
 from tests.unit.tracking.test_alias_writes import paused
-from tests.unit.tracking.test_promotion import NOTHING, PARAMS, splits
+from tests.unit.tracking.test_promotion import PARAMS, splits
 
 
 @pytest.fixture
-def versions(store, constant_model):
+def versions(versions):
     """Three versions that were champion one after the other: each is better than those before."""
     splits([1, 2, 2, 3, 3, 3], [1, 2, 3])
-    versions = [registered_version(constant_model(label), learned=NOTHING) for label in (1, 2, 3)]
     for version in versions:
         history.set_champion(version, registry.champion(), REGISTER, "better")
     return versions

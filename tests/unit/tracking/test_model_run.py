@@ -13,7 +13,7 @@ from digits.files import digest, read_json, write_json
 from digits.tracking import history, live, model_files, model_run, promotion, registration, registry, runs, tags
 from tests.imports import ROOT
 from tests.scratch import NO_FLOORS
-from tests.tracking_store import registered_version, runs_of
+from tests.tracking_store import NOTHING, registered_version, runs_of
 
 BOUNDS = {**NO_FLOORS, "min_compared": 2}
 
@@ -99,7 +99,7 @@ def test_a_registration_interrupted_before_the_decision_is_repeated(
     trained_project, constant_model, client, monkeypatch
 ):
     """Else a better model would never become champion: its version would be there, so nothing would be done."""
-    registry.set_alias(registry.CHAMPION, registered_version(constant_model(7), learned=np.array([], "S64")))
+    registry.set_alias(registry.CHAMPION, registered_version(constant_model(7), learned=NOTHING))
     content = tags.of_model()
     params = trained_project.model_copy(update={"register_": trained_project.register_.model_copy(update=BOUNDS)})
 
@@ -174,7 +174,7 @@ def test_what_was_decided_is_not_decided_again(trained_project, constant_model):
     params = trained_project.model_copy(update={"register_": bounds})
     content = tags.of_model()
     assert "is champion: " in registration.register(params, content).reason
-    other = registered_version(constant_model(7), learned=np.array([], "S64"))
+    other = registered_version(constant_model(7), learned=NOTHING)
     registry.set_alias(registry.CHAMPION, other)
     registration.forget(content[tags.ONNX])
     decision = registration.register(params, content)
@@ -183,7 +183,7 @@ def test_what_was_decided_is_not_decided_again(trained_project, constant_model):
     assert "Then: version 1 is champion: it passes every gate, with a test accuracy of 10.00%" in decision.reason
     registry.delete_alias(registry.CHAMPION, registry.champion())
     assert registration.register(params, content).champion  # there is none
-    broken = registered_version(constant_model(8), learned=np.array([], "S64"))
+    broken = registered_version(constant_model(8), learned=NOTHING)
     registry.set_alias(registry.CHAMPION, broken)
     model_files.stored(broken.uri).write_bytes(b"broken")
     assert registration.register(params, content).champion  # the other one cannot be used

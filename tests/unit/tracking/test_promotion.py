@@ -15,10 +15,9 @@ from digits.tracking import held_out, learned_pictures, promotion, registry, run
 from digits.tracking.challenge import Comparison, Gate
 from tests.raw import write_processed_splits
 from tests.scratch import NO_FLOORS
-from tests.tracking_store import METRICS, registered_version
+from tests.tracking_store import METRICS, NOTHING, registered_version
 
 PARAMS = Register(**{**NO_FLOORS, "min_accuracy": 0.1}, confidence=0, min_compared=2)
-NOTHING = np.array([], "S64")  # what a model was trained on
 NO_CHAMPION = Comparison("there was no champion")
 
 
@@ -59,12 +58,6 @@ def test_the_decision_and_its_reason(accuracy, confidence, champion, promoted, w
     decision = promotion.decide({**METRICS, "test_accuracy": accuracy}, params, champion)
     assert decision.champion is promoted
     assert words in decision.reason
-
-
-@pytest.fixture
-def versions(store, constant_model):
-    """Three registered versions: they always predict 1, 2 and 3; they were trained on no picture of today's splits."""
-    return [registered_version(constant_model(label), learned=NOTHING) for label in (1, 2, 3)]
 
 
 def splits(validation: list[int], test: list[int], predicted: int = 0, sources: list[str] | str = "mnist-5k") -> None:
