@@ -5,40 +5,20 @@ Nothing is installed: the wheel is unpacked, and every package that requirements
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from email.parser import Parser
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
+from tests import hidden_packages
 from tests.imports import ROOT
 from tests.loopback import free_port
 from tests.system.test_outages import tracking_server
-
-LOCKED = set(re.findall(r"^([a-z0-9.-]+)==", (ROOT / "requirements-serve.txt").read_text(), re.MULTILINE))
-# Run at the start of every Python process, also of those that the command starts
-HIDES = """
-import sys
-
-class Finder:
-    def __init__(self, finder):
-        self.finder = finder
-
-    def find_spec(self, name, *place):
-        return None if name.partition(".")[0] in {modules} else self.finder.find_spec(name, *place)
-
-    def find_distributions(self, context):
-        find = getattr(self.finder, "find_distributions", None)
-        return find(context) if find and context.name not in {packages} else ()
-
-sys.meta_path[:] = map(Finder, sys.meta_path)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +42,8 @@ def installed(wheel, tmp_path_factory) -> tuple[Path, dict[str, str]]:
     folder = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "wheel")
-    owners = {name: {one.lower().replace("_", "-") for one in of} for name, of in packages_distributions().items()}
-    modules = {name for name, of in owners.items() if not of & LOCKED} - {"digits"}
-    packages = set().union(*owners.values()) - LOCKED - {"digits"}
-    (folder / "sitecustomize.py").write_text(HIDES.format(modules=modules, packages=packages))
+    # Run at the start of every Python process, also of those that the command starts
+    (folder / "sitecustomize.py").write_text(hidden_packages.code())
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "COVERAGE_"))}
     (folder / "empty").mkdir()
     return folder / "empty", {**kept, "PYTHONPATH": f"{folder}{os.pathsep}{folder / 'wheel'}"}
@@ -85,7 +63,7 @@ def test_it_requires_only_what_the_services_lock_has(wheel):
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         metadata = Parser().parsestr(archive.read(name).decode())
     required = [Requirement(text) for text in metadata.get_all("Requires-Dist")]
-    assert {one.name for one in required if "extra ==" not in str(one.marker)} <= LOCKED
+    assert {one.name for one in required if "extra ==" not in str(one.marker)} <= hidden_packages.LOCKED
 
 
 def test_it_is_imported_outside_the_tree(installed):
