@@ -74,7 +74,7 @@ def kill(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def train(project, after_first_epoch=None, once_lost=None, **environment) -> str:
+def train(project, after_first_epoch, once_lost=None, **environment) -> str:
     """Run the train stage to its end; returns what it printed.
 
     Something is done between its first epoch and the next, and once it has warned that the log is incomplete.
@@ -83,7 +83,7 @@ def train(project, after_first_epoch=None, once_lost=None, **environment) -> str
     with project.start(sys.executable, "-m", "pipeline.train", env=environment) as process:
         for line in process.stdout:
             printed.append(line)
-            if line.startswith(f"epoch   1/{EPOCHS}") and after_first_epoch:
+            if line.startswith(f"epoch   1/{EPOCHS}"):
                 while_stopped(process, after_first_epoch)
             if line.startswith(LOST) and once_lost:
                 once_lost()
@@ -130,7 +130,7 @@ def log_the_rest(project, uri: str) -> None:
 
 def test_a_server_that_is_down_is_reported_before_anything_is_trained(untrained):
     uri = f"http://127.0.0.1:{free_port()}"
-    printed = untrained.run("dvc", "repro", "train", fails=True, env={"MLFLOW_TRACKING_URI": uri})
+    printed = untrained.run(sys.executable, "-m", "pipeline.train", fails=True, env={"MLFLOW_TRACKING_URI": uri})
     assert f"error: the tracking server {uri} does not answer" in printed
     assert "start it, or set MLFLOW_TRACKING_URI to another" in printed
     assert "Traceback" not in printed

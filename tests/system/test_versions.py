@@ -77,17 +77,9 @@ def test_dvc_checkout_restores_the_first_version(versioned):
     versioned.run("dvc", "checkout", "data/external.dvc", "ingest", "validate")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("nowhere",), "nowhere is no revision of this repository"),
-        (("HEAD~9", "HEAD"), "HEAD~9 is no revision of this repository"),
-        (("--help",), "HEAD~1"),
-    ],
-)
-def test_a_wrong_revision_is_reported(versioned, arguments, words):
-    printed = versioned.run("digits", "data", "diff", *arguments, fails="--help" not in arguments)
-    assert words in printed
+def test_a_wrong_revision_is_reported(versioned):
+    printed = versioned.run("digits", "data", "diff", "HEAD~9", "HEAD", fails=True)
+    assert "HEAD~9 is no revision of this repository" in printed
     assert "Traceback" not in printed
 
 
