@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from digits.processes import cpu_count
-
-ROOT = Path(__file__).parents[1]
+from tests.imports import ROOT
 
 # A tracking server that the developer uses must not receive the tests' runs.
 for name in (*digits.OF_A_STAGE, "DVC_STAGE", "MLFLOW_TRACKING_URI"):

@@ -65,12 +65,12 @@ class Project:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", "scratch")
 
-    def set_params(self, **sections: dict) -> None:
-        """Change keys of params.yaml, section by section."""
+    def set_params(self, **changes: dict | str) -> None:
+        """Change params.yaml: the values of its own keys, and keys of its sections."""
         path = self.root / "params.yaml"
         content = yaml.safe_load(path.read_text())
-        for section, changes in sections.items():
-            content[section].update(changes)
+        for name, value in changes.items():
+            content[name] = {**content[name], **value} if isinstance(value, dict) else value
         path.write_text(yaml.safe_dump(content, sort_keys=False))
 
     def add_pictures(self, digits) -> None:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import psutil
 import pytest
-import yaml
 
 from digits.data import shards
 from digits.errors import UserError
@@ -85,11 +84,7 @@ def cluster(folder: Path, workers: int = 2, memory: str = "1g") -> Iterator[Clus
 
 def on_spark(project: Project, **changes: object) -> Project:
     """Set `engine: spark` in a scratch project, and keys of its section `spark`."""
-    path = project.root / "params.yaml"
-    content = yaml.safe_load(path.read_text())
-    content["engine"] = "spark"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    project.set_params(spark={**PARAMS, **changes})
+    project.set_params(engine="spark", spark={**PARAMS, **changes})
     return project
 
 

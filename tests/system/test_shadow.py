@@ -5,7 +5,6 @@ import urllib.request
 from http.client import HTTPConnection
 
 import pytest
-import yaml
 
 from digits.comparison import shadow
 from digits.feedback.items import Report
@@ -26,10 +25,9 @@ REQUESTS = 20
 def project(tmp_path_factory, empty_database):
     folder = tmp_path_factory.mktemp("shadow")
     with two_versions(folder, empty_database):
-        params = yaml.safe_load((folder / "params.yaml").read_text())
-        params["serve"]["challenger"] = {"version": 2, "share": 1.0}
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
-        yield Project(folder)
+        project = Project(folder)
+        project.set_params(serve={"challenger": {"version": 2, "share": 1.0}})
+        yield project
 
 
 def labels(port: int) -> list[int]:

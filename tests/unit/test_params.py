@@ -8,8 +8,9 @@ import yaml
 
 from digits.errors import UserError
 from digits.params import load
+from tests.imports import ROOT
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 
 
 def write(folder: Path, section: str, changes: dict) -> Path:
