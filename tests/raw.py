@@ -1,5 +1,6 @@
 """Raw data and parameters for the tests of a stage."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def raw(mnist_digits, **changes: dict) -> None:
         index = [i for i, one in enumerate(examples) if one.split == split][int(row)]
         examples[index] = example(*examples[index]._replace(**change)[:4])
     raw_tables.write_raw(iter(examples), RULE)
+
+
+def validated(*quarantined: tuple[str, int], success: bool = True) -> None:
+    """Write what validate writes for preprocess: whether it succeeded, and the quarantined rows."""
+    for path in (paths.VALIDATION, paths.QUARANTINE):
+        path.parent.mkdir(exist_ok=True)
+    paths.VALIDATION.write_text(json.dumps({"success": success}))
+    rows = "".join(f"{split},{row},x.png,3,why\n" for split, row in quarantined)
+    paths.QUARANTINE.write_text(f"split,row,path,label,reasons\n{rows}")
 
 
 def set_params(section: str, **changes) -> None:

@@ -21,7 +21,7 @@ from tests.chromium import opened
 from tests.gestures import draw
 from tests.imports import ROOT
 from tests.loopback import free_port, wait_for
-from tests.system.test_service import serving
+from tests.service_process import serving
 
 chromium.skip_without()
 UPSTROKE = np.array([(0.2, 0.55), (0.6, 0.12), (0.6, 0.88)])  # fractions of the drawing area's side

@@ -10,17 +10,15 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from digits.files import digest
 from digits.tracking.record import RUN_FILES
-from digits.tracking.store import SERVER
 from tests.full_disk import fill
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
 from tests.scratch import copy
+from tests.tracking_server import kill, tracking_server
 from tests.tracking_store import best_versions, client_of
 
 EPOCHS = 3
@@ -49,29 +47,6 @@ def untrained(project):
 def database(tmp_path, empty_database):
     """The path of a database of the test's own, outside the project."""
     return shutil.copy(empty_database, tmp_path)
-
-
-@contextmanager
-def tracking_server(folder: Path, port: int):
-    """A real MLflow server on a database in `folder`, killed at the end, if not before."""
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    places = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
-    environment = {**os.environ, **SERVER}
-    with (folder / "server.log").open("a") as log:
-        process = subprocess.Popen(
-            [*command, *places], stdout=log, stderr=log, cwd=folder, env=environment, start_new_session=True
-        )
-    try:
-        wait_for(port, seconds=90)
-        yield process
-    finally:
-        kill(process)
-
-
-def kill(process: subprocess.Popen) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def train(project, after_first_epoch, once_lost=None, **environment) -> str:

@@ -9,7 +9,7 @@ import pytest
 from tests.imports import ROOT
 from tests.prometheus import running
 from tests.scratch import Project
-from tests.system.test_service import BODY, PICTURES, serving, wait_for_following
+from tests.service_process import BODY, PICTURES, serving, wait_for_following
 from tests.two_versions import LABELS, two_versions
 
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"

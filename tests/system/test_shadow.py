@@ -14,7 +14,7 @@ from digits.serving.following import challenger
 from digits.tracking import registry, tags
 from tests.otlp import collector
 from tests.scratch import Project
-from tests.system.test_service import BODY, PICTURE, PICTURES, serving
+from tests.service_process import BODY, PICTURE, PICTURES, serving
 from tests.two_versions import promote, two_versions
 from tests.waiting import wait_until
 

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from tests import hidden_packages
 from tests.imports import ROOT
 from tests.loopback import free_port
-from tests.system.test_outages import tracking_server
+from tests.tracking_server import tracking_server
 
 
 @pytest.fixture(scope="module")

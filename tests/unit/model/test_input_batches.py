@@ -8,7 +8,7 @@ from digits.errors import UserError
 from digits.model import streaming
 from digits.params import load
 from tests.imports import ROOT
-from tests.unit.data.test_stream import numbered, write_table
+from tests.numbered import numbered, write_table
 
 PARAMS = load(ROOT / "params.yaml").train.model_copy(
     update={"convolutions": [[8, 5, 2]], "epochs": 1, "batch_size": 50}

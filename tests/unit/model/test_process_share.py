@@ -8,7 +8,7 @@ from digits.data.dataset import NO_DIGIT, Digits
 from digits.model.process_share import ProcessShare
 from digits.params import load
 from tests.imports import ROOT
-from tests.unit.data.test_stream import numbered, write_table
+from tests.numbered import numbered, write_table
 
 PARAMS = load(ROOT / "params.yaml").train.model_copy(update={"batch_size": 12, "devices": 1})
 ROWS = 105  # and so 8 batches, and an incomplete one

@@ -8,7 +8,7 @@ import pytest
 
 from digits.data.dataset import Digits
 from digits.model.shuffling import ShuffleBuffer, shuffled, spread
-from tests.unit.data.test_stream import numbered, numbers
+from tests.numbered import numbered, numbers
 
 
 def in_chunks(digits: Digits, size: int):

@@ -12,7 +12,7 @@ from digits.errors import UserError
 from digits.model import streaming, training_data
 from digits.params import load
 from tests.imports import ROOT
-from tests.unit.data.test_stream import into_shards, numbered, numbers, write_table
+from tests.numbered import into_shards, numbered, numbers, write_table
 
 CAPACITY = 200  # pictures in the buffer
 BATCH = 20

@@ -41,7 +41,7 @@ from digits.data.dataset import Digits
 from digits.model import classifier, export, network, streaming, training
 from digits.model.keras_backend import keras
 from digits.params import load
-from tests.unit.data.test_stream import write_table
+from tests.numbered import write_table
 
 def train(folder, changes, event):
     keras.utils.clear_session()  # layers are named as in a new process

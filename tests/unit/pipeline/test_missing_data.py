@@ -7,7 +7,7 @@ import pytest
 
 from digits import errors, paths
 from pipeline import evaluate, preprocess, validate
-from tests.unit.pipeline.test_preprocess import validated
+from tests.raw import validated
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Every picture is converted to the canonical digit, in its split."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +12,7 @@ from digits.data.dataset import NO_DIGIT, Digits
 from digits.errors import UserError
 from digits.reading import training_cuts
 from pipeline import preprocess
-from tests.raw import BLANK, RULE, SIZES, raw, read_raw, set_params
-
-
-def validated(*quarantined: tuple[str, int], success: bool = True) -> None:
-    """What validate writes for this stage: whether it succeeded, and the quarantined rows."""
-    for path in (paths.VALIDATION, paths.QUARANTINE):
-        path.parent.mkdir(exist_ok=True)
-    paths.VALIDATION.write_text(json.dumps({"success": success}))
-    rows = "".join(f"{split},{row},x.png,3,why\n" for split, row in quarantined)
-    paths.QUARANTINE.write_text(f"split,row,path,label,reasons\n{rows}")
+from tests.raw import BLANK, RULE, SIZES, raw, read_raw, set_params, validated
 
 
 def sizes() -> dict[str, int]:

@@ -8,9 +8,8 @@ from digits.errors import UserError
 from digits.spark import preprocess as preprocess_on_spark
 from digits.spark import session
 from pipeline import preprocess
-from tests.raw import BLANK, SIZES, raw, set_engine, set_params
+from tests.raw import BLANK, SIZES, raw, set_engine, set_params, validated
 from tests.sharded import shard
-from tests.unit.pipeline.test_preprocess import validated
 
 TABLES = [*(paths.PROCESSED / f"{split}.parquet" for split in dataset.SPLITS), paths.NON_DIGITS, paths.PAGE_CUTS]
 
