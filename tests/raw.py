@@ -1,10 +1,14 @@
 """Raw data and parameters for the tests of a stage."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from digits import paths
@@ -80,11 +84,6 @@ def write_processed_splits(source: str | dict[str, list[str]] = "mnist-5k", **la
 
     `source` is that of all digits, or has the source of each by split.
     """
-    import hashlib
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     paths.PROCESSED.mkdir(parents=True, exist_ok=True)
     for split, of_split in labels.items():
         names = source[split] if isinstance(source, dict) else [source] * len(of_split)
@@ -106,10 +105,6 @@ def write_evaluable(
     `others` are (n, 28, 28) uint8 pictures, of the kind "signs"; `sources` are the names of the digits' by split. The
     hashes of the digits are those of their pixels.
     """
-    import hashlib
-
-    import pandas as pd
-
     blocks, statistics = [], []
     for split, of in digits.items():
         names = sources[split].tolist() if sources else ["mnist-5k"] * len(of.labels)

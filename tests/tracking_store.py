@@ -9,6 +9,9 @@ import mlflow
 import numpy as np
 import pytest
 
+from digits.files import digest
+from digits.tracking import learned_pictures, model_run, registration, store, tags
+
 NOTHING = np.array([], "S64")  # the pictures that a model learned from, where it learned from none
 # Of a perfect model, by the names of the metrics that have a floor
 METRICS = {
@@ -22,8 +25,6 @@ METRICS = {
 @contextmanager
 def registry_in(folder: Path, empty_database: Path) -> Iterator[None]:
     """Make `folder` a project with a tracking store; within the block this process is in it, and connected to it."""
-    from digits.tracking import store
-
     (folder / ".dvc").mkdir()
     shutil.copy(empty_database, folder)
     with pytest.MonkeyPatch.context() as patch:
@@ -69,9 +70,6 @@ def logged_run(model: Path) -> str:
     """Log a finished run whose model is this ONNX file; returns its id."""
     import onnx
 
-    from digits.files import digest
-    from digits.tracking import store, tags
-
     store.connect()
     with mlflow.start_run(run_name="logged", tags={tags.ONNX: digest(model, "sha256")}) as run:
         mlflow.onnx.log_model(
@@ -85,9 +83,6 @@ def registered_version(model: Path, learned: np.ndarray | None = None, **more: s
 
     `learned` are the hashes, as `dataset.read_hashes` gives them, of the pictures that it was trained on.
     """
-    from digits.files import digest
-    from digits.tracking import learned_pictures, model_run, registration, store, tags
-
     run_id = logged_run(model)
     if learned is not None:
         path = learned_pictures.write(learned, model.parent)

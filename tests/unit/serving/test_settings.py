@@ -1,9 +1,9 @@
-"""API keys from a file, and which addresses only this machine reaches. 10 ms in all."""
+"""API keys from a file, which addresses only this machine reaches, and those of proxies. 10 ms in all."""
 
 import pytest
 
 from digits.errors import UserError
-from digits.serving.settings import Settings, is_loopback, read_api_keys
+from digits.serving.settings import Settings, checked_proxies, is_loopback, read_api_keys
 from tests.serving import settings
 
 KEYS = ("first-key-0123456789", "second-key-0123456789")
@@ -56,3 +56,10 @@ def test_loopback_is_reached_from_this_machine_alone(host):
 )
 def test_everything_else_may_be_reached_from_others(host):
     assert not is_loopback(host)
+
+
+def test_a_proxy_is_an_address_or_a_network():
+    assert checked_proxies(("10.0.0.5", "10.0.0.0/8", "::1")) == ("10.0.0.5", "10.0.0.0/8", "::1")
+    for wrong in ("proxy.example.org", "10.0.0.1/8", "*", ""):
+        with pytest.raises(UserError, match=r"--trusted-proxy .*; expected an address such as"):
+            checked_proxies((wrong,))
