@@ -128,7 +128,7 @@ print(int(re.search(r'VmHWM:\s+(\d+)', status)[1]) // 1024)
         ("TIFF", "LAB", {"compression": "tiff_lzw"}),
         ("TIFF", "L", {}),
         ("GIF", "L", {}),
-        ("HEIF", "RGB", {"quality": 30, "enc_params": {"preset": "ultrafast"}}),
+        ("HEIF", "RGB", {"quality": 30}),
     ],
     ids=str,
 )
