@@ -57,8 +57,8 @@ def _rank(item: pytest.Item) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: tests of servers and killed processes wait for a fifth of their time."""
-    return cpu_count() + 1
+    """Two more than there are cores: with one more, two cores were idle for a sixth of the time, by tests that wait."""
+    return cpu_count() + 2
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -65,8 +65,9 @@ def _names_a_path(address: str) -> bool:
 
 
 def database() -> Path | None:
-    """The SQLite file that the store is, absolute, or None where it is none."""
-    return addresses.sqlite_path(_chosen(), project_root())
+    """The SQLite file that the store is, absolute, or None where it is a server."""
+    address = _chosen()  # the project's root is asked for only where the address names a file
+    return addresses.sqlite_path(address, project_root()) if address.startswith(SQLITE) else None
 
 
 def redacted_uri() -> str:
