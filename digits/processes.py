@@ -51,8 +51,8 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], work
             while pending:
                 yield pending.popleft().result()
         finally:
-            for future in pending:
-                future.cancel()
+            # Futures that are cancelled one by one can keep the pool of Python 3.11.2 from ending
+            pool.shutdown(cancel_futures=True)
 
 
 def prefetch(items: Iterable[Item], ahead: int) -> Iterator[Item]:

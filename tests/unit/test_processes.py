@@ -48,6 +48,24 @@ def test_an_error_in_one_is_raised_here_after_the_results_before_it(jobs):
     assert taken == [number**2 for number in range(60, 70)]
 
 
+def test_an_error_that_is_found_as_soon_as_an_item_is_sent_ends_the_pool():
+    """Python 3.11.2's pool waited for ever for an item that was cancelled before it was handed out. Costs 3 s."""
+    code = """
+import math, time
+from digits import processes
+
+def items():
+    yield from (-1, 0, 1, 2)
+    time.sleep(1.5)  # these are done
+    yield 3
+
+processes.cpu_count = lambda: 2
+list(processes.parallel_map(math.sqrt, items(), processes.MIN_PARALLEL_WORKLOAD))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "ValueError: math domain error" in done.stderr
+
+
 def test_no_items_are_no_results(jobs):
     assert list(processes.parallel_map(squared, [], 0)) == []
 
